@@ -1,0 +1,21 @@
+/* luaopen_batchapi_core: builds the module table. Each file of the binding
+ * owns one noun and gives one function that adds its part. */
+#include "binding.h"
+
+#include "version.h"
+
+#if defined(__GNUC__)
+#define EXPORT __attribute__((visibility("default")))
+#else
+#define EXPORT
+#endif
+
+EXPORT int luaopen_batchapi_core(lua_State *L); /* [-0, +1, e] */
+
+int luaopen_batchapi_core(lua_State *L)
+{
+  lua_newtable(L);
+  lua_pushstring(L, ba_version());
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

@@ -1,0 +1,101 @@
+/* How a request proves who sends it: nothing, a bearer token, basic, any
+ * header, a token function of the user's, or OAuth 2.0 (client credentials
+ * with a signed assertion; refresh token).
+ *
+ * A credential is shared and counted. Its secrets are copied in once, live in
+ * the core's memory only, and are wiped when the last reference goes. It does
+ * no I/O: where a token must be fetched it names the next HTTP exchange and is
+ * fed the answer, so that it is tested without a network and one engine drives
+ * it for every host. All functions may be called from any thread; a mutex of
+ * its own guards the token.
+ *
+ * It belongs to one origin (scheme, host, port). The engine asks
+ * ba_credential_allows() with the URL of every attempt and sends nothing of it
+ * anywhere else. Token and discovery requests carry no other credential. */
+#ifndef BA_CREDENTIAL_H
+#define BA_CREDENTIAL_H
+
+#include "buffer.h"
+#include "error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ba_credential;
+
+struct ba_credential *ba_credential_none(struct ba_error *err);
+struct ba_credential *ba_credential_bearer(const char *token, size_t length, struct ba_error *err);
+struct ba_credential *ba_credential_basic(const char *user, size_t user_length,
+                                          const char *password, size_t password_length,
+                                          struct ba_error *err);
+struct ba_credential *ba_credential_header(const char *name, const char *value, size_t value_length,
+                                           struct ba_error *err);
+/* The token comes from a function of the user's: see BA_CREDENTIAL_ASK. */
+struct ba_credential *ba_credential_function(struct ba_error *err);
+/* The two OAuth constructors stand in oauth.h. */
+
+struct ba_credential *ba_credential_retain(struct ba_credential *credential);
+void ba_credential_release(struct ba_credential *credential); /* NULL is allowed */
+
+/* Ties the credential to the origin of a URL. A second, different origin is
+ * BA_INVALID. Plain http to a host that is not loopback is BA_INVALID unless
+ * allow_insecure. */
+bool ba_credential_bind(struct ba_credential *credential, const char *url, bool allow_insecure,
+                        struct ba_error *err);
+/* May a request to this URL carry the credential? A `none` goes anywhere. */
+bool ba_credential_allows(struct ba_credential *credential, const char *url);
+
+enum ba_credential_state {
+  BA_CREDENTIAL_READY, /* ba_credential_line() gives a header line */
+  BA_CREDENTIAL_FETCH, /* an exchange is needed: ba_credential_next()/feed() */
+  BA_CREDENTIAL_ASK    /* the user's function must be asked: ba_credential_put() */
+};
+
+/* `now` is monotonic seconds (clock.h). */
+enum ba_credential_state ba_credential_state(struct ba_credential *credential, double now);
+
+/* Appends "Name: value" (no CRLF) to `line`, nothing for `none`, and tells
+ * which token it was, for ba_credential_reject(). The caller wipes `line`. */
+bool ba_credential_line(struct ba_credential *credential, struct ba_buffer *line,
+                        uint64_t *generation, struct ba_error *err);
+
+/* The server answered 401 to a request that carried this generation. True if
+ * a renewed token may help (the state is now FETCH or ASK, or someone has
+ * renewed it meanwhile); false for a fixed secret. */
+bool ba_credential_reject(struct ba_credential *credential, uint64_t generation);
+
+/* One HTTP exchange of a token fetch, to be freed with ba_exchange_free(). */
+struct ba_exchange {
+  const char *what;   /* "discovery", "token": static text, for messages */
+  const char *method; /* static text */
+  char *url;
+  struct ba_buffer body; /* form-encoded; empty for GET; wiped on free */
+};
+void ba_exchange_free(struct ba_exchange *exchange);
+
+/* Wall-clock time is passed in for the assertion's iat/nbf/exp. */
+bool ba_credential_next(struct ba_credential *credential, int64_t wall_seconds,
+                        struct ba_exchange *out, struct ba_error *err);
+/* status 0: no HTTP answer, `failure` says why. Returns false with *err when
+ * the fetch has failed for good (every waiting call ends with that error; the
+ * next call starts anew); true: look at the state again. */
+bool ba_credential_feed(struct ba_credential *credential, int status, const char *body,
+                        size_t length, const struct ba_error *failure, double now,
+                        struct ba_error *err);
+/* What the user's function gave. lifetime <= 0: for ever. */
+bool ba_credential_put(struct ba_credential *credential, const char *token, size_t length,
+                       double lifetime, double now, struct ba_error *err);
+
+/* A refresh token that the server renewed, not yet handed to the user; the
+ * caller wipes it. False when there is none. Appends to `out`. */
+bool ba_credential_renewed(struct ba_credential *credential, struct ba_buffer *out);
+
+/* "none", "bearer", "basic", "header", "function", "oauth_client",
+ * "oauth_refresh": static text, all that may ever be shown of it. */
+const char *ba_credential_kind(const struct ba_credential *credential);
+
+/* Copies every occurrence of the credential's secrets in `text` (length bytes,
+ * in place) to '*'. Used on whatever a server echoes before a person sees it. */
+void ba_credential_redact(struct ba_credential *credential, char *text, size_t length);
+
+#endif

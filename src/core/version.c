@@ -1,0 +1,6 @@
+#include "version.h"
+
+const char *ba_version(void)
+{
+#include "../../lua/batchapi/version.lua"
+}
