@@ -13,10 +13,22 @@ void ba_buffer_init(struct ba_buffer *buffer, size_t cap)
   *buffer = (struct ba_buffer){.cap = cap};
 }
 
+void ba_buffer_init_secret(struct ba_buffer *buffer, size_t cap)
+{
+  *buffer = (struct ba_buffer){.cap = cap, .secret = true};
+}
+
+static void empty(struct ba_buffer *buffer)
+{
+  *buffer = (struct ba_buffer){.cap = buffer->cap, .secret = buffer->secret};
+}
+
 void ba_buffer_free(struct ba_buffer *buffer)
 {
+  if(buffer->secret)
+    ba_wipe(buffer->bytes, buffer->capacity);
   ba_free(buffer->bytes);
-  ba_buffer_init(buffer, buffer->cap);
+  empty(buffer);
 }
 
 void ba_buffer_wipe(struct ba_buffer *buffer)
@@ -27,9 +39,24 @@ void ba_buffer_wipe(struct ba_buffer *buffer)
 
 void ba_buffer_clear(struct ba_buffer *buffer)
 {
+  if(buffer->secret)
+    ba_wipe(buffer->bytes, buffer->length);
   buffer->length = 0;
   if(buffer->bytes)
     buffer->bytes[0] = '\0';
+}
+
+/* realloc() would leave the old block behind as it is: a secret moves by hand. */
+static char *resize(struct ba_buffer *buffer, size_t capacity)
+{
+  if(!buffer->secret || !buffer->bytes)
+    return ba_realloc(buffer->bytes, capacity + 1);
+  char *bytes = ba_malloc(capacity + 1);
+  if(bytes) {
+    memcpy(bytes, buffer->bytes, buffer->length);
+    ba_wipe_free(buffer->bytes, buffer->capacity);
+  }
+  return bytes;
 }
 
 bool ba_buffer_reserve(struct ba_buffer *buffer, size_t more, struct ba_error *err)
@@ -44,7 +71,7 @@ bool ba_buffer_reserve(struct ba_buffer *buffer, size_t more, struct ba_error *e
     capacity = capacity < buffer->cap / 2 ? capacity * 2 : buffer->cap;
   if(capacity > buffer->cap)
     capacity = buffer->cap;
-  char *bytes = ba_realloc(buffer->bytes, capacity + 1);
+  char *bytes = resize(buffer, capacity);
   if(!bytes)
     return ba_error_nomem(err);
   buffer->bytes = bytes;
@@ -93,6 +120,6 @@ char *ba_buffer_take(struct ba_buffer *buffer, size_t *length)
   char *bytes = buffer->bytes;
   if(length)
     *length = buffer->length;
-  ba_buffer_init(buffer, buffer->cap);
+  empty(buffer);
   return bytes;
 }

@@ -30,6 +30,13 @@ struct ba_credential *ba_credential_basic(const char *user, size_t user_length,
                                           struct ba_error *err);
 struct ba_credential *ba_credential_header(const char *name, const char *value, size_t value_length,
                                            struct ba_error *err);
+/* The same with the secret read from a file by the core (secret.h), so that it
+ * never is a Lua string. `file` names the option in messages: "api_key_file". */
+struct ba_credential *ba_credential_bearer_file(const char *path, struct ba_error *err);
+struct ba_credential *ba_credential_basic_file(const char *user, size_t user_length,
+                                               const char *path, struct ba_error *err);
+struct ba_credential *ba_credential_header_file(const char *name, const char *path,
+                                                struct ba_error *err);
 /* The token comes from a function of the user's: see BA_CREDENTIAL_ASK. */
 struct ba_credential *ba_credential_function(struct ba_error *err);
 /* The two OAuth constructors stand in oauth.h. */
@@ -93,6 +100,11 @@ bool ba_credential_renewed(struct ba_credential *credential, struct ba_buffer *o
 /* "none", "bearer", "basic", "header", "function", "oauth_client",
  * "oauth_refresh": static text, all that may ever be shown of it. */
 const char *ba_credential_kind(const struct ba_credential *credential);
+
+/* What the user should know about how the secret is kept ("api_key_file … is
+ * readable by others"): the index-th from 0, NULL after the last. Never a
+ * secret; lives as long as the credential. */
+const char *ba_credential_warning(const struct ba_credential *credential, size_t index);
 
 /* Copies every occurrence of the credential's secrets in `text` (length bytes,
  * in place) to '*'. Used on whatever a server echoes before a person sees it. */

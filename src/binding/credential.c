@@ -1,0 +1,261 @@
+/* core.credential{ kind = … }: a userdata that owns one reference to a
+ * credential of the core. The secret's bytes are copied into C and are never
+ * given back. */
+#include "binding.h"
+
+#include "credential.h"
+#include "error.h"
+
+#include <string.h>
+
+#define CREDENTIAL_TYPE "batchapi.credential"
+
+struct box {
+  struct ba_credential *credential; /* NULL: collected */
+};
+
+struct ba_credential *ba_check_credential(lua_State *L, int index)
+{
+  struct box *box = luaL_checkudata(L, index, CREDENTIAL_TYPE);
+  luaL_argcheck(L, box->credential != NULL, index, "a credential that is gone");
+  return box->credential;
+}
+
+/* ---- reading the description --------------------------------------------- */
+
+/* The string at `name` of the table at 1, left on the stack so that it stays
+ * alive. NULL when absent. [-0, +1, e] */
+static const char *text_field(lua_State *L, const char *name, size_t *length)
+{
+  lua_getfield(L, 1, name);
+  if(lua_isnil(L, -1))
+    return NULL;
+  if(lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "credential: %s must be a string, not a %s", name, luaL_typename(L, -1));
+  return lua_tolstring(L, -1, length);
+}
+
+static const char *required_field(lua_State *L, const char *name, size_t *length)
+{
+  const char *text = text_field(L, name, length);
+  if(!text)
+    luaL_error(L, "credential: %s is missing", name);
+  return text;
+}
+
+/* For what the core takes as a C string. */
+static const char *plain_field(lua_State *L, const char *name)
+{
+  size_t length = 0;
+  const char *text = text_field(L, name, &length);
+  if(text && strlen(text) != length)
+    luaL_error(L, "credential: %s contains a NUL byte", name);
+  return text;
+}
+
+/* An option that is not known is not ignored. */
+static void check_keys(lua_State *L, const char *const *known)
+{
+  lua_pushnil(L);
+  while(lua_next(L, 1)) {
+    lua_pop(L, 1);
+    const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "?";
+    size_t i = 0;
+    while(known[i] && strcmp(known[i], key) != 0)
+      i++;
+    if(!known[i])
+      luaL_error(L, "credential: unknown field '%s'", key);
+  }
+}
+
+/* ---- the kinds ----------------------------------------------------------- */
+
+typedef struct ba_credential *(*builder)(lua_State *L, struct ba_error *err);
+
+static struct ba_credential *build_none(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind", NULL};
+  check_keys(L, known);
+  return ba_credential_none(err);
+}
+
+static struct ba_credential *build_bearer(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind", "token", "file", NULL};
+  check_keys(L, known);
+  const char *file = plain_field(L, "file");
+  if(file)
+    return ba_credential_bearer_file(file, err);
+  size_t length = 0;
+  const char *token = required_field(L, "token", &length);
+  return ba_credential_bearer(token, length, err);
+}
+
+static struct ba_credential *build_basic(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind", "user", "password", "file", NULL};
+  check_keys(L, known);
+  size_t user_length = 0, length = 0;
+  const char *user = required_field(L, "user", &user_length);
+  const char *file = plain_field(L, "file");
+  if(file)
+    return ba_credential_basic_file(user, user_length, file, err);
+  const char *password = required_field(L, "password", &length);
+  return ba_credential_basic(user, user_length, password, length, err);
+}
+
+static struct ba_credential *build_header(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind", "name", "value", "file", NULL};
+  check_keys(L, known);
+  const char *name = plain_field(L, "name");
+  if(!name)
+    luaL_error(L, "credential: name is missing");
+  const char *file = plain_field(L, "file");
+  if(file)
+    return ba_credential_header_file(name, file, err);
+  size_t length = 0;
+  const char *value = required_field(L, "value", &length);
+  return ba_credential_header(name, value, length, err);
+}
+
+static struct ba_credential *build_function(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind", NULL};
+  check_keys(L, known);
+  return ba_credential_function(err);
+}
+
+static const struct {
+  const char *kind;
+  builder build;
+} builders[] = {
+    {"none", build_none},     {"bearer", build_bearer},     {"basic", build_basic},
+    {"header", build_header}, {"function", build_function},
+};
+
+static builder find_builder(lua_State *L)
+{
+  const char *kind = plain_field(L, "kind");
+  for(size_t i = 0; kind && i < sizeof(builders) / sizeof(builders[0]); i++) {
+    if(strcmp(builders[i].kind, kind) == 0)
+      return builders[i].build;
+  }
+  luaL_error(L, "credential: unknown kind '%s'", kind ? kind : "nil");
+  return NULL;
+}
+
+/* core.credential(description) -> credential | nil, message, err   [-0, +1..3, e] */
+static int credential_new(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  builder build = find_builder(L);
+  struct box *box = lua_newuserdata(L, sizeof(*box));
+  box->credential = NULL;
+  luaL_getmetatable(L, CREDENTIAL_TYPE);
+  lua_setmetatable(L, -2);
+  lua_insert(L, 2);
+  struct ba_error err = {0};
+  box->credential = build(L, &err);
+  if(!box->credential)
+    return ba_fail(L, &err);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/* ---- methods ------------------------------------------------------------- */
+
+/* credential:bind(url, [allow_insecure]) -> true | nil, message, err   [-0, +1..3, e] */
+static int credential_bind(lua_State *L)
+{
+  struct ba_credential *credential = ba_check_credential(L, 1);
+  const char *url = luaL_checkstring(L, 2);
+  struct ba_error err = {0};
+  if(!ba_credential_bind(credential, url, lua_toboolean(L, 3), &err))
+    return ba_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* credential:allows(url) -> boolean   [-0, +1, e] */
+static int credential_allows(lua_State *L)
+{
+  struct ba_credential *credential = ba_check_credential(L, 1);
+  lua_pushboolean(L, ba_credential_allows(credential, luaL_checkstring(L, 2)));
+  return 1;
+}
+
+/* credential:kind() -> string   [-0, +1, e] */
+static int credential_kind(lua_State *L)
+{
+  lua_pushstring(L, ba_credential_kind(ba_check_credential(L, 1)));
+  return 1;
+}
+
+/* credential:warnings() -> array of strings   [-0, +1, e] */
+static int credential_warnings(lua_State *L)
+{
+  struct ba_credential *credential = ba_check_credential(L, 1);
+  const char *warning;
+  lua_newtable(L);
+  for(int i = 0; (warning = ba_credential_warning(credential, (size_t)i)) != NULL; i++) {
+    lua_pushstring(L, warning);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/* credential:redact(text) -> text with every secret of it as '*'   [-0, +1, e] */
+static int credential_redact(lua_State *L)
+{
+  struct ba_credential *credential = ba_check_credential(L, 1);
+  size_t length = 0;
+  const char *text = luaL_checklstring(L, 2, &length);
+  char *copy = lua_newuserdata(L, length + 1);
+  memcpy(copy, text, length + 1);
+  ba_credential_redact(credential, copy, length);
+  lua_pushlstring(L, copy, length);
+  return 1;
+}
+
+/* tostring(credential)   [-0, +1, e] */
+static int credential_tostring(lua_State *L)
+{
+  lua_pushfstring(L, "batchapi credential (%s)", ba_credential_kind(ba_check_credential(L, 1)));
+  return 1;
+}
+
+/* [-0, +0, e] */
+static int credential_gc(lua_State *L)
+{
+  struct box *box = luaL_checkudata(L, 1, CREDENTIAL_TYPE);
+  ba_credential_release(box->credential);
+  box->credential = NULL;
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"allows", credential_allows}, {"bind", credential_bind},         {"kind", credential_kind},
+    {"redact", credential_redact}, {"warnings", credential_warnings}, {NULL, NULL},
+};
+
+void ba_open_credential(lua_State *L)
+{
+  luaL_newmetatable(L, CREDENTIAL_TYPE);
+  lua_newtable(L);
+  for(const luaL_Reg *method = methods; method->name; method++) {
+    lua_pushcfunction(L, method->func);
+    lua_setfield(L, -2, method->name);
+  }
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, credential_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, credential_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "credential"); /* nobody outside sees or changes the metatable */
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, credential_new);
+  lua_setfield(L, -2, "credential");
+}

@@ -1,0 +1,32 @@
+/* Secrets: where they come from and what may be in one.
+ *
+ * A secret lives in a buffer made with ba_buffer_init_secret(), which wipes
+ * every block it leaves behind. Nothing here ever puts a secret, or a part of
+ * one, into a message. */
+#ifndef BA_SECRET_H
+#define BA_SECRET_H
+
+#include "buffer.h"
+#include "error.h"
+
+#include <stddef.h>
+
+#define BA_SECRET_MAX (64u << 10) /* one key, token or password; a token answer */
+
+/* Refuses (BA_INVALID) what cannot stand in one header line: nothing at all,
+ * CR, LF, NUL and other control characters (a tab is allowed). `what` names
+ * the option: "api_key". */
+bool ba_secret_check(const char *bytes, size_t length, const char *what, struct ba_error *err);
+
+/* Reads a whole file into `out` without any buffer in between, less one line
+ * end at its end. BA_IO with the errno's name if it cannot be read, BA_INVALID
+ * if it is empty, BA_TOO_LARGE over the buffer's cap. *exposed (NULL is
+ * allowed) tells whether others than the owner may read it. */
+bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *out, bool *exposed,
+                         struct ba_error *err);
+
+/* Copies every occurrence of the secret in `text` to '*'. A secret shorter
+ * than four bytes is left: it would blacken the text and hide nothing. */
+void ba_secret_redact(const char *secret, size_t secret_length, char *text, size_t length);
+
+#endif
