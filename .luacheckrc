@@ -1,0 +1,23 @@
+-- The library is written for what 5.1, LuaJIT and 5.2 to 5.4 have in common.
+std = "min"
+max_line_length = 100
+cache = false
+exclude_files = { "build*", "**/node_modules" }
+
+-- Specs run under busted; some of them ask which Lua they run on.
+files["spec"].std = "min+busted"
+
+-- Inside nginx.
+files["sandbox"].std = "ngx_lua"
+files["lua/batchapi/loop/openresty.lua"].std = "ngx_lua"
+files["examples/openresty"].std = "ngx_lua"
+files["bench/openresty"].std = "ngx_lua"
+files["spec/openresty"].std = "ngx_lua+busted"
+
+-- A type description for editors, never run.
+files["**/*.d.lua"] = { ignore = { "212", "631" } }
+
+-- Programs of this repository, run by Lua 5.4.
+files["tools"].std = "lua54"
+files["bench"].std = "lua54"
+files["*.rockspec"].std = "rockspec"

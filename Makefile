@@ -1,0 +1,52 @@
+# What each target does is said where it is done: tools/NAME, bench/NAME.
+.PHONY: build demo test test-all test-kill check-memory fuzz format install \
+        bench-http bench-transfer bench-jobs bench-openresty clean
+
+build:
+	@tools/build 5.4
+
+# On a bare Debian 12 with git and a C toolchain, as root or with sudo:
+# installs what is missing, builds, runs, and leaves nothing running.
+demo:
+	@tools/install-deps run
+	@tools/build 5.4
+	@sandbox/run lua5.4 examples/quickstart.lua
+
+test:
+	@tools/install-deps test
+	@tools/test
+
+test-all:
+	@tools/install-deps test
+	@tools/test --all
+
+test-kill:
+	@tools/install-deps test
+	@tools/build 5.4
+	@tools/test-kill $(SEEDS)
+
+check-memory:
+	@tools/install-deps test
+	@tools/check-memory
+
+# SECONDS for each target
+fuzz:
+	@tools/install-deps test
+	@tools/fuzz $(SECONDS)
+
+format:
+	@tools/check-format --fix
+
+# Into DESTDIR and PREFIX, beside the interpreter's own modules.
+PREFIX ?= /usr/local
+install: build
+	@cmake --install build --prefix "$(PREFIX)"
+
+bench-http bench-transfer bench-jobs bench-openresty:
+	@tools/install-deps bench
+	@tools/build bench
+	@bench/$(@:bench-%=%)
+
+clean:
+	@rm -rf build build-* batchapi
+	@find src -name '*.o' -delete

@@ -1,0 +1,68 @@
+rockspec_format = "3.0"
+local package_version = "scm"
+local rockspec_revision = "1"
+
+package = "batchapi"
+version = package_version .. "-" .. rockspec_revision
+
+-- The repository this file lies in; a release names its own address.
+source = {
+  url = "git+file://.",
+}
+
+description = {
+  summary = "One module for the world's batch APIs",
+  detailed = [[
+Hand batchapi any number of requests and get every result back: nothing lost,
+nothing submitted twice, nothing read whole into memory, the host never
+blocked. OpenAI, Asana, FactSet and Robotoff, their siblings, and any service
+you describe in a table; in scripts, OpenResty, cqueues, luv and copas.]],
+  license = "MIT",
+  labels = { "http", "batch", "openai", "client", "openresty" },
+}
+
+dependencies = {
+  "lua >= 5.1, < 5.5",
+}
+
+external_dependencies = {
+  CURL = { library = "curl" },
+  OPENSSL = { header = "openssl/evp.h" },
+}
+
+test_dependencies = {
+  "busted",
+}
+
+test = {
+  type = "busted",
+}
+
+-- The same sources as CMakeLists.txt: tools/check-sources compares them, and
+-- tools/check-sources --write brings both up to date.
+build = {
+  type = "builtin",
+  modules = {
+    ["batchapi.core"] = {
+      sources = {
+        "src/binding/credential.c",
+        "src/binding/failure.c",
+        "src/binding/module.c",
+        "src/core/alloc.c",
+        "src/core/base64.c",
+        "src/core/buffer.c",
+        "src/core/clock.c",
+        "src/core/credential.c",
+        "src/core/error.c",
+        "src/core/origin.c",
+        "src/core/secret.c",
+        "src/core/version.c",
+      },
+      defines = { "_GNU_SOURCE" },
+      incdirs = { "src/core", "$(CURL_INCDIR)", "$(OPENSSL_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)", "$(OPENSSL_LIBDIR)" },
+      libraries = { "curl", "crypto", "pthread" },
+    },
+    ["batchapi.version"] = "lua/batchapi/version.lua",
+  },
+}
