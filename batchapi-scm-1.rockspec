@@ -45,6 +45,7 @@ build = {
   modules = {
     ["batchapi.core"] = {
       sources = {
+        "src/binding/compat.c",
         "src/binding/credential.c",
         "src/binding/failure.c",
         "src/binding/module.c",
@@ -61,7 +62,7 @@ build = {
       defines = { "_GNU_SOURCE" },
       incdirs = { "src/core", "$(CURL_INCDIR)", "$(OPENSSL_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(OPENSSL_LIBDIR)" },
-      libraries = { "curl", "crypto", "pthread" },
+      libraries = { "curl", "crypto", "pthread", "m" },
     },
     ["batchapi.version"] = "lua/batchapi/version.lua",
   },
