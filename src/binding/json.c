@@ -1,0 +1,146 @@
+#include "json.h"
+
+#include <string.h>
+
+#define CODEC "batchapi.json.codec"
+#define ARRAY_MT "batchapi.array"
+
+/* Memory that one large document left behind is given back. */
+enum { KEEP_BYTES = 1 << 20 };
+
+static int codec_gc(lua_State *L)
+{
+  struct ba_json_codec *codec = luaL_checkudata(L, 1, CODEC);
+  ba_buffer_wipe(&codec->scratch);
+  ba_buffer_wipe(&codec->out);
+  return 0;
+}
+
+static struct ba_json_codec *new_codec(lua_State *L)
+{
+  struct ba_json_codec *codec = lua_newuserdata(L, sizeof(*codec));
+  memset(codec, 0, sizeof(*codec));
+  ba_buffer_init(&codec->scratch, BA_JSON_MAX_BYTES);
+  ba_buffer_init(&codec->out, BA_JSON_MAX_BYTES);
+  luaL_getmetatable(L, CODEC);
+  lua_setmetatable(L, -2);
+  return codec;
+}
+
+static const char codec_key;
+
+struct ba_json_codec *ba_json_codec_take(lua_State *L)
+{
+  lua_pushlightuserdata(L, (void *)&codec_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  struct ba_json_codec *codec = lua_touserdata(L, -1);
+  if(!codec || codec->busy) {
+    lua_pop(L, 1);
+    codec = new_codec(L);
+    lua_pushlightuserdata(L, (void *)&codec_key);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+  }
+  codec->busy = true;
+  return codec;
+}
+
+void ba_json_codec_release(struct ba_json_codec *codec)
+{
+  if(codec->scratch.capacity > KEEP_BYTES)
+    ba_buffer_free(&codec->scratch);
+  if(codec->out.capacity > KEEP_BYTES)
+    ba_buffer_free(&codec->out);
+  ba_buffer_clear(&codec->out);
+  codec->busy = false;
+}
+
+void ba_json_push_array_mt(lua_State *L)
+{
+  lua_getfield(L, LUA_REGISTRYINDEX, ARRAY_MT);
+}
+
+/* ---- options ----------------------------------------------------------- */
+
+static void check_depth(lua_State *L, struct ba_json_options *options)
+{
+  lua_Number depth = lua_tonumber(L, -1);
+  if(lua_type(L, -1) != LUA_TNUMBER || !(depth >= 1 && depth <= BA_JSON_MAX_DEPTH))
+    luaL_error(L, "max_depth must be a number from 1 to %d", (int)BA_JSON_MAX_DEPTH);
+  options->max_depth = (unsigned)depth;
+}
+
+static void check_null(lua_State *L, struct ba_json_options *options)
+{
+  const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if(strcmp(word, "keep") != 0 && strcmp(word, "absent") != 0)
+    luaL_error(L, "null must be \"absent\" or \"keep\"");
+  options->keep_null = *word == 'k';
+}
+
+void ba_json_check_options(lua_State *L, int index, struct ba_json_options *options)
+{
+  memset(options, 0, sizeof(*options));
+  if(lua_isnoneornil(L, index))
+    return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_pushnil(L);
+  while(lua_next(L, index)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if(strcmp(name, "max_depth") == 0)
+      check_depth(L, options);
+    else if(strcmp(name, "null") == 0)
+      check_null(L, options);
+    else
+      luaL_error(L, "unknown option '%s' (known: max_depth, null)", name);
+    lua_pop(L, 1);
+  }
+}
+
+/* ---- functions --------------------------------------------------------- */
+
+/* core.decode(text [, options]) -> value | nil, message, err   [-0, +1|3, v] */
+static int json_decode(lua_State *L)
+{
+  size_t length;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const char *bytes = lua_tolstring(L, 1, &length);
+  struct ba_json_options options;
+  ba_json_check_options(L, 2, &options);
+  return ba_json_push(L, bytes, length, &options);
+}
+
+/* core.encode(value [, options]) -> string | nil, message, err   [-0, +1|3, v] */
+static int json_encode(lua_State *L)
+{
+  luaL_checkany(L, 1);
+  struct ba_json_options options;
+  ba_json_check_options(L, 2, &options);
+  struct ba_json_codec *codec = ba_json_codec_take(L);
+  struct ba_error err;
+  bool ok = ba_json_append(L, 1, &codec->out, &options, &err);
+  if(ok)
+    lua_pushlstring(L, codec->out.bytes, codec->out.length);
+  ba_json_codec_release(codec);
+  return ok ? 1 : ba_fail(L, &err);
+}
+
+void ba_open_json(lua_State *L)
+{
+  if(luaL_newmetatable(L, CODEC)) {
+    lua_pushcfunction(L, codec_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  if(luaL_newmetatable(L, ARRAY_MT)) {
+    lua_pushliteral(L, ARRAY_MT);
+    lua_setfield(L, -2, "__name");
+  }
+  lua_setfield(L, -2, "array_mt");
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+  lua_pushcfunction(L, json_decode);
+  lua_setfield(L, -2, "decode");
+  lua_pushcfunction(L, json_encode);
+  lua_setfield(L, -2, "encode");
+}

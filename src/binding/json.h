@@ -1,0 +1,56 @@
+/* JSON between text and Lua values, in one pass each way. Rules: design 1.2
+ * and 2.6; the README's section "JSON" states them for users. */
+#ifndef BA_BINDING_JSON_H
+#define BA_BINDING_JSON_H
+
+#include "binding.h"
+
+#include "buffer.h"
+#include "error.h"
+#include "json.h"
+
+struct ba_json_options {
+  unsigned max_depth; /* 0: BA_JSON_DEFAULT_DEPTH */
+  bool keep_null;     /* decode: null in objects becomes core.null, not absent */
+};
+
+/* Fills the module table on top of the stack.   [-0, +0, m] */
+void ba_open_json(lua_State *L);
+
+/* Reads an options table at `index` (nil or none: the defaults); an unknown
+ * name or a wrong type raises.   [-0, +0, v] */
+void ba_json_check_options(lua_State *L, int index, struct ba_json_options *options);
+
+/* Pushes the value of one document and returns 1, or pushes nil, message, err
+ * and returns 3. The bytes must stay where they are during the call although
+ * Lua may collect: whoever owns them is on the stack or is C. NULL options are
+ * the defaults.   [-0, +1|3, m] */
+int ba_json_push(lua_State *L, const char *bytes, size_t length,
+                 const struct ba_json_options *options);
+
+/* Appends the value at `index` to `out`, which belongs to a userdata, for Lua
+ * may run out of memory here. On failure the buffer is as long as before and
+ * *err (BA_INVALID, BA_TOO_LARGE, BA_NOMEM) names the path of the value.
+ *   [-0, +0, m] */
+bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
+                    const struct ba_json_options *options, struct ba_error *err);
+
+/* What a Lua state keeps between calls: memory for texts, and how large the
+ * tables at each place of a document were the last time. */
+enum { BA_JSON_HINTS = 512 };
+struct ba_json_codec {
+  struct ba_buffer scratch; /* decode: a string with escapes */
+  struct ba_buffer out;     /* encode */
+  bool busy;                /* a finaliser that Lua runs meanwhile takes another */
+  unsigned short hints[BA_JSON_HINTS];
+};
+
+/* Pushes the state's codec, marked busy, and returns it; release it after the
+ * last use (a codec that a Lua error left busy is replaced).  [-0, +1, m] */
+struct ba_json_codec *ba_json_codec_take(lua_State *L);
+void ba_json_codec_release(struct ba_json_codec *codec);
+
+/* Pushes the metatable that marks arrays.   [-0, +1, -] */
+void ba_json_push_array_mt(lua_State *L);
+
+#endif
