@@ -11,6 +11,7 @@ struct ba_credential;
 
 /* Each file of the binding adds its names to the module table on the top. */
 void ba_open_credential(lua_State *L); /* [-0, +0, m] */
+void ba_open_json(lua_State *L);       /* [-0, +0, m] */
 void ba_open_ledger(lua_State *L);     /* [-0, +0, m] */
 
 /* Ends a function that failed: nil, message, { kind, code, message }. Memory

@@ -1,4 +1,4 @@
-#include "json.h"
+#include "json_lua.h"
 
 #include <string.h>
 

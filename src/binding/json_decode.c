@@ -1,4 +1,4 @@
-#include "json.h"
+#include "json_lua.h"
 
 #include "compat.h"
 
@@ -140,7 +140,7 @@ static int push_decode_failure(lua_State *L, const struct ba_json_scanner *scann
     ba_error_set(&err, BA_DECODE, scanner->error.code, "not valid JSON: %s",
                  scanner->error.message);
   int count = ba_fail(L, &err);
-  lua_pushnumber(L, (lua_Number)ba_json_offset(scanner));
+  ba_push_integer(L, (int64_t)ba_json_offset(scanner));
   lua_setfield(L, -2, "offset");
   return count;
 }

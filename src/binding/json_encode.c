@@ -1,4 +1,4 @@
-#include "json.h"
+#include "json_lua.h"
 
 #include "compat.h"
 
@@ -127,8 +127,7 @@ static bool put_string(lua_State *L, struct encoder *encoder)
 {
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
-  return ba_json_append_string(encoder->out, text, length, encoder->err) ||
-         fail_inner(L, encoder);
+  return ba_json_append_string(encoder->out, text, length, encoder->err) || fail_inner(L, encoder);
 }
 
 static bool put_key(lua_State *L, struct encoder *encoder)

@@ -14,9 +14,6 @@ struct ba_json_options {
   bool keep_null;     /* decode: null in objects becomes core.null, not absent */
 };
 
-/* Fills the module table on top of the stack.   [-0, +0, m] */
-void ba_open_json(lua_State *L);
-
 /* Reads an options table at `index` (nil or none: the defaults); an unknown
  * name or a wrong type raises.   [-0, +0, v] */
 void ba_json_check_options(lua_State *L, int index, struct ba_json_options *options);
