@@ -1,0 +1,101 @@
+-- The control interface: JSON over HTTP under /_control. README.md is its contract.
+local body = require("body")
+local clock = require("clock")
+local engine = require("engine")
+local settings = require("settings")
+local store = require("store")
+local totals = require("totals")
+
+local M = {}
+local SETTLE = 60
+
+
+local function refuse(why)
+  return { status = 400, json = { error = why } }
+end
+
+
+-- The request's JSON object, or nil and the refusal. An empty body is an empty object.
+local function wish_of(request)
+  local request_body = body.read()
+  if request_body.size == 0 then
+    return {}
+  end
+  local wish, why = body.json(request_body)
+  if not wish then
+    return nil, refuse("the body must be a JSON object: " .. why)
+  end
+  return wish
+end
+
+
+local function show_clock(_)
+  return { status = 200, json = clock.show() }
+end
+
+
+local function change_clock(request)
+  local wish, refusal = wish_of(request)
+  if not wish then
+    return refusal
+  end
+  local ok, why = clock.change(wish)
+  if not ok then
+    return refuse(why)
+  end
+  engine.settle(SETTLE)
+  return show_clock()
+end
+
+
+local function show_settings(_)
+  return { status = 200, json = settings.get() }
+end
+
+
+local function change_settings(request)
+  local wish, refusal = wish_of(request)
+  if not wish then
+    return refusal
+  end
+  local ok, why = settings.change(wish)
+  return ok and show_settings() or refuse(why)
+end
+
+
+local function reset(_)
+  engine.settle(SETTLE)
+  engine.reset()
+  store.reset()
+  totals.reset()
+  settings.reset()
+  clock.reset()
+  os.execute("rm -rf '" .. require("boot").directory .. "/files' && mkdir -m 700 '" .. require("boot").directory .. "/files'")
+  return { status = 200, json = { reset = true } }
+end
+
+
+local function show_totals(_)
+  return { status = 200, json = totals.all() }
+end
+
+
+local open = { open = true }
+
+M.services = { {
+  name = "control",
+  prefix = "/_control",
+  routes = {
+    { "GET", "/clock", show_clock, "show_clock", open },
+    { "POST", "/clock", change_clock, "change_clock", open },
+    { "GET", "/settings", show_settings, "show_settings", open },
+    { "POST", "/settings", change_settings, "change_settings", open },
+    { "POST", "/reset", reset, "reset", open },
+    { "GET", "/totals", show_totals, "show_totals", open },
+  },
+  no_route = function(request, wrong_method)
+    return { status = wrong_method and 405 or 404, json = { error = "nothing is here: " .. request.path } }
+  end,
+} }
+
+return M

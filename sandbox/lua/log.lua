@@ -1,0 +1,4 @@
+local M = {}
+function M.begin() end
+function M.finish() end
+return M

@@ -1,0 +1,8 @@
+-- The services this sandbox plays; each module gives its routes.
+local router = require("router")
+
+for _, name in ipairs { "control", "openai" } do
+  router.register(require(name).services)
+end
+
+return true

@@ -1,0 +1,42 @@
+-- Counters in shared memory: `count(group, name)`; groups are shown by `GET /_control/totals`.
+local M = {}
+local counters = ngx.shared.totals
+
+
+function M.count(group, name, by)
+  return counters:incr(group .. "\0" .. name, by or 1, 0)
+end
+
+
+-- Keeps the highest value seen.
+function M.maximum(group, name, value)
+  local key = group .. "\0" .. name
+  if value > (counters:get(key) or 0) then
+    counters:set(key, value)
+  end
+end
+
+
+function M.get(group, name)
+  return counters:get(group .. "\0" .. name) or 0
+end
+
+
+function M.all()
+  local result = {}
+  for _, key in ipairs(counters:get_keys(0)) do
+    local group, name = key:match("^(.-)%z(.*)$")
+    result[group] = result[group] or {}
+    result[group][name] = counters:get(key)
+  end
+  return result
+end
+
+
+function M.reset()
+  counters:flush_all()
+  counters:flush_expired()
+end
+
+
+return M
