@@ -10,7 +10,7 @@ build:
 demo:
 	@tools/install-deps run
 	@tools/build 5.4
-	@sandbox/run lua5.4 examples/quickstart.lua
+	@sandbox/run tools/demo
 
 test:
 	@tools/install-deps test
