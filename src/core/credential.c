@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "base64.h"
 #include "credential_private.h"
+#include "oauth.h"
 #include "origin.h"
 #include "secret.h"
 
@@ -26,6 +27,7 @@ struct ba_credential *ba_credential_make(enum ba_credential_type type, struct ba
   made->expires = INFINITY;
   ba_buffer_init(&made->name, BA_SECRET_MAX);
   ba_buffer_init_secret(&made->value, BA_SECRET_MAX * 2);
+  ba_buffer_init_secret(&made->renewed, BA_SECRET_MAX);
   for(size_t i = 0; i < BA_CREDENTIAL_SECRETS; i++)
     ba_buffer_init_secret(&made->secrets[i], BA_SECRET_MAX * 2);
   return made;
@@ -44,6 +46,8 @@ void ba_credential_release(struct ba_credential *credential)
     return;
   ba_buffer_free(&credential->name);
   ba_buffer_free(&credential->value);
+  ba_buffer_free(&credential->renewed);
+  ba_oauth_delete(credential->oauth);
   for(size_t i = 0; i < BA_CREDENTIAL_SECRETS; i++)
     ba_buffer_free(&credential->secrets[i]);
   for(size_t i = 0; i < BA_CREDENTIAL_WARNINGS; i++)
@@ -269,10 +273,13 @@ bool ba_credential_bind(struct ba_credential *credential, const char *url, bool 
                         "(allow_insecure = true permits it)",
                         origin.text);
   pthread_mutex_lock(&credential->lock);
+  if(credential->oauth && !ba_oauth_permit(credential->oauth, allow_insecure, err)) {
+    pthread_mutex_unlock(&credential->lock);
+    return false;
+  }
   bool ok = credential->origin[0] == '\0' || strcmp(credential->origin, origin.text) == 0;
   if(ok) {
     memcpy(credential->origin, origin.text, sizeof(origin.text));
-    credential->allow_insecure = allow_insecure;
   } else {
     ba_error_set(err, BA_INVALID, "origin", "the credential belongs to %s and not to %s",
                  credential->origin, origin.text);
@@ -385,10 +392,19 @@ const char *ba_credential_warning(const struct ba_credential *credential, size_t
   return index < BA_CREDENTIAL_WARNINGS ? credential->warnings[index] : NULL;
 }
 
+void ba_credential_hide(struct ba_credential *credential, char *text, size_t length)
+{
+  const struct ba_buffer *secret;
+  for(size_t i = 0; i < BA_CREDENTIAL_SECRETS; i++)
+    ba_secret_redact(credential->secrets[i].bytes, credential->secrets[i].length, text, length);
+  for(size_t i = 0; credential->oauth && (secret = ba_oauth_secret(credential->oauth, i)) != NULL;
+      i++)
+    ba_secret_redact(secret->bytes, secret->length, text, length);
+}
+
 void ba_credential_redact(struct ba_credential *credential, char *text, size_t length)
 {
   pthread_mutex_lock(&credential->lock);
-  for(size_t i = 0; i < BA_CREDENTIAL_SECRETS; i++)
-    ba_secret_redact(credential->secrets[i].bytes, credential->secrets[i].length, text, length);
+  ba_credential_hide(credential, text, length);
   pthread_mutex_unlock(&credential->lock);
 }

@@ -28,6 +28,8 @@ enum {
   BA_CREDENTIAL_SECRETS
 };
 
+struct ba_oauth;
+
 struct ba_credential {
   atomic_uint references;
   enum ba_credential_type type; /* never changes */
@@ -35,13 +37,14 @@ struct ba_credential {
 
   pthread_mutex_t lock; /* guards all that follows */
   char origin[BA_ORIGIN_MAX];
-  bool allow_insecure;
   bool ready; /* `value` may be sent until `expires` */
   double expires;
   uint64_t generation;
   struct ba_buffer name;  /* of the header */
   struct ba_buffer value; /* of the header */
   struct ba_buffer secrets[BA_CREDENTIAL_SECRETS];
+  struct ba_oauth *oauth;   /* the two OAuth types; never changes */
+  struct ba_buffer renewed; /* a refresh token that the user has not got yet */
 };
 
 struct ba_credential *ba_credential_make(enum ba_credential_type type, struct ba_error *err);
@@ -50,7 +53,8 @@ bool ba_credential_remember(struct ba_credential *credential, size_t slot, const
 bool ba_credential_warn(struct ba_credential *credential, const char *text, struct ba_error *err);
 bool ba_credential_warn_exposed(struct ba_credential *credential, const char *what,
                                 const char *path, struct ba_error *err);
-/* The lock is held by the caller. */
+/* The lock is held by the caller of both. */
+void ba_credential_hide(struct ba_credential *credential, char *text, size_t length);
 bool ba_credential_accept_token(struct ba_credential *credential, const char *token, size_t length,
                                 double lifetime, double now, struct ba_error *err);
 

@@ -121,7 +121,8 @@ static bool check_rsa_size(const BIGNUM *n, const BIGNUM *e, struct ba_error *er
                         "the RSA key has %d bits; %d to %d are accepted", bits, BA_RSA_MIN_BITS,
                         BA_RSA_MAX_BITS);
   if(BN_num_bits(e) > 64 || !BN_is_odd(e) || BN_is_one(e))
-    return ba_error_set(err, BA_INVALID, "key_exponent", "the RSA key's e is not a public exponent");
+    return ba_error_set(err, BA_INVALID, "key_exponent",
+                        "the RSA key's e is not a public exponent");
   return true;
 }
 

@@ -32,15 +32,15 @@ struct ba_number { /* big-endian, no sign */
 };
 
 enum ba_rsa_number { /* in the order of ba_rsa_number_name() */
-  BA_RSA_N,
-  BA_RSA_E,
-  BA_RSA_D,
-  BA_RSA_P,
-  BA_RSA_Q,
-  BA_RSA_DP,
-  BA_RSA_DQ,
-  BA_RSA_QI,
-  BA_RSA_NUMBERS
+                     BA_RSA_N,
+                     BA_RSA_E,
+                     BA_RSA_D,
+                     BA_RSA_P,
+                     BA_RSA_Q,
+                     BA_RSA_DP,
+                     BA_RSA_DQ,
+                     BA_RSA_QI,
+                     BA_RSA_NUMBERS
 };
 
 struct ba_key;
