@@ -10,18 +10,19 @@
 #include <string.h>
 #include <strings.h>
 
-#define BA_TOKEN_LIFETIME_MAX (400.0 * 86400) /* what is longer is cut to this */
-#define DESCRIPTION_MAX 240                   /* bytes of error_description in a message */
+#define LIFETIME_MAX (400.0 * 86400) /* what is longer is cut to this */
+#define SOURCE_MAX (BA_ORIGIN_MAX + 32)
+#define DESCRIPTION_MAX 240 /* bytes of error_description in a message */
 
 /* "discovery document https://auth.example.com:443": the origin, since a path
  * or a query might be private. */
-static void name_source(bool discovery, const char *url, char out[BA_ERROR_MESSAGE_MAX])
+static void name_source(bool discovery, const char *url, char out[SOURCE_MAX])
 {
   struct ba_origin origin;
   if(!ba_origin_parse(url, &origin, NULL))
     origin.text[0] = '\0';
-  snprintf(out, BA_ERROR_MESSAGE_MAX, "%s %s",
-           discovery ? "discovery document of" : "token request to", origin.text);
+  snprintf(out, SOURCE_MAX, "%s %s", discovery ? "discovery document of" : "token request to",
+           origin.text);
 }
 
 static bool blame(const struct ba_error *why, const char *source, struct ba_error *err)
@@ -63,7 +64,7 @@ bool ba_oauth_read_discovery(const char *body, size_t length, const char *well_k
                              bool allow_insecure, char **issuer, char **token_url,
                              struct ba_error *err)
 {
-  char source[BA_ERROR_MESSAGE_MAX];
+  char source[SOURCE_MAX];
   name_source(true, well_known, source);
   struct ba_field fields[] = {{.name = "issuer"}, {.name = "token_endpoint"}};
   struct ba_origin from, its, endpoint;
@@ -98,7 +99,7 @@ static bool read_lifetime(const struct ba_field *field, double *lifetime)
   }
   if(!isfinite(value) || value < 0)
     return false;
-  *lifetime = value < 1 ? 1 : value < BA_TOKEN_LIFETIME_MAX ? value : BA_TOKEN_LIFETIME_MAX;
+  *lifetime = value < 1 ? 1 : value < LIFETIME_MAX ? value : LIFETIME_MAX;
   return true;
 }
 
@@ -129,7 +130,7 @@ static bool take_token(const struct ba_field *fields, struct ba_token *token, co
 bool ba_oauth_read_token(const char *body, size_t length, const char *url, struct ba_token *token,
                          struct ba_error *err)
 {
-  char source[BA_ERROR_MESSAGE_MAX];
+  char source[SOURCE_MAX];
   name_source(false, url, source);
   struct ba_field fields[T_FIELDS] = {{.name = "access_token"},
                                       {.name = "token_type"},
@@ -171,7 +172,7 @@ static void explain_refusal(const char *source, enum ba_kind kind, int status, c
 void ba_oauth_explain(bool discovery, const char *url, int status, const char *body, size_t length,
                       const struct ba_error *failure, struct ba_error *err)
 {
-  char source[BA_ERROR_MESSAGE_MAX];
+  char source[SOURCE_MAX];
   name_source(discovery, url, source);
   if(status == 0) {
     static const struct ba_error unknown = {BA_CONNECT, "", "no answer"};
