@@ -2,9 +2,11 @@
  * credential of the core. The secret's bytes are copied into C and are never
  * given back. */
 #include "binding.h"
+#include "compat.h"
 
 #include "credential.h"
 #include "error.h"
+#include "oauth.h"
 
 #include <string.h>
 
@@ -126,12 +128,66 @@ static struct ba_credential *build_function(lua_State *L, struct ba_error *err)
   return ba_credential_function(err);
 }
 
+/* A table is written as JSON by the module's own codec: core.encode, found
+ * through the module table, which is the constructor's upvalue. [-0, +1, e] */
+static const char *encoded_config(lua_State *L, size_t *length)
+{
+  lua_getfield(L, lua_upvalueindex(1), "encode");
+  lua_getfield(L, 1, "app_config");
+  lua_call(L, 1, 2);
+  if(lua_isnil(L, -2))
+    luaL_error(L, "credential: app_config cannot be written as JSON: %s", lua_tostring(L, -1));
+  lua_pop(L, 1);
+  return lua_tolstring(L, -1, length);
+}
+
+static struct ba_credential *build_oauth_client(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind",  "app_config",     "app_config_json",
+                                      "scope", "well_known_uri", NULL};
+  check_keys(L, known);
+  struct ba_oauth_client_options options = {0};
+  options.scope = plain_field(L, "scope");
+  options.well_known_uri = plain_field(L, "well_known_uri");
+  options.json = text_field(L, "app_config_json", &options.json_length);
+  lua_getfield(L, 1, "app_config");
+  if(lua_istable(L, -1))
+    options.json = encoded_config(L, &options.json_length);
+  else if(!options.json)
+    options.path = plain_field(L, "app_config");
+  if(!options.json && !options.path)
+    luaL_error(L, "credential: app_config is missing");
+  return ba_credential_oauth_client(&options, err);
+}
+
+static struct ba_credential *build_oauth_refresh(lua_State *L, struct ba_error *err)
+{
+  static const char *const known[] = {"kind",          "token_url",    "client_id", "client_secret",
+                                      "refresh_token", "redirect_uri", "scope",     NULL};
+  check_keys(L, known);
+  struct ba_oauth_refresh_options options = {0};
+  options.token_url = plain_field(L, "token_url");
+  options.client_id = plain_field(L, "client_id");
+  if(!options.token_url || !options.client_id)
+    luaL_error(L, "credential: %s is missing", options.token_url ? "client_id" : "token_url");
+  options.client_secret = text_field(L, "client_secret", &options.client_secret_length);
+  options.refresh_token = required_field(L, "refresh_token", &options.refresh_token_length);
+  options.redirect_uri = plain_field(L, "redirect_uri");
+  options.scope = plain_field(L, "scope");
+  return ba_credential_oauth_refresh(&options, err);
+}
+
 static const struct {
   const char *kind;
   builder build;
 } builders[] = {
-    {"none", build_none},     {"bearer", build_bearer},     {"basic", build_basic},
-    {"header", build_header}, {"function", build_function},
+    {"none", build_none},
+    {"bearer", build_bearer},
+    {"basic", build_basic},
+    {"header", build_header},
+    {"function", build_function},
+    {"oauth_client", build_oauth_client},
+    {"oauth_refresh", build_oauth_refresh},
 };
 
 static builder find_builder(lua_State *L)
@@ -151,10 +207,7 @@ static int credential_new(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   builder build = find_builder(L);
-  struct box *box = lua_newuserdata(L, sizeof(*box));
-  box->credential = NULL;
-  luaL_getmetatable(L, CREDENTIAL_TYPE);
-  lua_setmetatable(L, -2);
+  struct box *box = ba_new_userdata(L, sizeof(*box), CREDENTIAL_TYPE);
   lua_insert(L, 2);
   struct ba_error err = {0};
   box->credential = build(L, &err);
@@ -240,22 +293,13 @@ static const luaL_Reg methods[] = {
     {"redact", credential_redact}, {"warnings", credential_warnings}, {NULL, NULL},
 };
 
+static const luaL_Reg metamethods[] = {
+    {"__gc", credential_gc}, {"__tostring", credential_tostring}, {NULL, NULL}};
+
 void ba_open_credential(lua_State *L)
 {
-  luaL_newmetatable(L, CREDENTIAL_TYPE);
-  lua_newtable(L);
-  for(const luaL_Reg *method = methods; method->name; method++) {
-    lua_pushcfunction(L, method->func);
-    lua_setfield(L, -2, method->name);
-  }
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, credential_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, credential_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pushliteral(L, "credential"); /* nobody outside sees or changes the metatable */
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
-  lua_pushcfunction(L, credential_new);
+  ba_new_type(L, CREDENTIAL_TYPE, methods, metamethods);
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, credential_new, 1);
   lua_setfield(L, -2, "credential");
 }

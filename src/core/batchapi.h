@@ -12,6 +12,7 @@
 #include "credential.h"
 #include "engine.h"
 #include "error.h"
+#include "oauth.h"
 #include "version.h"
 
 #endif

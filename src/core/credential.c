@@ -3,7 +3,7 @@
 #include "alloc.h"
 #include "base64.h"
 #include "credential_private.h"
-#include "oauth.h"
+#include "oauth_grant.h"
 #include "origin.h"
 #include "secret.h"
 

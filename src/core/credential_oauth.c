@@ -3,7 +3,7 @@
 #include "alloc.h"
 #include "credential_private.h"
 #include "form.h"
-#include "oauth.h"
+#include "oauth_grant.h"
 #include "secret.h"
 
 #include <string.h>

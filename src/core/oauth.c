@@ -1,4 +1,4 @@
-#include "oauth.h"
+#include "oauth_grant.h"
 
 #include "alloc.h"
 #include "fields.h"

@@ -4,7 +4,7 @@
 #define BA_OAUTH_ANSWER_H
 
 #include "error.h"
-#include "oauth.h"
+#include "oauth_grant.h"
 
 #include <stddef.h>
 
