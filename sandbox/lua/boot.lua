@@ -9,6 +9,17 @@ function M.init(directory)
 end
 
 
+-- The port of one of the listeners named in listen.pl.
+function M.port(name)
+  for line in io.lines(M.directory .. "/ports") do
+    local port = line:match("^" .. name .. " (%d+)$")
+    if port then
+      return port
+    end
+  end
+end
+
+
 function M.worker()
   local handle = assert(io.open(M.directory .. "/up", "w"))
   handle:close()

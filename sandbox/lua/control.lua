@@ -2,6 +2,9 @@
 local body = require("body")
 local clock = require("clock")
 local engine = require("engine")
+local faults = require("faults")
+local json = require("json")
+local log = require("log")
 local settings = require("settings")
 local store = require("store")
 local totals = require("totals")
@@ -68,10 +71,45 @@ local function reset(_)
   engine.reset()
   store.reset()
   totals.reset()
+  faults.reset()
+  log.reset()
   settings.reset()
   clock.reset()
   os.execute("rm -rf '" .. require("boot").directory .. "/files' && mkdir -m 700 '" .. require("boot").directory .. "/files'")
   return { status = 200, json = { reset = true } }
+end
+
+
+local function show_faults(_)
+  return { status = 200, json = { rules = faults.show() } }
+end
+
+
+local function change_faults(request)
+  local wish, refusal = wish_of(request)
+  if not wish then
+    return refusal
+  end
+  local ok, why = faults.set(wish.rules or wish)
+  return ok and show_faults() or refuse(why)
+end
+
+
+local function clear_faults(_)
+  faults.reset()
+  return show_faults()
+end
+
+
+local function show_log(_)
+  local entries, last = log.select(ngx.req.get_uri_args())
+  return { status = 200, json = { entries = entries, last = last } }
+end
+
+
+local function clear_log(_)
+  log.reset()
+  return { status = 200, json = { entries = json.array(), last = 0 } }
 end
 
 
@@ -91,6 +129,11 @@ M.services = { {
     { "GET", "/settings", show_settings, "show_settings", open },
     { "POST", "/settings", change_settings, "change_settings", open },
     { "POST", "/reset", reset, "reset", open },
+    { "GET", "/faults", show_faults, "show_faults", open },
+    { "POST", "/faults", change_faults, "change_faults", open },
+    { "DELETE", "/faults", clear_faults, "clear_faults", open },
+    { "GET", "/log", show_log, "show_log", open },
+    { "DELETE", "/log", clear_log, "clear_log", open },
     { "GET", "/totals", show_totals, "show_totals", open },
   },
   no_route = function(request, wrong_method)

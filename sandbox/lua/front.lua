@@ -29,10 +29,8 @@ end
 
 
 local function not_found(request, wrong_method)
-  local service = router.service_of(request.path)
-  if service then
-    request.service = service
-    return service.no_route(request, wrong_method)
+  if request.service then
+    return request.service.no_route(request, wrong_method)
   end
   return { status = wrong_method and 405 or 404, body = "nothing is here: " .. request.path .. "\n",
     headers = { ["Content-Type"] = "text/plain" } }
@@ -41,14 +39,10 @@ end
 
 -- The handler's answer, or the service's own refusal.
 local function answer(request)
-  local route, params = router.find(request.method, request.raw_path)
+  local route = request.route
   if not route then
-    return not_found(request, params)
+    return not_found(request, request.params)
   end
-  request.params = params
-  request.service = route.service
-  request.operation = route.name
-  request.options = route.options
   local refusal = not route.options.open and route.service.authenticate(request)
   return refusal or route.handler(request)
 end
@@ -61,21 +55,32 @@ local function crashed(request, why)
 end
 
 
+-- Finds the route; where there is none, params tells whether only the method is wrong.
+local function identify(request)
+  local route, params = router.find(request.method, request.raw_path)
+  request.route, request.params = route, params
+  request.operation = route and route.name
+  request.options = route and route.options
+  request.service = route and route.service or router.service_of(request.path)
+end
+
+
 function M.content()
   local request = new_request()
-  local route = router.find(request.method, request.raw_path)
-  request.operation = route and route.name
-  request.service = route and route.service or router.service_of(request.path)
+  identify(request)
   log.begin(request)
   local fault = faults.choose(request)
   request.fault = fault
   if fault and faults.before(request, fault) then
     return
   end
-  local ok, response = xpcall(answer, debug.traceback, request)
-  if not ok then
-    response = crashed(request, response)
+  local response = request.instead
+  if not response then
+    local ok
+    ok, response = xpcall(answer, debug.traceback, request)
+    response = ok and response or crashed(request, response)
   end
+  request.result = response.status or 200
   if request.service and request.service.finish then
     request.service.finish(request, response)
   end

@@ -12,10 +12,14 @@ local BLOCK_BYTES = 4 * 1024 * 1024
 -- A small generator of its own (Park and Miller), so that a seed gives the same run everywhere.
 local function generator(seed)
   local value = seed % 2147483646 + 1
-  return function(n)
+  local function draw(n)
     value = value * 16807 % 2147483647
-    return value % n + 1
+    return math.floor(value / 2147483647 * n) + 1
   end
+  for _ = 1, 5 do -- small seeds begin with small values
+    draw(1)
+  end
+  return draw
 end
 
 M.generator = generator

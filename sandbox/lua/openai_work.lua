@@ -12,7 +12,7 @@ local store = require("store")
 local M = {}
 local MAX_ERRORS = 100
 local MAX_LINE = 64 * 1024 * 1024
-local TURN = 0.005 -- seconds of work before requests have their turn
+local TURN = 0.01 -- seconds of work before requests have their turn
 
 
 -- Returns a function to call once per line: it yields when enough time went by.
@@ -219,7 +219,7 @@ end
 
 
 -- Runs one line: its answer goes to the output or the error file.
-local function run_line(batch, request, outcome, reason)
+local function run_line(batch, request, line, outcome, reason)
   local endpoint = answers.endpoints[batch.endpoint] and batch.endpoint or "/v1" .. batch.endpoint
   if reason then
     if reason == "expired" or settings.get().cancelled_lines == "report" then
@@ -227,8 +227,7 @@ local function run_line(batch, request, outcome, reason)
     end
     return
   end
-  local status, text, usage = answers.reply(endpoint, request.body, batch.input_file_id:sub(1, 0) .. request.custom_id
-    .. json.encode(request.body))
+  local status, text, usage = answers.reply(endpoint, request.body, line)
   if status == 200 then
     outcome.completed = outcome.completed + 1
     outcome.input_tokens = outcome.input_tokens + usage[1]
@@ -254,7 +253,7 @@ function M.results(batch, count, reason)
     for line, number in disk.lines(input.range) do
       local request = json.decode(line)
       local unfinished = number > count or magic.of(request.body).never
-      run_line(batch, request, outcome, unfinished and (reason or "expired") or nil)
+      run_line(batch, request, line, outcome, unfinished and (reason or "expired") or nil)
       pace()
     end
   end

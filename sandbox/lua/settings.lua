@@ -19,6 +19,7 @@ local defaults = {
   max_file_bytes = 536870912,
   enqueued_token_limit = 0,
   gzip = false,
+  ranges = true,
   log = true,
 }
 
