@@ -6,13 +6,18 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include <stddef.h>
+
 struct ba_error;
 struct ba_credential;
 
 /* Each file of the binding adds its names to the module table on the top. */
 void ba_open_credential(lua_State *L); /* [-0, +0, m] */
+void ba_open_files(lua_State *L);      /* [-0, +0, m] */
+void ba_open_fs(lua_State *L);         /* [-0, +0, m] to core.fs, which is on the top */
 void ba_open_json(lua_State *L);       /* [-0, +0, m] */
 void ba_open_ledger(lua_State *L);     /* [-0, +0, m] */
+void ba_open_lines(lua_State *L);      /* [-0, +0, m] */
 
 /* Ends a function that failed: nil, message, { kind, code, message }. Memory
  * and misuse raise instead. [-0, +3, e] */
@@ -20,5 +25,11 @@ int ba_fail(lua_State *L, const struct ba_error *err);
 
 /* The credential at `index`, or an argument error. Stays the userdata's. */
 struct ba_credential *ba_check_credential(lua_State *L, int index);
+
+/* Pushes the value of one JSON document and returns 1, or pushes nil, message,
+ * err and returns 3. `options` is the stack index of a table as core.decode
+ * takes it, or 0. The bytes must stay where they are meanwhile, although Lua
+ * may collect: whoever owns them is on the stack or is C. [-0, +1|3, v] */
+int ba_json_push(lua_State *L, const char *bytes, size_t length, int options);
 
 #endif

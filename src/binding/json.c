@@ -78,7 +78,21 @@ static void check_null(lua_State *L, struct ba_json_options *options)
   options->keep_null = *word == 'k';
 }
 
-void ba_json_check_options(lua_State *L, int index, struct ba_json_options *options)
+static void check_sort_keys(lua_State *L, struct ba_json_options *options)
+{
+  if(lua_type(L, -1) != LUA_TBOOLEAN)
+    luaL_error(L, "sort_keys must be true or false");
+  options->sort_keys = lua_toboolean(L, -1);
+}
+
+struct option {
+  const char *name;
+  void (*check)(lua_State *L, struct ba_json_options *options);
+};
+
+/* `known` has two entries each way. */
+static void check_options(lua_State *L, int index, const struct option *known,
+                          struct ba_json_options *options)
 {
   memset(options, 0, sizeof(*options));
   if(lua_isnoneornil(L, index))
@@ -87,17 +101,35 @@ void ba_json_check_options(lua_State *L, int index, struct ba_json_options *opti
   lua_pushnil(L);
   while(lua_next(L, index)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-    if(strcmp(name, "max_depth") == 0)
-      check_depth(L, options);
-    else if(strcmp(name, "null") == 0)
-      check_null(L, options);
-    else
-      luaL_error(L, "unknown option '%s' (known: max_depth, null)", name);
+    const struct option *option = known;
+    if(strcmp(name, option->name) != 0 && strcmp(name, (++option)->name) != 0)
+      luaL_error(L, "unknown option '%s' (known: %s, %s)", name, known[0].name, known[1].name);
+    option->check(L, options);
     lua_pop(L, 1);
   }
 }
 
+void ba_json_decode_options(lua_State *L, int index, struct ba_json_options *options)
+{
+  static const struct option known[] = {{"max_depth", check_depth}, {"null", check_null}};
+  check_options(L, index, known, options);
+}
+
+void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *options)
+{
+  static const struct option known[] = {{"max_depth", check_depth}, {"sort_keys", check_sort_keys}};
+  check_options(L, index, known, options);
+}
+
 /* ---- functions --------------------------------------------------------- */
+
+int ba_json_push(lua_State *L, const char *bytes, size_t length, int options)
+{
+  struct ba_json_options read = {0};
+  if(options)
+    ba_json_decode_options(L, options, &read);
+  return ba_json_push_value(L, bytes, length, &read);
+}
 
 /* core.decode(text [, options]) -> value | nil, message, err   [-0, +1|3, v] */
 static int json_decode(lua_State *L)
@@ -105,9 +137,7 @@ static int json_decode(lua_State *L)
   size_t length;
   luaL_checktype(L, 1, LUA_TSTRING);
   const char *bytes = lua_tolstring(L, 1, &length);
-  struct ba_json_options options;
-  ba_json_check_options(L, 2, &options);
-  return ba_json_push(L, bytes, length, &options);
+  return ba_json_push(L, bytes, length, 2);
 }
 
 /* core.encode(value [, options]) -> string | nil, message, err   [-0, +1|3, v] */
@@ -115,7 +145,7 @@ static int json_encode(lua_State *L)
 {
   luaL_checkany(L, 1);
   struct ba_json_options options;
-  ba_json_check_options(L, 2, &options);
+  ba_json_encode_options(L, 2, &options);
   struct ba_json_codec *codec = ba_json_codec_take(L);
   struct ba_error err;
   bool ok = ba_json_append(L, 1, &codec->out, &options, &err);

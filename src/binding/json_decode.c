@@ -145,8 +145,8 @@ static int push_decode_failure(lua_State *L, const struct ba_json_scanner *scann
   return count;
 }
 
-int ba_json_push(lua_State *L, const char *bytes, size_t length,
-                 const struct ba_json_options *options)
+int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
+                       const struct ba_json_options *options)
 {
   luaL_checkstack(L, 10, "too many values");
   struct decoder decoder;

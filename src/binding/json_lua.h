@@ -12,18 +12,20 @@
 struct ba_json_options {
   unsigned max_depth; /* 0: BA_JSON_DEFAULT_DEPTH */
   bool keep_null;     /* decode: null in objects becomes core.null, not absent */
+  bool sort_keys;     /* encode: keys in byte order, the same bytes every time */
 };
 
 /* Reads an options table at `index` (nil or none: the defaults); an unknown
  * name or a wrong type raises.   [-0, +0, v] */
-void ba_json_check_options(lua_State *L, int index, struct ba_json_options *options);
+void ba_json_decode_options(lua_State *L, int index, struct ba_json_options *options);
+void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *options);
 
 /* Pushes the value of one document and returns 1, or pushes nil, message, err
  * and returns 3. The bytes must stay where they are during the call although
  * Lua may collect: whoever owns them is on the stack or is C. NULL options are
  * the defaults.   [-0, +1|3, m] */
-int ba_json_push(lua_State *L, const char *bytes, size_t length,
-                 const struct ba_json_options *options);
+int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
+                       const struct ba_json_options *options);
 
 /* Appends the value at `index` to `out`, which belongs to a userdata, for Lua
  * may run out of memory here. On failure the buffer is as long as before and

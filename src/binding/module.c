@@ -18,7 +18,9 @@ int luaopen_batchapi_core(lua_State *L)
   lua_pushstring(L, ba_version());
   lua_setfield(L, -2, "_VERSION");
   ba_open_credential(L);
+  ba_open_files(L);
   ba_open_json(L);
   ba_open_ledger(L);
+  ba_open_lines(L);
   return 1;
 }

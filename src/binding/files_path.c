@@ -1,0 +1,165 @@
+/* core.fs: what is done to a path, see src/core/files.h. Each blocks. */
+#include "binding.h"
+
+#include "buffer.h"
+#include "compat.h"
+#include "files.h"
+#include "hash.h"
+
+static int push_true(lua_State *L, bool ok, const struct ba_error *err)
+{
+  if(!ok)
+    return ba_fail(L, err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* fs.rename(from, to) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_rename(lua_State *L)
+{
+  struct ba_error err;
+  return push_true(L, ba_fs_rename(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err), &err);
+}
+
+/* fs.mkdir(path) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_mkdir(lua_State *L)
+{
+  struct ba_error err;
+  return push_true(L, ba_fs_mkdir(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* fs.unlink(path) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_unlink(lua_State *L)
+{
+  struct ba_error err;
+  return push_true(L, ba_fs_unlink(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* fs.rmdir(path) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_rmdir(lua_State *L)
+{
+  struct ba_error err;
+  return push_true(L, ba_fs_rmdir(luaL_checkstring(L, 1), &err), &err);
+}
+
+static uint64_t check_size(lua_State *L, int index)
+{
+  int64_t size;
+  luaL_argcheck(L, ba_to_integer(L, index, &size) && size >= 0, index,
+                "a whole number of bytes expected");
+  return (uint64_t)size;
+}
+
+/* fs.truncate(path, size) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_truncate(lua_State *L)
+{
+  struct ba_error err;
+  const char *path = luaL_checkstring(L, 1);
+  return push_true(L, ba_fs_truncate(path, check_size(L, 2), &err), &err);
+}
+
+/* fs.sync_dir(path) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_sync_dir(lua_State *L)
+{
+  struct ba_error err;
+  return push_true(L, ba_fs_sync_directory(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* fs.replace(path, bytes) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_replace(lua_State *L)
+{
+  struct ba_error err;
+  size_t length;
+  const char *path = luaL_checkstring(L, 1);
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  return push_true(L, ba_fs_replace(path, bytes, length, &err), &err);
+}
+
+/* fs.stat(path) -> { size, mtime, type } | nil, message, err   [-0, +1|3, v] */
+static int fs_stat(lua_State *L)
+{
+  struct ba_error err;
+  struct ba_stat info;
+  if(!ba_fs_stat(luaL_checkstring(L, 1), &info, &err))
+    return ba_fail(L, &err);
+  lua_createtable(L, 0, 3);
+  ba_push_integer(L, (int64_t)info.size);
+  lua_setfield(L, -2, "size");
+  lua_pushnumber(L, info.mtime);
+  lua_setfield(L, -2, "mtime");
+  lua_pushstring(L, info.type);
+  lua_setfield(L, -2, "type");
+  return 1;
+}
+
+/* fs.sha256(path [, length]) -> hexadecimal | nil, message, err   [-0, +1|3, v] */
+static int fs_sha256(lua_State *L)
+{
+  struct ba_error err;
+  char text[BA_SHA256_HEX];
+  const char *path = luaL_checkstring(L, 1);
+  uint64_t length = lua_isnoneornil(L, 2) ? UINT64_MAX : check_size(L, 2);
+  if(!ba_fs_sha256(path, length, text, &err))
+    return ba_fail(L, &err);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+/* ---- what gives bytes: through a userdata that owns them ------------------ */
+
+#define BYTES "batchapi.bytes"
+#define READ_MAX_BYTES ((size_t)1 << 30)
+
+static int bytes_gc(lua_State *L)
+{
+  ba_buffer_wipe(luaL_checkudata(L, 1, BYTES));
+  return 0;
+}
+
+static struct ba_buffer *new_bytes(lua_State *L, size_t cap)
+{
+  struct ba_buffer *bytes = ba_new_userdata(L, sizeof(*bytes), BYTES);
+  ba_buffer_init(bytes, cap);
+  return bytes;
+}
+
+static int push_bytes(lua_State *L, struct ba_buffer *bytes, bool ok, const struct ba_error *err)
+{
+  if(ok)
+    lua_pushlstring(L, bytes->length ? bytes->bytes : "", bytes->length);
+  ba_buffer_wipe(bytes);
+  return ok ? 1 : ba_fail(L, err);
+}
+
+/* fs.read(path [, cap]) -> bytes | nil, message, err   [-0, +1|3, v] */
+static int fs_read(lua_State *L)
+{
+  struct ba_error err;
+  const char *path = luaL_checkstring(L, 1);
+  uint64_t cap = lua_isnoneornil(L, 2) ? READ_MAX_BYTES : check_size(L, 2);
+  luaL_argcheck(L, cap <= READ_MAX_BYTES, 2, "the cap is 1 GiB at most");
+  struct ba_buffer *bytes = new_bytes(L, (size_t)cap);
+  return push_bytes(L, bytes, ba_fs_read(path, bytes, &err), &err);
+}
+
+/* fs.tmpfile([directory]) -> path | nil, message, err   [-0, +1|3, v] */
+static int fs_tmpfile(lua_State *L)
+{
+  struct ba_error err;
+  const char *directory = luaL_optstring(L, 1, NULL);
+  struct ba_buffer *path = new_bytes(L, 8192);
+  return push_bytes(L, path, ba_fs_temporary(directory, path, &err), &err);
+}
+
+void ba_open_fs(lua_State *L)
+{
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg bytes_meta[] = {{"__gc", bytes_gc}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"rename", fs_rename},     {"mkdir", fs_mkdir},       {"unlink", fs_unlink},
+      {"rmdir", fs_rmdir},       {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
+      {"replace", fs_replace},   {"stat", fs_stat},         {"sha256", fs_sha256},
+      {"read", fs_read},         {"tmpfile", fs_tmpfile},   {NULL, NULL}};
+  ba_new_type(L, BYTES, none, bytes_meta);
+  ba_set_functions(L, functions);
+}

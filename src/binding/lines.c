@@ -1,0 +1,335 @@
+/* core.lines and core.reader: JSONL, split and decoded in place. A reader is
+ * the same over a file. */
+#include "binding.h"
+
+#include "compat.h"
+#include "files.h"
+#include "json_lua.h"
+#include "lines.h"
+
+#include <string.h>
+
+#define LINES "batchapi.lines"
+#define READER "batchapi.reader"
+
+enum { CHUNK = 256 << 10 };
+
+struct reader {
+  struct ba_lines lines;
+  struct ba_file *file; /* of a reader; NULL: closed */
+  bool is_reader, closed;
+  bool deferred; /* the file is read by the file thread */
+  bool starved;  /* deferred: the next bytes must be fetched first */
+  bool pinned;   /* its bytes are being decoded: they must not move */
+  const char *line; /* the last line given, as long as it is there */
+  size_t length;
+};
+
+/* ---- what both have in common ------------------------------------------ */
+
+static struct reader *to_reader(lua_State *L)
+{
+  struct reader *reader = ba_test_userdata(L, 1, LINES);
+  if(!reader)
+    reader = ba_test_userdata(L, 1, READER);
+  luaL_argcheck(L, reader, 1, "lines or a reader expected");
+  return reader;
+}
+
+static struct reader *check_reader(lua_State *L)
+{
+  struct reader *reader = to_reader(L);
+  if(reader->closed)
+    luaL_error(L, reader->is_reader ? "the reader is closed" : "the lines are closed");
+  if(reader->pinned)
+    luaL_error(L, "called by a finaliser while a line of it is being decoded");
+  return reader;
+}
+
+static int reader_gc(lua_State *L)
+{
+  struct reader *reader = to_reader(L);
+  ba_lines_free(&reader->lines);
+  ba_file_release(reader->file);
+  reader->file = NULL;
+  reader->line = NULL;
+  reader->closed = true;
+  return 0;
+}
+
+/* One more chunk from the file. False: failed. */
+static bool fill(struct reader *reader, struct ba_error *err)
+{
+  size_t length;
+  char *room = ba_lines_room(&reader->lines, CHUNK, err);
+  if(!room || !ba_file_read(reader->file, room, CHUNK, &length, err))
+    return false;
+  ba_lines_added(&reader->lines, length);
+  if(length == 0)
+    ba_lines_finish(&reader->lines);
+  return true;
+}
+
+/* The next line to reader->line, or why there is none. */
+static enum ba_line next_line(struct reader *reader, struct ba_error *err)
+{
+  for(;;) {
+    reader->line = NULL;
+    enum ba_line line = ba_lines_next(&reader->lines, &reader->line, &reader->length, err);
+    reader->starved = line == BA_LINE_MORE;
+    if(line != BA_LINE_MORE || !reader->is_reader || reader->deferred)
+      return line;
+    if(!fill(reader, err))
+      return BA_LINE_FAILED;
+  }
+}
+
+/* On the top are nil, message, err: puts the line's number (and the file's
+ * name) into the last two. */
+static int add_position(lua_State *L, const struct reader *reader)
+{
+  if(reader->is_reader)
+    lua_pushfstring(L, "%s, line ", ba_file_path(reader->file));
+  else
+    lua_pushliteral(L, "line ");
+  ba_push_integer(L, (int64_t)reader->lines.number);
+  lua_pushliteral(L, ": ");
+  lua_pushvalue(L, -5);
+  lua_concat(L, 4);
+  lua_replace(L, -3);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "message");
+  ba_push_integer(L, (int64_t)reader->lines.number);
+  lua_setfield(L, -2, "line");
+  return 3;
+}
+
+/* No line: nil alone when there is nothing (yet), or the failure. */
+static int push_none(lua_State *L, enum ba_line line, const struct ba_error *err)
+{
+  if(line == BA_LINE_FAILED)
+    return ba_fail(L, err);
+  lua_pushnil(L);
+  return 1;
+}
+
+/* lines:next() -> string | nil | nil, message, err   [-0, +1|3, v] */
+static int reader_next(lua_State *L)
+{
+  struct reader *reader = check_reader(L);
+  struct ba_error err;
+  enum ba_line line = next_line(reader, &err);
+  if(line != BA_LINE_READY)
+    return push_none(L, line, &err);
+  lua_pushlstring(L, reader->line, reader->length);
+  return 1;
+}
+
+struct decoding {
+  struct reader *reader;
+  struct ba_json_options options;
+};
+
+static int decode_line(lua_State *L)
+{
+  struct decoding *decoding = lua_touserdata(L, 1);
+  struct reader *reader = decoding->reader;
+  int count = ba_json_push_value(L, reader->line, reader->length, &decoding->options);
+  return count == 1 ? 1 : add_position(L, reader);
+}
+
+/* lines:json([options]) -> value | nil | nil, message, err   [-0, +1|3, v] */
+static int reader_json(lua_State *L)
+{
+  struct decoding decoding = {.reader = check_reader(L)};
+  struct ba_error err;
+  ba_json_decode_options(L, 2, &decoding.options);
+  enum ba_line line = next_line(decoding.reader, &err);
+  if(line != BA_LINE_READY)
+    return push_none(L, line, &err);
+  /* protected, so that the pin goes also when Lua runs out of memory */
+  lua_settop(L, 1);
+  lua_pushcfunction(L, decode_line);
+  lua_pushlightuserdata(L, &decoding);
+  decoding.reader->pinned = true;
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  decoding.reader->pinned = false;
+  return status ? lua_error(L) : lua_gettop(L) - 1;
+}
+
+/* lines:raw() -> string | nil: the bytes of the last line   [-0, +1, v] */
+static int reader_raw(lua_State *L)
+{
+  struct reader *reader = check_reader(L);
+  if(reader->line)
+    lua_pushlstring(L, reader->line, reader->length);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/* lines:number() -> number of the last line, from 1   [-0, +1, v] */
+static int reader_number(lua_State *L)
+{
+  ba_push_integer(L, (int64_t)check_reader(L)->lines.number);
+  return 1;
+}
+
+/* lines:offset() -> bytes before the next line   [-0, +1, v] */
+static int reader_offset(lua_State *L)
+{
+  ba_push_integer(L, (int64_t)check_reader(L)->lines.offset);
+  return 1;
+}
+
+/* reader:starved() -> boolean: nil meant "fill me", not the end   [-0, +1, v] */
+static int reader_starved(lua_State *L)
+{
+  lua_pushboolean(L, check_reader(L)->starved);
+  return 1;
+}
+
+static int reader_tostring(lua_State *L)
+{
+  struct reader *reader = to_reader(L);
+  const char *type = reader->is_reader ? READER : LINES;
+  if(reader->closed)
+    lua_pushfstring(L, "%s (closed)", type);
+  else
+    lua_pushfstring(L, "%s (%d lines)", type, (int)reader->lines.number);
+  return 1;
+}
+
+/* ---- lines ------------------------------------------------------------- */
+
+static struct reader *check_lines(lua_State *L)
+{
+  struct reader *reader = check_reader(L);
+  luaL_argcheck(L, !reader->is_reader, 1, "lines expected, got a reader");
+  return reader;
+}
+
+/* lines:push(bytes) -> true | nil, message, err   [-0, +1|3, v] */
+static int lines_push(lua_State *L)
+{
+  struct reader *reader = check_lines(L);
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  struct ba_error err;
+  reader->line = NULL;
+  if(!ba_lines_push(&reader->lines, bytes, length, &err))
+    return ba_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* lines:finish(): what is left is the last line   [-0, +0, v] */
+static int lines_finish(lua_State *L)
+{
+  ba_lines_finish(&check_lines(L)->lines);
+  return 0;
+}
+
+static size_t option_size(lua_State *L, int index, const char *name, double largest)
+{
+  lua_getfield(L, index, name);
+  double value = lua_tonumber(L, -1);
+  if(!lua_isnil(L, -1) &&
+     (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= largest)))
+    luaL_error(L, "%s must be a number from 0 to %f", name, largest);
+  lua_pop(L, 1);
+  return (size_t)value;
+}
+
+/* Raises for an option that is not among the (NULL-terminated) names. */
+static void check_names(lua_State *L, int index, const char *const *names)
+{
+  lua_pushnil(L);
+  while(lua_next(L, index)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    const char *const *known = names;
+    while(*known && strcmp(*known, name) != 0)
+      known++;
+    if(!*known)
+      luaL_error(L, "unknown option '%s'", name);
+    lua_pop(L, 1);
+  }
+}
+
+#define MAX_LINE_BYTES 1073741824.0
+
+/* core.lines{ max_line_bytes = } -> lines   [-0, +1, v] */
+static int lines_new(lua_State *L)
+{
+  static const char *const names[] = {"max_line_bytes", NULL};
+  size_t max_line = 0;
+  if(!lua_isnoneornil(L, 1)) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    check_names(L, 1, names);
+    max_line = option_size(L, 1, "max_line_bytes", MAX_LINE_BYTES);
+  }
+  struct reader *reader = ba_new_userdata(L, sizeof(*reader), LINES);
+  ba_lines_init(&reader->lines, max_line);
+  return 1;
+}
+
+/* ---- reader ------------------------------------------------------------ */
+
+/* reader:close() -> true   [-0, +1, v] */
+static int reader_close(lua_State *L)
+{
+  struct reader *reader = to_reader(L);
+  if(reader->pinned)
+    return luaL_error(L, "closed by a finaliser while a line of it is being decoded");
+  reader_gc(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* core.reader(path [, { max_line_bytes =, offset =, deferred = }])
+ *   -> reader | nil, message, err   [-0, +1|3, v] */
+static int reader_new(lua_State *L)
+{
+  static const char *const names[] = {"max_line_bytes", "offset", "deferred", NULL};
+  const char *path = luaL_checkstring(L, 1);
+  size_t max_line = 0, offset = 0;
+  bool deferred = false;
+  if(!lua_isnoneornil(L, 2)) {
+    luaL_checktype(L, 2, LUA_TTABLE);
+    check_names(L, 2, names);
+    max_line = option_size(L, 2, "max_line_bytes", MAX_LINE_BYTES);
+    offset = option_size(L, 2, "offset", 9007199254740992.0);
+    lua_getfield(L, 2, "deferred");
+    deferred = lua_toboolean(L, -1);
+  }
+  struct reader *reader = ba_new_userdata(L, sizeof(*reader), READER);
+  ba_lines_init(&reader->lines, max_line);
+  reader->is_reader = true;
+  reader->deferred = deferred;
+  reader->lines.offset = offset;
+  struct ba_error err;
+  reader->file = ba_file_open(path, BA_FILE_READ, &err);
+  if(!reader->file || (offset && !ba_file_seek(reader->file, offset, &err)))
+    return ba_fail(L, &err);
+  return 1;
+}
+
+void ba_open_lines(lua_State *L)
+{
+  static const luaL_Reg shared[] = {
+      {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
+      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
+      {"close", reader_close},   {NULL, NULL}};
+  static const luaL_Reg line_methods[] = {
+      {"push", lines_push},      {"finish", lines_finish},  {"next", reader_next},
+      {"json", reader_json},     {"raw", reader_raw},       {"number", reader_number},
+      {"offset", reader_offset}, {"close", reader_close},   {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
+  ba_new_type(L, LINES, line_methods, metamethods);
+  ba_new_type(L, READER, shared, metamethods);
+  lua_pushcfunction(L, lines_new);
+  lua_setfield(L, -2, "lines");
+  lua_pushcfunction(L, reader_new);
+  lua_setfield(L, -2, "reader");
+}
