@@ -37,10 +37,16 @@ static struct writer *check_writer(lua_State *L)
   return writer;
 }
 
+/* False after a failed write: then nothing more is taken. */
+static bool is_sound(struct writer *writer, struct ba_error *err)
+{
+  return ba_file_write(writer->file, "", 0, err);
+}
+
 static bool flush(struct writer *writer, struct ba_error *err)
 {
   if(writer->buffer.length == 0)
-    return ba_file_write(writer->file, "", 0, err); /* an earlier failure? */
+    return is_sound(writer, err);
   bool ok = ba_file_write(writer->file, writer->buffer.bytes, writer->buffer.length, err);
   ba_buffer_clear(&writer->buffer);
   return ok;
@@ -80,6 +86,8 @@ static int writer_encode(lua_State *L)
   struct ba_error err;
   luaL_checkany(L, 2);
   ba_json_encode_options(L, 3, &options);
+  if(!is_sound(writer, &err))
+    return ba_fail(L, &err);
   size_t before = writer->buffer.length;
   bool ok = options.sort_keys ? append_sorted(L, writer, &options, &err)
                               : ba_json_append(L, 2, &writer->buffer, &options, &err);
@@ -104,7 +112,9 @@ static int writer_write(lua_State *L)
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
   struct ba_error err;
-  bool ok;
+  bool ok = is_sound(writer, &err);
+  if(!ok)
+    return ba_fail(L, &err);
   if(length > BUFFER_BYTES / 2 && !writer->deferred)
     ok = flush(writer, &err) && ba_file_write(writer->file, bytes, length, &err);
   else
@@ -340,10 +350,10 @@ static int random_hex(lua_State *L)
 
 void ba_open_files(lua_State *L)
 {
-  static const luaL_Reg writer_methods[] = {
-      {"encode", writer_encode}, {"write", writer_write}, {"bytes", writer_bytes},
-      {"full", writer_full},     {"flush", writer_flush}, {"sync", writer_sync},
-      {"close", writer_close},   {NULL, NULL}};
+  static const luaL_Reg writer_methods[] = {{"encode", writer_encode}, {"write", writer_write},
+                                            {"bytes", writer_bytes},   {"full", writer_full},
+                                            {"flush", writer_flush},   {"sync", writer_sync},
+                                            {"close", writer_close},   {NULL, NULL}};
   static const luaL_Reg writer_meta[] = {
       {"__gc", writer_gc}, {"__tostring", writer_tostring}, {NULL, NULL}};
   static const luaL_Reg lock_methods[] = {{"release", lock_release}, {NULL, NULL}};

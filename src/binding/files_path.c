@@ -156,10 +156,10 @@ void ba_open_fs(lua_State *L)
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg bytes_meta[] = {{"__gc", bytes_gc}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"rename", fs_rename},     {"mkdir", fs_mkdir},       {"unlink", fs_unlink},
-      {"rmdir", fs_rmdir},       {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
-      {"replace", fs_replace},   {"stat", fs_stat},         {"sha256", fs_sha256},
-      {"read", fs_read},         {"tmpfile", fs_tmpfile},   {NULL, NULL}};
+      {"rename", fs_rename},   {"mkdir", fs_mkdir},       {"unlink", fs_unlink},
+      {"rmdir", fs_rmdir},     {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
+      {"replace", fs_replace}, {"stat", fs_stat},         {"sha256", fs_sha256},
+      {"read", fs_read},       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
   ba_new_type(L, BYTES, none, bytes_meta);
   ba_set_functions(L, functions);
 }

@@ -15,6 +15,7 @@
 enum kind {
   UNDECIDED, /* before the first key */
   OBJECT,
+  OBJECT_SORTED, /* the key's slot holds an array of all keys in order */
   ARRAY,         /* by lua_next() */
   ARRAY_BY_INDEX /* careful; the key's slot is unused */
 };
@@ -23,14 +24,14 @@ struct level {
   enum kind kind;
   bool marked; /* as an array, by its metatable */
   int64_t count;
-  int64_t length; /* ARRAY_BY_INDEX */
+  int64_t length; /* ARRAY_BY_INDEX, OBJECT_SORTED */
 };
 
 struct encoder {
   struct ba_buffer *out;
   struct ba_error *err;
   int base; /* the stack's top below what the walk uses */
-  bool careful, out_of_order;
+  bool careful, out_of_order, sort_keys;
   unsigned depth, max_depth;
   struct level levels[BA_JSON_MAX_DEPTH + 1];
 };
@@ -72,16 +73,22 @@ static void describe_key(lua_State *L, const struct encoder *encoder, unsigned l
                          size_t size)
 {
   const struct level *at = &encoder->levels[level];
-  if(at->kind != OBJECT) {
+  if(at->kind != OBJECT && at->kind != OBJECT_SORTED) {
     snprintf(out, size, "[%lld]", (long long)at->count);
     return;
   }
   size_t length;
   char shown[KEY_MAX_BYTES + 1];
-  const char *key = lua_tolstring(L, encoder->base + 2 * (int)level, &length);
+  int slot = encoder->base + 2 * (int)level;
+  if(at->kind == OBJECT)
+    lua_pushvalue(L, slot);
+  else
+    lua_rawgeti(L, slot, (int)at->count);
+  const char *key = lua_tolstring(L, -1, &length);
   show_key(key, length, shown);
   const char *format = !is_name(key, length) ? "[\"%s\"]" : level > 1 ? ".%s" : "%s";
   snprintf(out, size, format, shown);
+  lua_pop(L, 1);
 }
 
 /* Fills *err with what is wrong with the value that `levels` keys lead to:
@@ -130,10 +137,10 @@ static bool put_string(lua_State *L, struct encoder *encoder)
   return ba_json_append_string(encoder->out, text, length, encoder->err) || fail_inner(L, encoder);
 }
 
-static bool put_key(lua_State *L, struct encoder *encoder)
+static bool put_key(lua_State *L, struct encoder *encoder, int index)
 {
   size_t length;
-  const char *text = lua_tolstring(L, -2, &length);
+  const char *text = lua_tolstring(L, index, &length);
   if(ba_json_append_string(encoder->out, text, length, encoder->err))
     return put(encoder, ":", 1);
   if(encoder->err->kind != BA_INVALID)
@@ -209,7 +216,7 @@ static bool open_table(lua_State *L, struct encoder *encoder)
              encoder->max_depth);
     return fail(L, encoder, encoder->depth, "depth", what);
   }
-  if(!lua_checkstack(L, 8))
+  if(!lua_checkstack(L, 10))
     return ba_error_nomem(encoder->err);
   struct level *level = &encoder->levels[++encoder->depth];
   *level = (struct level){.marked = is_marked_array(L)};
@@ -302,17 +309,50 @@ static bool survey(lua_State *L, struct encoder *encoder, int64_t *length)
   return fail_keys(L, encoder, named, odd ? 0 : missing);
 }
 
+/* Pushes the next value of an object or array that is read through a list or
+ * by its length. */
+static enum step next_listed(lua_State *L, struct level *level)
+{
+  if(level->count == level->length) {
+    lua_pop(L, 1);
+    return STEP_END;
+  }
+  int next = (int)level->count + 1;
+  if(level->kind == ARRAY_BY_INDEX) {
+    lua_rawgeti(L, -2, next);
+  } else {
+    lua_rawgeti(L, -1, next);
+    lua_rawget(L, -3);
+  }
+  return STEP_VALUE;
+}
+
+static enum step begin_object(lua_State *L, struct encoder *encoder, struct level *level)
+{
+  level->kind = OBJECT;
+  if(level->marked) {
+    fail(L, encoder, encoder->depth - 1, "keys", "a name as key in a table marked as an array");
+    return STEP_FAILED;
+  }
+  if(encoder->sort_keys) {
+    int count;
+    lua_pop(L, 2);
+    if(!ba_json_push_sorted_keys(L, &count)) {
+      fail_keys(L, encoder, true, 0);
+      return STEP_FAILED;
+    }
+    level->kind = OBJECT_SORTED;
+    level->length = count;
+    next_listed(L, level);
+  }
+  return put(encoder, "{", 1) ? STEP_VALUE : STEP_FAILED;
+}
+
 /* The first key has been seen: it and its value are on the top. */
 static enum step decide(lua_State *L, struct encoder *encoder, struct level *level)
 {
-  if(lua_type(L, -2) == LUA_TSTRING) {
-    if(level->marked) {
-      fail(L, encoder, encoder->depth - 1, "keys", "a name as key in a table marked as an array");
-      return STEP_FAILED;
-    }
-    level->kind = OBJECT;
-    return put(encoder, "{", 1) ? STEP_VALUE : STEP_FAILED;
-  }
+  if(lua_type(L, -2) == LUA_TSTRING)
+    return begin_object(L, encoder, level);
   level->kind = ARRAY;
   if(encoder->careful) {
     if(!survey(L, encoder, &level->length))
@@ -328,14 +368,8 @@ static enum step decide(lua_State *L, struct encoder *encoder, struct level *lev
  * the end only the table is left. */
 static enum step next_value(lua_State *L, struct encoder *encoder, struct level *level)
 {
-  if(level->kind == ARRAY_BY_INDEX) {
-    if(level->count == level->length) {
-      lua_pop(L, 1);
-      return STEP_END;
-    }
-    lua_rawgeti(L, -2, (int)level->count + 1);
-    return STEP_VALUE;
-  }
+  if(level->kind == ARRAY_BY_INDEX || level->kind == OBJECT_SORTED)
+    return next_listed(L, level);
   if(!lua_next(L, -2))
     return STEP_END;
   return level->kind == UNDECIDED ? decide(L, encoder, level) : STEP_VALUE;
@@ -355,7 +389,13 @@ static enum step next_member(lua_State *L, struct encoder *encoder)
       fail_keys(L, encoder, true, 0);
       return STEP_FAILED;
     }
-    return put_key(L, encoder) ? STEP_VALUE : STEP_FAILED;
+    return put_key(L, encoder, -2) ? STEP_VALUE : STEP_FAILED;
+  }
+  if(level->kind == OBJECT_SORTED) {
+    lua_rawgeti(L, -2, (int)level->count);
+    bool ok = put_key(L, encoder, -1);
+    lua_pop(L, 1);
+    return ok ? STEP_VALUE : STEP_FAILED;
   }
   int64_t key;
   if(level->kind == ARRAY && (!ba_to_integer(L, -2, &key) || key != level->count)) {
@@ -368,7 +408,7 @@ static enum step next_member(lua_State *L, struct encoder *encoder)
 static bool close_table(lua_State *L, struct encoder *encoder)
 {
   struct level *level = &encoder->levels[encoder->depth--];
-  const char *text = level->kind == OBJECT ? "}" : "]";
+  const char *text = level->kind == OBJECT || level->kind == OBJECT_SORTED ? "}" : "]";
   if(level->kind == UNDECIDED)
     text = level->marked || is_marked_empty(L) ? "[]" : "{}";
   lua_pop(L, 1);
@@ -401,6 +441,7 @@ bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
   encoder.err = err;
   encoder.base = lua_gettop(L);
   encoder.careful = false;
+  encoder.sort_keys = options && options->sort_keys;
   encoder.max_depth = options && options->max_depth ? options->max_depth : BA_JSON_DEFAULT_DEPTH;
   size_t start = out->length;
   index = ba_absolute(L, index);

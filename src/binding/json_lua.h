@@ -34,6 +34,11 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
 bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
                     const struct ba_json_options *options, struct ba_error *err);
 
+/* Pushes an array of the keys of the table on the top, in byte order, and
+ * gives their number; false, and nothing pushed, if one is not a string. Needs
+ * six free slots.   [-0, +0|1, m] */
+bool ba_json_push_sorted_keys(lua_State *L, int *count);
+
 /* What a Lua state keeps between calls: memory for texts, and how large the
  * tables at each place of a document were the last time. */
 enum { BA_JSON_HINTS = 512 };

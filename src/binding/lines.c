@@ -18,9 +18,9 @@ struct reader {
   struct ba_lines lines;
   struct ba_file *file; /* of a reader; NULL: closed */
   bool is_reader, closed;
-  bool deferred; /* the file is read by the file thread */
-  bool starved;  /* deferred: the next bytes must be fetched first */
-  bool pinned;   /* its bytes are being decoded: they must not move */
+  bool deferred;    /* the file is read by the file thread */
+  bool starved;     /* deferred: the next bytes must be fetched first */
+  bool pinned;      /* its bytes are being decoded: they must not move */
   const char *line; /* the last line given, as long as it is there */
   size_t length;
 };
@@ -234,8 +234,7 @@ static size_t option_size(lua_State *L, int index, const char *name, double larg
 {
   lua_getfield(L, index, name);
   double value = lua_tonumber(L, -1);
-  if(!lua_isnil(L, -1) &&
-     (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= largest)))
+  if(!lua_isnil(L, -1) && (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= largest)))
     luaL_error(L, "%s must be a number from 0 to %f", name, largest);
   lua_pop(L, 1);
   return (size_t)value;
@@ -316,14 +315,14 @@ static int reader_new(lua_State *L)
 
 void ba_open_lines(lua_State *L)
 {
-  static const luaL_Reg shared[] = {
-      {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
-      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
-      {"close", reader_close},   {NULL, NULL}};
+  static const luaL_Reg shared[] = {{"next", reader_next},     {"json", reader_json},
+                                    {"raw", reader_raw},       {"number", reader_number},
+                                    {"offset", reader_offset}, {"starved", reader_starved},
+                                    {"close", reader_close},   {NULL, NULL}};
   static const luaL_Reg line_methods[] = {
-      {"push", lines_push},      {"finish", lines_finish},  {"next", reader_next},
-      {"json", reader_json},     {"raw", reader_raw},       {"number", reader_number},
-      {"offset", reader_offset}, {"close", reader_close},   {NULL, NULL}};
+      {"push", lines_push},      {"finish", lines_finish}, {"next", reader_next},
+      {"json", reader_json},     {"raw", reader_raw},      {"number", reader_number},
+      {"offset", reader_offset}, {"close", reader_close},  {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
   ba_new_type(L, LINES, line_methods, metamethods);

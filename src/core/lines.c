@@ -104,7 +104,8 @@ enum ba_line ba_lines_next(struct ba_lines *lines, const char **line, size_t *le
   struct ba_buffer *buffer = &lines->buffer;
   while(buffer->length > lines->taken) {
     const char *begin = buffer->bytes + lines->taken;
-    const char *end = memchr(buffer->bytes + lines->searched, '\n', buffer->length - lines->searched);
+    const char *end =
+        memchr(buffer->bytes + lines->searched, '\n', buffer->length - lines->searched);
     if(!end) {
       lines->searched = buffer->length;
       if(buffer->length - lines->taken > lines->max_line)
