@@ -48,7 +48,7 @@ local tasks = {
   { system = "Extract product, place and wish as JSON with the keys product, place, wish.", max_tokens = 120, temperature = "0",
     more = ',"response_format":{"type":"json_object"}' },
 }
-local models = { "gpt-4o-mini", "gpt-4o-mini", "gpt-4.1-nano" }
+local model = "gpt-4o-mini" -- the same in every line, as the service asks
 
 
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t" }
@@ -64,7 +64,7 @@ end
 
 
 for i = 1, 1200 do
-  local task, model = pick(tasks), pick(models)
+  local task = pick(tasks)
   local problem = pick(problems):format(pick(products), pick(cities))
   local ticket = pick(openings) .. "\n\n" .. problem .. "\n\n" .. pick(endings)
   io.write('{"custom_id":"ticket-', ("%04d"):format(i), '","method":"POST","url":"/v1/chat/completions","body":{"model":"', model,
