@@ -9,7 +9,7 @@ build:
 # installs what is missing, builds, runs, and leaves nothing running.
 demo:
 	@tools/install-deps run
-	@tools/build 5.4
+	@tools/build module
 	@sandbox/run tools/demo
 
 test:
