@@ -1,0 +1,428 @@
+--- The client: a definition, options and a credential, with a method for each operation.
+---
+--- For other layers (pages, wait, job): `client:_call(name, arguments, overrides)` runs one operation and
+--- returns what its method returns. `arguments` is packed (`n` counts them); `overrides` may hold
+---   timeout, stall_timeout, max_retries, repeats   in the place of the client's and the operation's
+---   to              path of a file that takes the answer
+---   body            the body's bytes, ready made (JSON), in the place of the body argument
+---   body_producer   a function that gives a fresh iterator of strings: the body, streamed
+---   parts           parts of a multipart body, as the core takes them
+---   url             an absolute URL in the place of the operation's path
+---   headers         { name = value }, added
+---   text            true: give the answer's bytes as they are, undecoded
+--- `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see lines.lua).
+
+local codec = require("batchapi.codec")
+local core = require("batchapi.core")
+local credentials = require("batchapi.credentials")
+local errors = require("batchapi.errors")
+local failure = require("batchapi.failure")
+local operation = require("batchapi.operation")
+local options = require("batchapi.options")
+local request = require("batchapi.request")
+local response = require("batchapi.response")
+local suggest = require("batchapi.suggest")
+
+---@class batchapi.Client
+local methods = {}
+
+local M = {}
+
+local pack = table.pack or function(...)
+  return { n = select("#", ...), ... }
+end
+
+
+local function describe(client)
+  if client._core:closed() then
+    return ("batchapi.client (%s, closed)"):format(client._definition.name)
+  end
+  local stats = client._core:stats()
+  return ("batchapi.client (%s, %s, %d in flight)"):format(client._definition.name, client._base_url,
+    stats.in_flight or 0)
+end
+
+
+--- The state in one line, and below it each operation with its parameters. Never a secret.
+local function client_tostring(client)
+  local lines = { describe(client) }
+  for _, one in ipairs(client._definition.operations) do
+    lines[#lines + 1] = "  " .. operation.signature(one)
+  end
+  return table.concat(lines, "\n")
+end
+
+
+--- Raises when a client is used with `.` for `:`, or closed.
+local function check_open(client, name)
+  if type(client) ~= "table" or not client._core then
+    errors.misuse(("bad self to '%s': call it with a colon, client:%s(…)"):format(name, name))
+  elseif client._core:closed() then
+    errors.misuse(("%s: the client is closed"):format(name))
+  end
+end
+
+
+--- The value of a successful call.
+local function answer_of(client, name, call, outcome, made)
+  if made.to then
+    return { path = made.to, bytes = outcome.file_bytes }
+  elseif made.answer == "bytes" then
+    return call:body() or ""
+  end
+  local headers = outcome.headers
+  if outcome.status == 204 or headers["content-length"] == "0" then
+    return {}
+  elseif made.answer == "text" and not (headers["content-type"] or ""):find("json", 1, true) then
+    return call:body()
+  end
+  local value, message, err = client._codec.decode_call(call)
+  if value == nil and (call:body() or "") == "" then
+    return {} -- a success without a body, sent in chunks
+  elseif value == nil then
+    local kind = type(err) == "table" and err.kind or "decode"
+    return failure.of_answer(client, name, outcome,
+      ("the answer (%d) is not JSON as it should be: %s"):format(outcome.status, tostring(message)), kind)
+  end
+  return value
+end
+
+
+local function finish(client, name, call, outcome, made)
+  if client._changes then
+    client._changes(outcome.headers)
+  end
+  if not outcome.ok then
+    return failure.of_outcome(client, name, outcome, call)
+  end
+  local value, message, err = answer_of(client, name, call, outcome, made)
+  if value == nil then
+    return nil, message, err
+  end
+  return value, nil, response.of(client._definition, outcome)
+end
+
+
+local function perform(client, name, made)
+  local exchange = require("batchapi.exchange")
+  local never_sent = made.wire.repeats == "never_sent"
+  local call, outcome = exchange.perform(client._context, made.wire)
+  outcome.never_sent = never_sent
+  if not call then
+    return failure.of_outcome(client, name, outcome, nil)
+  end
+  return finish(client, name, call, outcome, made)
+end
+
+
+---@param name string
+---@return table
+local function operation_of(client, name)
+  local one = client._definition.by_name[name]
+  if not one then
+    local known = {}
+    for i, other in ipairs(client._definition.operations) do
+      known[i] = other.name
+    end
+    errors.misuse(("%s has no operation '%s'%s"):format(client._definition.name, tostring(name),
+      suggest.hint(tostring(name), known)))
+  end
+  return one
+end
+
+
+--- Runs an operation: see the head of this file.
+function methods:_call(name, arguments, overrides)
+  check_open(self, name)
+  local one = operation_of(self, name)
+  local made, message, err = request.for_operation(self, one, arguments, overrides or {})
+  if not made then
+    return nil, message, err
+  end
+  return perform(self, name, made)
+end
+
+
+--- Opens the answer of an operation as a stream of bytes (lines.lua reads it).
+function methods:_open(name, arguments, overrides)
+  check_open(self, name)
+  local one = operation_of(self, name)
+  local made, message, err = request.for_operation(self, one, arguments, overrides or {})
+  if not made then
+    return nil, message, err
+  elseif made.to then
+    errors.misuse(("lines: '%s' is read as it comes; leave 'to' out"):format(name))
+  end
+  local stream, outcome, call = require("batchapi.exchange").open(self._context, made.wire)
+  if not stream then
+    return failure.of_outcome(self, name, outcome, call)
+  end
+  return stream
+end
+
+
+--- A call the definition lacks: `client:request{ method, path, query, body, headers, to, repeats }`.
+---@param given { method: string|nil, path: string, query: table|nil, body: table|string|nil, headers: table<string,string>|nil, to: string|nil, repeats: "safe"|"idempotent"|"never_sent"|nil }
+---@return any answer decoded when it is JSON, else its text; `{ path, bytes }` with `to`
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function methods:request(given)
+  check_open(self, "request")
+  local made, message, err = request.free(self, given)
+  if not made then
+    return nil, message, err
+  end
+  return perform(self, made.name, made)
+end
+
+
+--- The answer of an operation as an iterator over its JSON lines: `for value in client:lines("download_file", id) do`.
+---@param name string an operation that answers with a file
+---@param ... any its arguments
+---@return batchapi.Lines
+function methods:lines(name, ...)
+  check_open(self, "lines")
+  return require("batchapi.lines").new(self, operation_of(self, name), pack(...))
+end
+
+
+--- The items of a list, pages fetched as they are needed.
+---@param name string a list operation
+---@param ... any its arguments
+---@return batchapi.Pages
+function methods:each(name, ...)
+  check_open(self, "each")
+  return require("batchapi.pages").each(self, operation_of(self, name), pack(...))
+end
+
+
+--- The pages of a list, as the service answers them.
+---@param name string a list operation
+---@param ... any its arguments
+---@return batchapi.Pages
+function methods:pages(name, ...)
+  check_open(self, "pages")
+  return require("batchapi.pages").pages(self, operation_of(self, name), pack(...))
+end
+
+
+--- Polls a job until it ends: see wait.lua.
+---@param id string
+---@param given batchapi.WaitOptions|nil
+---@return table|nil answer, string|nil message, batchapi.Response|batchapi.Error
+function methods:wait(id, given)
+  check_open(self, "wait")
+  return require("batchapi.wait").wait(self, id, given)
+end
+
+
+--- Runs any number of requests as a job: see the job's own documentation.
+---@param requests table|function|string
+---@param given table|nil
+---@return batchapi.Job|nil job, string|nil message, batchapi.Error|nil err
+function methods:run(requests, given)
+  check_open(self, "run")
+  if not self._definition.run then
+    errors.misuse(("run: the definition of %s says nothing about it (it has no 'run')"):format(self._definition.name))
+  end
+  return require("batchapi.job").run(self, requests, given)
+end
+
+
+--- Counts since the client was made: requests, attempts, succeeded, failed, connections_opened,
+--- connections_reused, bytes_sent, bytes_received, retries by reason, token_requests, in_flight, queued.
+---@return table
+function methods:stats()
+  if type(self) ~= "table" or not self._core then
+    check_open(self, "stats")
+  end
+  return self._core:stats()
+end
+
+
+--- Ends the client: calls in flight end as "closed", later ones raise. May be called again.
+function methods:close()
+  if type(self) ~= "table" or not self._core then
+    check_open(self, "close")
+  end
+  self._core:close()
+end
+
+
+--- A client that differs in these options only, and shares connections, limits and counts.
+---@param changed table
+---@return batchapi.Client|nil client, string|nil message, batchapi.Error|nil err
+function methods:with(changed)
+  check_open(self, "with")
+  if type(changed) ~= "table" then
+    errors.misuse("with: a table of options expected, got a " .. type(changed))
+  end
+  return M.new(self._definition, changed, self)
+end
+
+
+local core_settings = {
+  "max_connections", "proxy", "ca_file", "client_cert", "client_key", "unix_socket", "http_version", "user_agent",
+}
+
+
+local function core_limits(definition, settings)
+  local limits = {}
+  for i, limit in ipairs(definition.limits) do
+    limits[i] = {
+      name = limit.name, capacity = limit.in_flight,
+      per_minute = limit.per_minute_option and settings.own[limit.per_minute_option] or limit.per_minute,
+    }
+  end
+  return limits
+end
+
+
+local function make_core(definition, settings, credential, base)
+  local wanted = { credential = credential }
+  for _, name in ipairs(core_settings) do
+    wanted[name] = settings[name]
+  end
+  wanted.user_agent = wanted.user_agent or ("batchapi/%s (%s)"):format(core._VERSION, jit and jit.version or _VERSION)
+  if base then
+    return base._core:derive(wanted)
+  end
+  wanted.limits = core_limits(definition, settings)
+  return core.client(wanted)
+end
+
+
+--- The options of a derived client: those of its base, with the changed ones over them.
+local function inherited(definition, changed, base)
+  local given = {}
+  for name, value in pairs(base._settings) do
+    given[name] = name ~= "own" and value or nil
+  end
+  for name, value in pairs(base._settings.own) do
+    given[name] = value
+  end
+  given.token, given.api_key_file = nil, nil
+  for name, value in pairs(changed) do
+    given[name] = value
+  end
+  for _, limit in ipairs(definition.limits) do
+    if limit.per_minute_option and changed[limit.per_minute_option] ~= nil then
+      errors.misuse(("with: %s belongs to the limits that are shared; make a client of its own for it"):format(
+        limit.per_minute_option))
+    end
+  end
+  return given
+end
+
+
+local function origin(url)
+  return url:match("^(%a+://[^/]+)"):lower()
+end
+
+
+--- The credential: the base's while neither it nor the origin changes, else found anew.
+local function credential_for(definition, given, changed, base, base_url)
+  local fresh = not base or origin(base_url) ~= origin(base._base_url)
+  for name in pairs(changed) do
+    fresh = fresh or options.is_credential(definition, name)
+  end
+  if fresh then
+    return credentials.find(definition, given, base_url)
+  end
+  local ok, message, err = base._credential:bind(base_url, given.allow_insecure or false)
+  if not ok then
+    return errors.adopt(definition.name, err, message)
+  end
+  return base._credential
+end
+
+
+--- Methods of a definition's clients: its operations over the common ones.
+local classes = setmetatable({}, { __mode = "k" })
+
+local function class_of(definition)
+  local class = classes[definition]
+  if class then
+    return class
+  end
+  local own = setmetatable({}, { __index = methods })
+  for _, one in ipairs(definition.operations) do
+    local name = one.name
+    if methods[name] then
+      errors.misuse(("definition, operations: '%s' is a method of every client; name it otherwise"):format(name))
+    end
+    own[name] = function(self, ...)
+      check_open(self, name)
+      local value, message, extra = self:_call(name, pack(...))
+      return value, message, extra
+    end
+  end
+  class = { __name = "batchapi.client", __index = own, __tostring = client_tostring }
+  classes[definition] = class
+  return class
+end
+
+
+local function assemble(definition, settings, credential, handle, base_url)
+  local client = setmetatable({
+    _definition = definition, -- compiled
+    _settings = settings,     -- options without secrets
+    _credential = credential, -- userdata
+    _core = handle,           -- userdata
+    _base_url = base_url,
+    _codec = codec.new(settings.json, settings.max_json_depth),
+    _context = nil,           -- for exchange
+    _changes = nil,           -- function(headers) that tells announced changes, or nil
+    _told = nil,              -- flags that were told, shared with derived clients
+  }, class_of(definition))
+  client._context = {
+    core = handle, host = settings.host or "auto", on_request = settings.on_request,
+    token = type(settings.token) == "function" and settings.token or nil, on_token = settings.on_token,
+    closed = function()
+      return handle:closed()
+    end,
+  }
+  return client
+end
+
+
+--- A client of a definition.
+---@param definition table compiled
+---@param given table the options
+---@param base batchapi.Client|nil the client it is derived from
+---@return batchapi.Client|nil client, string|nil message, batchapi.Error|nil err
+function M.new(definition, given, base)
+  local changed = given
+  if base then
+    given = inherited(definition, given, base)
+  end
+  local settings = options.resolve(definition, given)
+  local base_url, message, err = request.base_url(definition, settings)
+  if not base_url then
+    return nil, message, err
+  end
+  local credential
+  credential, message, err = credential_for(definition, given, changed, base, base_url)
+  if not credential then
+    return nil, message, err
+  end
+  if base and credential == base._credential then
+    settings.token = base._settings.token
+  elseif type(settings.token) == "string" then
+    settings.token = nil -- it is in the credential now, and nowhere else
+  end
+  local handle
+  handle, message, err = make_core(definition, settings, credential, base)
+  if not handle then
+    return errors.adopt(definition.name, err, message)
+  end
+  local client = assemble(definition, settings, credential, handle, base_url)
+  client._told = base and base._told or {}
+  if settings.on_change then
+    client._changes = require("batchapi.changes").teller(definition.changes, settings, client._told)
+  end
+  return client
+end
+
+
+return M

@@ -1,0 +1,71 @@
+--- The JSON codec of a client: the core's, or the one given as the option `json`.
+---
+--- A codec has `encode(value)` giving a text, `decode(text)` and `decode_call(call)` giving a value; all
+--- three give `nil, message, err` when it cannot be done.
+
+local core = require("batchapi.core")
+
+local M = {}
+
+
+local function broken(message)
+  return nil, message, { kind = "decode", message = message }
+end
+
+
+local function core_codec(depth)
+  local options = { max_depth = depth }
+  return {
+    encode = function(value)
+      return core.encode(value)
+    end,
+    decode = function(text)
+      return core.decode(text, options)
+    end,
+    decode_call = function(call)
+      return call:json(options)
+    end,
+  }
+end
+
+
+--- lua-cjson's way to fail is to raise, cjson.safe's is nil and a message: both are understood.
+local function attempt(f, value, kind)
+  local ok, result, message = pcall(f, value)
+  if ok and result ~= nil then
+    return result
+  end
+  message = tostring(ok and message or result)
+  return nil, message, { kind = kind, message = message }
+end
+
+
+local function given_codec(json)
+  local codec = {}
+  function codec.encode(value)
+    return attempt(json.encode, value, "invalid")
+  end
+  function codec.decode(text)
+    local value, message = attempt(json.decode, text, "decode")
+    if value == nil then
+      return broken(message)
+    end
+    return value
+  end
+  function codec.decode_call(call)
+    return codec.decode(call:body())
+  end
+  return codec
+end
+
+
+--- The codec for a client's settings.
+---@param json table|nil the option `json`
+---@param depth integer|nil the option `max_json_depth`
+---@return table
+function M.new(json, depth)
+  return json and given_codec(json) or core_codec(depth)
+end
+
+
+return M

@@ -1,0 +1,117 @@
+--- batchapi: the world's batch APIs from Lua. `local batchapi = require("batchapi")`.
+
+local core = require("batchapi.core")
+local version = require("batchapi.version")
+
+if core._VERSION ~= version then
+  error(("batchapi: the Lua files are version %s, the module batchapi.core is %s; install both anew"):format(version,
+    tostring(core._VERSION)), 0)
+end
+
+local client = require("batchapi.client")
+local definition = require("batchapi.definition")
+local errors = require("batchapi.errors")
+local merge = require("batchapi.merge")
+
+---@class batchapi
+---@field _VERSION string
+---@field null userdata JSON's null; equal to cjson.null and ngx.null
+---@field oauth table authorize_url, exchange
+---@field webhook table verify
+local M = {
+  _VERSION = version,
+  null = core.null,
+}
+
+
+--- A client of a service described by a definition of your own, or by the name of one that is shipped.
+---@param described table|string
+---@param given table|nil options
+---@return batchapi.Client|nil client, string|nil message, batchapi.Error|nil err
+function M.client(described, given)
+  if given ~= nil and type(given) ~= "table" then
+    errors.misuse("client: the options must be a table, got a " .. type(given))
+  end
+  return client.new(definition.load(described), given or {})
+end
+
+
+for _, name in ipairs(merge.names) do
+  M[name] = function(given)
+    if given ~= nil and type(given) ~= "table" then
+      errors.misuse(("%s: the options must be a table, got a %s"):format(name, type(given)))
+    end
+    return client.new(definition.load(name), given or {})
+  end
+end
+
+
+--- Marks a table as a JSON array, so that it encodes as `[]` even when it is empty.
+---@generic T: table
+---@param list T|nil
+---@return T
+function M.array(list)
+  if list ~= nil and type(list) ~= "table" then
+    errors.misuse("array: a table expected, got a " .. type(list))
+  end
+  return setmetatable(list or {}, core.array_mt)
+end
+
+
+--- A readable text of any value, long ones shortened.
+---@param value any
+---@param given batchapi.ShowOptions|nil
+---@return string
+function M.show(value, given)
+  return require("batchapi.show").show(value, given)
+end
+
+
+--- Explains a service, an operation, an option, or "options"; without a name, what there is.
+---@param name string|batchapi.Client|nil
+---@return string
+function M.help(name)
+  return require("batchapi.help").help(name)
+end
+
+
+--- Goes on with a job whose journal is in `dir`: see the job's own documentation.
+---@param dir string
+---@param given table|nil
+---@return batchapi.Job|nil job, string|nil message, batchapi.Error|nil err
+function M.resume(dir, given)
+  return require("batchapi.job").resume(dir, given)
+end
+
+
+--- An `on_update` that draws how far a job is.
+---@return fun(status: table)
+function M.progress(...)
+  return require("batchapi.progress")(...)
+end
+
+
+--- Runs functions at once, in coroutines: see parallel.lua.
+function M.parallel(...)
+  return require("batchapi.parallel").parallel(...)
+end
+
+
+--- Calls a function for each item, many at once, results in order: see parallel.lua.
+function M.map(items, f, given)
+  return require("batchapi.parallel").map(items, f, given)
+end
+
+-- Parts that not every program needs are loaded when they are first named.
+local on_demand = { oauth = "batchapi.oauth", webhook = "batchapi.webhook" }
+
+return setmetatable(M, {
+  __index = function(module, name)
+    local source = on_demand[name]
+    if source then
+      local part = require(source)
+      rawset(module, name, part)
+      return part
+    end
+  end,
+})

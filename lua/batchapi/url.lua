@@ -1,0 +1,76 @@
+--- Percent-encoding, path templates and query strings (RFC 3986).
+
+local M = {}
+
+
+--- Encodes everything but the unreserved characters: the result is one segment, or one query value.
+---@param text string
+---@return string
+function M.encode(text)
+  return (text:gsub("[^%w%-%._~]", function(character)
+    return ("%%%02X"):format(character:byte())
+  end))
+end
+
+
+--- Fills the `{name}` places of a path in their order.
+---@param path string
+---@param segments string[]
+---@return string
+function M.fill(path, segments)
+  local at = 0
+  return (path:gsub("{[%w_]+}", function()
+    at = at + 1
+    return M.encode(segments[at])
+  end))
+end
+
+
+--- How a scalar stands in a query or a form.
+---@param value any
+---@return string
+function M.scalar(value)
+  if type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 53 then
+    return ("%d"):format(value)
+  elseif type(value) == "number" then
+    return ("%.17g"):format(value)
+  end
+  return tostring(value)
+end
+
+
+--- Adds `name=value` to a list of pairs; an array by its style, a table by brackets.
+---@param pairs_list string[][]
+---@param name string
+---@param value any
+---@param style string|nil "comma" (default), "repeat", "bracket"
+function M.add(pairs_list, name, value, style)
+  if type(value) ~= "table" then
+    pairs_list[#pairs_list + 1] = { name, M.scalar(value) }
+  elseif style == "repeat" or style == "bracket" then
+    for _, item in ipairs(value) do
+      pairs_list[#pairs_list + 1] = { style == "bracket" and name .. "[]" or name, M.scalar(item) }
+    end
+  elseif #value > 0 then
+    local items = {}
+    for i, item in ipairs(value) do
+      items[i] = M.scalar(item)
+    end
+    pairs_list[#pairs_list + 1] = { name, table.concat(items, ",") }
+  end
+end
+
+
+--- A query string (without "?") or a form body of a list of pairs.
+---@param pairs_list string[][]
+---@return string
+function M.query(pairs_list)
+  local parts = {}
+  for i, pair in ipairs(pairs_list) do
+    parts[i] = M.encode(pair[1]) .. "=" .. M.encode(pair[2])
+  end
+  return table.concat(parts, "&")
+end
+
+
+return M

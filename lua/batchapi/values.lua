@@ -1,0 +1,415 @@
+--- Checks a value against its description in a definition, and prepares it for the wire.
+---
+--- A description is a table `{ name, type, facets… }`; definition.lua documents every word. Checking
+--- gives the value to send (the user's own table wherever nothing had to change, a copy where an empty
+--- table must become `[]`, a whole float an integer, or a word lower case), or nil and a message that
+--- names the parameter.
+
+local core = require("batchapi.core")
+local path = require("batchapi.path")
+local suggest = require("batchapi.suggest")
+
+local M = {}
+
+local array_mt = core.array_mt
+local null = core.null
+
+-- lua-cjson's marks are understood where its user has them loaded; it is not loaded for this.
+local function cjson_array_mt()
+  local cjson = package.loaded["cjson"]
+  return type(cjson) == "table" and cjson.array_mt or nil
+end
+
+
+--- Whether a table encodes as a JSON array: it is marked as one, or its keys are 1 to n.
+---@param value table
+---@return boolean
+function M.is_array(value)
+  local mt = getmetatable(value)
+  if mt ~= nil and (mt == array_mt or mt == cjson_array_mt()) then
+    return true
+  end
+  return #value > 0
+end
+
+
+--- Characters (code points) of a UTF-8 text.
+local function characters(text)
+  local _, count = text:gsub("[^\128-\191]", "")
+  return count
+end
+
+
+--- How a value is named in a message: its type, or itself when that is short and tells more.
+local function described(value)
+  if value == null then
+    return "null"
+  elseif type(value) == "number" or type(value) == "boolean" then
+    return tostring(value)
+  elseif type(value) == "string" and #value <= 40 and not value:find("%c") then
+    return "'" .. value .. "'"
+  elseif type(value) == "table" then
+    return M.is_array(value) and "an array" or "a table"
+  end
+  return "a " .. type(value)
+end
+
+
+local function expected(where, what, value)
+  return nil, ("%s must be %s, got %s"):format(where, what, described(value))
+end
+
+
+local function listed(words)
+  local quoted = {}
+  for i, word in ipairs(words) do
+    quoted[i] = "'" .. tostring(word) .. "'"
+  end
+  return table.concat(quoted, ", ")
+end
+
+
+local function among(value, words)
+  for _, word in ipairs(words) do
+    if word == value then
+      return true
+    end
+  end
+  return false
+end
+
+
+local function check_range(value, spec, where)
+  if (spec.min and value < spec.min) or (spec.max and value > spec.max) then
+    local range = spec.min and spec.max and ("between %s and %s"):format(spec.min, spec.max)
+      or spec.min and ("at least %s"):format(spec.min) or ("at most %s"):format(spec.max)
+    return nil, ("%s must be %s, got %s"):format(where, range, tostring(value))
+  end
+  return value
+end
+
+
+local function check_number(value, spec, where)
+  if type(value) ~= "number" then
+    return expected(where, "a number", value)
+  elseif value ~= value or value == math.huge or value == -math.huge then
+    return expected(where, "a finite number", value)
+  end
+  return check_range(value, spec, where)
+end
+
+
+local function check_integer(value, spec, where)
+  if type(value) ~= "number" or value ~= math.floor(value) or math.abs(value) == math.huge then
+    return expected(where, "an integer", value)
+  end
+  value = math.tointeger and math.tointeger(value) or value
+  return check_range(value, spec, where)
+end
+
+
+local function check_boolean(value, _, where)
+  if type(value) ~= "boolean" then
+    return expected(where, "a boolean", value)
+  end
+  return value
+end
+
+
+local function check_length(value, spec, where)
+  local count = characters(value)
+  local least = spec.min_length or 0
+  if count < least then
+    return nil, least == 1 and where .. " must not be empty"
+      or ("%s must have at least %d characters, got %d"):format(where, least, count)
+  elseif spec.max_length and count > spec.max_length then
+    return nil, ("%s may have at most %d characters, got %d"):format(where, spec.max_length, count)
+  end
+  return value
+end
+
+
+local function check_pattern(value, spec, where)
+  for _, rule in ipairs(spec.never or {}) do
+    if value:find(rule[1]) then
+      return nil, ("%s: %s"):format(where, rule[2])
+    end
+  end
+  if spec.pattern then
+    for _, pattern in ipairs(type(spec.pattern) == "table" and spec.pattern or { spec.pattern }) do
+      if value:find(pattern) then
+        return value
+      end
+    end
+    return expected(where, spec.pattern_help or ("text like " .. tostring(spec.pattern)), value)
+  end
+  return value
+end
+
+
+local function check_string(value, spec, where)
+  if type(value) ~= "string" then
+    return expected(where, "a string", value)
+  end
+  if spec.case == "lower" then
+    value = value:lower()
+  elseif spec.case == "upper" then
+    value = value:upper()
+  end
+  local checked, why = check_length(value, spec, where)
+  if not checked then
+    return nil, why
+  end
+  if spec.one_of and not among(value, spec.one_of) then
+    return nil, ("%s must be one of %s, got %s"):format(where, listed(spec.one_of), described(value))
+      .. suggest.hint(value, spec.one_of)
+  end
+  return check_pattern(value, spec, where)
+end
+
+
+--- Copies a table on its first change, so that the user's own is never touched.
+local function changed_copy(original, copy)
+  if copy then
+    return copy
+  end
+  copy = {}
+  for key, value in pairs(original) do
+    copy[key] = value
+  end
+  return setmetatable(copy, getmetatable(original))
+end
+
+
+local function check_count(count, least, most, where, what)
+  if least and count < least then
+    return nil, ("%s must have at least %d %s, got %d"):format(where, least, what, count)
+  elseif most and count > most then
+    return nil, ("%s may have at most %d %s, got %d"):format(where, most, what, count)
+  end
+  return true
+end
+
+
+local function check_array(value, spec, where)
+  if type(value) ~= "table" or (next(value) ~= nil and not M.is_array(value)) then
+    return expected(where, "an array", value)
+  end
+  local ok, why = check_count(#value, spec.min_items, spec.max_items, where, "items")
+  if not ok then
+    return nil, why
+  end
+  local copy
+  for i, item in ipairs(spec.items and value or {}) do
+    local checked, reason = M.check(item, spec.items, ("%s[%d]"):format(where, i))
+    if checked == nil then
+      return nil, reason
+    elseif checked ~= item then
+      copy = changed_copy(value, copy)
+      copy[i] = checked
+    end
+  end
+  copy = copy or value
+  -- An empty table must go out as [], whatever the codec makes of bare ones.
+  return next(copy) == nil and setmetatable({}, array_mt) or copy
+end
+
+
+local function check_map(value, spec, where)
+  if type(value) ~= "table" or M.is_array(value) then
+    return expected(where, "a table with names for keys", value)
+  end
+  local count, copy = 0, nil
+  for key, item in pairs(value) do
+    count = count + 1
+    if type(key) ~= "string" then
+      return nil, ("%s must have strings for keys, got %s"):format(where, described(key))
+    elseif spec.key_max_length and characters(key) > spec.key_max_length then
+      return nil, ("%s: a key may have at most %d characters, '%s…' has %d"):format(
+        where, spec.key_max_length, key:sub(1, 20), characters(key))
+    end
+    local checked, why = item, nil
+    if spec.values then
+      checked, why = M.check(item, spec.values, where .. "." .. key)
+    end
+    if checked == nil then
+      return nil, why
+    elseif checked ~= item then
+      copy = changed_copy(value, copy)
+      copy[key] = checked
+    end
+  end
+  local ok, why = check_count(count, spec.min_pairs, spec.max_pairs, where, "pairs")
+  if not ok then
+    return nil, why
+  end
+  return copy or value
+end
+
+
+local function names_of(fields)
+  local names = {}
+  for i, field in ipairs(fields) do
+    names[i] = field.name
+  end
+  return names
+end
+
+
+--- The first key that no field describes, or nil.
+---@param value table
+---@param fields table[]
+---@return string|nil key, string|nil hint
+function M.unknown_key(value, fields)
+  for key in pairs(value) do
+    local known = false
+    for _, field in ipairs(fields) do
+      known = known or field.name == key
+    end
+    if not known then
+      return tostring(key), suggest.hint(tostring(key), names_of(fields))
+    end
+  end
+end
+
+
+--- Rules over several fields: a rule refuses when every pattern of its `when` matches.
+local function check_rules(value, rules, where)
+  for _, rule in ipairs(rules or {}) do
+    local all = true
+    for field, pattern in pairs(rule.when) do
+      local text = path.get(value, field)
+      all = all and type(text) == "string" and text:find(pattern) ~= nil
+    end
+    if all then
+      return nil, ("%s: %s"):format(where, rule.why)
+    end
+  end
+  return true
+end
+
+
+local function field_name(where, name)
+  return (where == "" or where == "body") and name or where .. "." .. name
+end
+
+
+local function check_fields(value, fields, where)
+  local copy
+  for _, field in ipairs(fields) do
+    local item, inner = value[field.name], field_name(where, field.name)
+    if item == nil and field.always ~= nil then
+      copy = changed_copy(value, copy)
+      copy[field.name] = field.always
+    elseif item == nil and field.required then
+      return nil, inner .. " is required"
+    elseif item ~= nil then
+      local checked, why = M.check(item, field, inner)
+      if checked == nil then
+        return nil, why
+      elseif checked ~= item then
+        copy = changed_copy(value, copy)
+        copy[field.name] = checked
+      end
+    end
+  end
+  return copy or value
+end
+
+
+local function check_object(value, spec, where)
+  local shown = where == "" and "the body" or where
+  if type(value) ~= "table" or M.is_array(value) then
+    return expected(shown, "a table with names for keys", value)
+  elseif getmetatable(value) == array_mt then
+    return expected(shown, "an object", value)
+  end
+  if spec.closed then
+    local key, hint = M.unknown_key(value, spec.fields)
+    if key then
+      return nil, field_name(where, key) .. " is not a field of this request" .. hint
+    end
+  end
+  local checked, why = check_fields(value, spec.fields or {}, where)
+  if checked == nil then
+    return nil, why
+  end
+  local ok, reason = check_rules(checked, spec.refuse, shown)
+  if not ok then
+    return nil, reason
+  end
+  return checked
+end
+
+
+--- A file: a path, or `{ content = bytes, filename = name, type = media type }`, or
+--- `{ path = path, filename = name }`.
+local function check_file(value, _, where)
+  if type(value) == "string" then
+    if value == "" then
+      return nil, where .. " must be the path of a file, got an empty string"
+    end
+    return value
+  elseif type(value) ~= "table" then
+    return expected(where, "a path, or { content = …, filename = … }", value)
+  end
+  for key, item in pairs(value) do
+    if key ~= "content" and key ~= "filename" and key ~= "type" and key ~= "path" then
+      return nil, ("%s.%s is not known%s"):format(where, tostring(key),
+        suggest.hint(tostring(key), { "content", "filename", "type", "path" }))
+    elseif type(item) ~= "string" then
+      return expected(where .. "." .. key, "a string", item)
+    end
+  end
+  if (value.content == nil) == (value.path == nil) then
+    return nil, where .. " must have either content or path"
+  end
+  return value
+end
+
+
+local checkers = {
+  string = check_string,
+  integer = check_integer,
+  number = check_number,
+  boolean = check_boolean,
+  array = check_array,
+  map = check_map,
+  object = check_object,
+  file = check_file,
+  any = function(value)
+    return value
+  end,
+}
+
+--- The words that may stand for a type.
+M.types = { "any", "array", "boolean", "file", "integer", "map", "number", "object", "string" }
+
+
+--- Checks one value.
+---@param value any
+---@param spec table its description, as definition.lua leaves it
+---@param where string how messages call it
+---@return any prepared nil when it is refused (a boolean false is returned as it is)
+---@return string|nil message
+function M.check(value, spec, where)
+  if value == null then
+    if spec.nullable or spec.type == "any" then
+      return value
+    end
+    return expected(where, "a value", value)
+  end
+  return checkers[spec.type](value, spec, where)
+end
+
+
+--- Fills in the constant fields (`always`) and checks the whole body of an operation.
+---@param body table
+---@param spec table
+---@return table|nil prepared, string|nil message
+function M.check_body(body, spec)
+  return M.check(body, spec, "")
+end
+
+
+return M
