@@ -1,8 +1,9 @@
 --- The client: a definition, options and a credential, with a method for each operation.
 ---
---- For other layers (pages, wait, job): `client:_call(name, arguments, overrides)` runs one operation and
+--- For other layers (pages, wait, job): `client:_call(name, arguments, overrides)` runs one
+--- operation and
 --- returns what its method returns. `arguments` is packed (`n` counts them); `overrides` may hold
----   timeout, stall_timeout, max_retries, repeats   in the place of the client's and the operation's
+--- timeout, stall_timeout, max_retries, repeats   in the place of the client's and the operation's
 ---   to              path of a file that takes the answer
 ---   body            the body's bytes, ready made (JSON), in the place of the body argument
 ---   body_producer   a function that gives a fresh iterator of strings: the body, streamed
@@ -10,25 +11,34 @@
 ---   url             an absolute URL in the place of the operation's path
 ---   headers         { name = value }, added
 ---   text            true: give the answer's bytes as they are, undecoded
---- `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see lines.lua).
+--- `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see
+--- lines.lua).
 
 local codec = require("batchapi.codec")
-local core = require("batchapi.core")
-local credentials = require("batchapi.credentials")
 local errors = require("batchapi.errors")
 local failure = require("batchapi.failure")
 local operation = require("batchapi.operation")
 local options = require("batchapi.options")
 local request = require("batchapi.request")
 local response = require("batchapi.response")
+local settings_of = require("batchapi.settings")
 local suggest = require("batchapi.suggest")
+
+---@class batchapi.FreeRequest
+---@field method string|nil "GET"
+---@field path string from the base URL on, or a whole URL
+---@field query table|nil
+---@field body table|string|nil a table is sent as JSON
+---@field headers table<string, string>|nil
+---@field to string|nil path of a file for the answer
+---@field repeats "safe"|"idempotent"|"never_sent"|nil when a failed attempt is repeated
 
 ---@class batchapi.Client
 local methods = {}
 
 local M = {}
 
-local pack = table.pack or function(...)
+local pack = rawget(table, "pack") or function(...)
   return { n = select("#", ...), ... }
 end
 
@@ -38,7 +48,8 @@ local function describe(client)
     return ("batchapi.client (%s, closed)"):format(client._definition.name)
   end
   local stats = client._core:stats()
-  return ("batchapi.client (%s, %s, %d in flight)"):format(client._definition.name, client._base_url,
+  return ("batchapi.client (%s, %s, %d in flight)"):format(client._definition.name,
+    client._base_url,
     stats.in_flight or 0)
 end
 
@@ -56,9 +67,9 @@ end
 --- Raises when a client is used with `.` for `:`, or closed.
 local function check_open(client, name)
   if type(client) ~= "table" or not client._core then
-    errors.misuse(("bad self to '%s': call it with a colon, client:%s(…)"):format(name, name))
+    errors.misuse("bad self to '%s': call it with a colon, client:%s(…)", name, name)
   elseif client._core:closed() then
-    errors.misuse(("%s: the client is closed"):format(name))
+    errors.misuse("%s: the client is closed", name)
   end
 end
 
@@ -82,7 +93,8 @@ local function answer_of(client, name, call, outcome, made)
   elseif value == nil then
     local kind = type(err) == "table" and err.kind or "decode"
     return failure.of_answer(client, name, outcome,
-      ("the answer (%d) is not JSON as it should be: %s"):format(outcome.status, tostring(message)), kind)
+      ("the answer (%d) is not JSON as it should be: %s"):format(outcome.status,
+        tostring(message)), kind)
   end
   return value
 end
@@ -124,8 +136,8 @@ local function operation_of(client, name)
     for i, other in ipairs(client._definition.operations) do
       known[i] = other.name
     end
-    errors.misuse(("%s has no operation '%s'%s"):format(client._definition.name, tostring(name),
-      suggest.hint(tostring(name), known)))
+    errors.misuse("%s has no operation '%s'%s",
+      client._definition.name, tostring(name), suggest.hint(tostring(name), known))
   end
   return one
 end
@@ -151,7 +163,7 @@ function methods:_open(name, arguments, overrides)
   if not made then
     return nil, message, err
   elseif made.to then
-    errors.misuse(("lines: '%s' is read as it comes; leave 'to' out"):format(name))
+    errors.misuse("lines: '%s' is read as it comes; leave 'to' out", name)
   end
   local stream, outcome, call = require("batchapi.exchange").open(self._context, made.wire)
   if not stream then
@@ -161,8 +173,9 @@ function methods:_open(name, arguments, overrides)
 end
 
 
---- A call the definition lacks: `client:request{ method, path, query, body, headers, to, repeats }`.
----@param given { method: string|nil, path: string, query: table|nil, body: table|string|nil, headers: table<string,string>|nil, to: string|nil, repeats: "safe"|"idempotent"|"never_sent"|nil }
+--- A call the definition lacks: `client:request{ method, path, query, body, headers, to, repeats
+--- }`.
+---@param given batchapi.FreeRequest
 ---@return any answer decoded when it is JSON, else its text; `{ path, bytes }` with `to`
 ---@return string|nil message
 ---@return batchapi.Response|batchapi.Error
@@ -176,7 +189,8 @@ function methods:request(given)
 end
 
 
---- The answer of an operation as an iterator over its JSON lines: `for value in client:lines("download_file", id) do`.
+--- The answer of an operation as an iterator over its JSON lines: `for value in
+--- client:lines("download_file", id) do`.
 ---@param name string an operation that answers with a file
 ---@param ... any its arguments
 ---@return batchapi.Lines
@@ -223,14 +237,16 @@ end
 function methods:run(requests, given)
   check_open(self, "run")
   if not self._definition.run then
-    errors.misuse(("run: the definition of %s says nothing about it (it has no 'run')"):format(self._definition.name))
+    errors.misuse("run: the definition of %s says nothing about it (it has no 'run')",
+      self._definition.name)
   end
   return require("batchapi.job").run(self, requests, given)
 end
 
 
 --- Counts since the client was made: requests, attempts, succeeded, failed, connections_opened,
---- connections_reused, bytes_sent, bytes_received, retries by reason, token_requests, in_flight, queued.
+--- connections_reused, bytes_sent, bytes_received, retries by reason, token_requests, in_flight,
+--- queued.
 ---@return table
 function methods:stats()
   if type(self) ~= "table" or not self._core then
@@ -261,82 +277,6 @@ function methods:with(changed)
 end
 
 
-local core_settings = {
-  "max_connections", "proxy", "ca_file", "client_cert", "client_key", "unix_socket", "http_version", "user_agent",
-}
-
-
-local function core_limits(definition, settings)
-  local limits = {}
-  for i, limit in ipairs(definition.limits) do
-    limits[i] = {
-      name = limit.name, capacity = limit.in_flight,
-      per_minute = limit.per_minute_option and settings.own[limit.per_minute_option] or limit.per_minute,
-    }
-  end
-  return limits
-end
-
-
-local function make_core(definition, settings, credential, base)
-  local wanted = { credential = credential }
-  for _, name in ipairs(core_settings) do
-    wanted[name] = settings[name]
-  end
-  wanted.user_agent = wanted.user_agent or ("batchapi/%s (%s)"):format(core._VERSION, jit and jit.version or _VERSION)
-  if base then
-    return base._core:derive(wanted)
-  end
-  wanted.limits = core_limits(definition, settings)
-  return core.client(wanted)
-end
-
-
---- The options of a derived client: those of its base, with the changed ones over them.
-local function inherited(definition, changed, base)
-  local given = {}
-  for name, value in pairs(base._settings) do
-    given[name] = name ~= "own" and value or nil
-  end
-  for name, value in pairs(base._settings.own) do
-    given[name] = value
-  end
-  given.token, given.api_key_file = nil, nil
-  for name, value in pairs(changed) do
-    given[name] = value
-  end
-  for _, limit in ipairs(definition.limits) do
-    if limit.per_minute_option and changed[limit.per_minute_option] ~= nil then
-      errors.misuse(("with: %s belongs to the limits that are shared; make a client of its own for it"):format(
-        limit.per_minute_option))
-    end
-  end
-  return given
-end
-
-
-local function origin(url)
-  return url:match("^(%a+://[^/]+)"):lower()
-end
-
-
---- The credential: the base's while neither it nor the origin changes, else found anew.
-local function credential_for(definition, given, changed, base, base_url)
-  local fresh = not base or origin(base_url) ~= origin(base._base_url)
-  for name in pairs(changed) do
-    fresh = fresh or options.is_credential(definition, name)
-  end
-  if fresh then
-    return credentials.find(definition, given, base_url)
-  end
-  local ok, message, err = base._credential:bind(base_url, given.allow_insecure or false)
-  if not ok then
-    return errors.adopt(definition.name, err, message)
-  end
-  return base._credential
-end
-
-
 --- Methods of a definition's clients: its operations over the common ones.
 local classes = setmetatable({}, { __mode = "k" })
 
@@ -349,7 +289,8 @@ local function class_of(definition)
   for _, one in ipairs(definition.operations) do
     local name = one.name
     if methods[name] then
-      errors.misuse(("definition, operations: '%s' is a method of every client; name it otherwise"):format(name))
+      errors.misuse("definition, operations: '%s' is a method of every client; name it otherwise",
+        name)
     end
     own[name] = function(self, ...)
       check_open(self, name)
@@ -377,7 +318,8 @@ local function assemble(definition, settings, credential, handle, base_url)
   }, class_of(definition))
   client._context = {
     core = handle, host = settings.host or "auto", on_request = settings.on_request,
-    token = type(settings.token) == "function" and settings.token or nil, on_token = settings.on_token,
+    token = type(settings.token) == "function" and settings.token or nil,
+      on_token = settings.on_token,
     closed = function()
       return handle:closed()
     end,
@@ -394,7 +336,7 @@ end
 function M.new(definition, given, base)
   local changed = given
   if base then
-    given = inherited(definition, given, base)
+    given = settings_of.inherited(definition, given, base)
   end
   local settings = options.resolve(definition, given)
   local base_url, message, err = request.base_url(definition, settings)
@@ -402,7 +344,7 @@ function M.new(definition, given, base)
     return nil, message, err
   end
   local credential
-  credential, message, err = credential_for(definition, given, changed, base, base_url)
+  credential, message, err = settings_of.credential(definition, given, changed, base, base_url)
   if not credential then
     return nil, message, err
   end
@@ -412,7 +354,7 @@ function M.new(definition, given, base)
     settings.token = nil -- it is in the credential now, and nowhere else
   end
   local handle
-  handle, message, err = make_core(definition, settings, credential, base)
+  handle, message, err = settings_of.core(definition, settings, credential, base)
   if not handle then
     return errors.adopt(definition.name, err, message)
   end

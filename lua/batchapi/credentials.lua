@@ -1,4 +1,5 @@
---- Finds a client's credential among its options and the environment, and makes the core's object of it.
+--- Finds a client's credential among its options and the environment, and makes the core's object
+--- of it.
 --- No secret is kept on this side: what is read here goes into the core and is forgotten.
 
 local core = require("batchapi.core")
@@ -54,7 +55,8 @@ end
 
 
 local function named(need)
-  return need.environment and ("the option %s or the variable %s"):format(need.option, need.environment)
+  return need.environment and ("the option %s or the variable %s"):format(need.option,
+    need.environment)
     or ("the option " .. need.option)
 end
 
@@ -70,15 +72,16 @@ local function check_text(way, found)
   for _, need in ipairs(needs(way)) do
     local value = found[need.option]
     if value and type(value) ~= "string" then
-      errors.misuse(("option %s must be a string, got a %s"):format(need.option, type(value)))
+      errors.misuse("option %s must be a string, got a %s", need.option, type(value))
     elseif value == "" then
-      errors.misuse(("option %s is empty"):format(need.option))
+      errors.misuse("option %s is empty", need.option)
     end
   end
 end
 
 
-local oauth_words = { client_id = true, client_secret = true, refresh_token = true, redirect_uri = false }
+local oauth_words = { client_id = true, client_secret = true, refresh_token = true,
+  redirect_uri = false }
 
 
 local function check_oauth(value)
@@ -87,14 +90,14 @@ local function check_oauth(value)
   end
   for word, content in pairs(value) do
     if oauth_words[word] == nil then
-      errors.misuse(("option oauth has no field '%s'"):format(tostring(word)))
+      errors.misuse("option oauth has no field '%s'", tostring(word))
     elseif type(content) ~= "string" or content == "" then
-      errors.misuse(("option oauth.%s must be a string that is not empty"):format(word))
+      errors.misuse("option oauth.%s must be a string that is not empty", word)
     end
   end
   for word, required in pairs(oauth_words) do
     if required and value[word] == nil then
-      errors.misuse(("option oauth.%s is missing"):format(word))
+      errors.misuse("option oauth.%s is missing", word)
     end
   end
 end
@@ -108,17 +111,19 @@ local builders = {
   end,
   basic = function(way, found, file)
     check_text(way, found)
-    return { kind = "basic", user = found[way.user_option], password = found[way.option] or nil, file = file }
+    return { kind = "basic", user = found[way.user_option], password = found[way.option] or nil,
+      file = file }
   end,
   header = function(way, found, file)
     check_text(way, found)
     local value = found[way.option]
-    return { kind = "header", name = way.header, value = value and (way.prefix or "") .. value or nil, file = file }
+    return { kind = "header", name = way.header, value = value and (way.prefix or "") .. value
+      or nil, file = file }
   end,
   oauth_client = function(way, found)
     local value = found[way.option]
     if type(value) ~= "string" and type(value) ~= "table" then
-      errors.misuse(("option %s must be a path or a table, got a %s"):format(way.option, type(value)))
+      errors.misuse("option %s must be a path or a table, got a %s", way.option, type(value))
     end
     return { kind = "oauth_client", app_config = value }
   end,
@@ -127,7 +132,8 @@ local builders = {
     check_oauth(value)
     return {
       kind = "oauth_refresh", token_url = way.token_url, client_id = value.client_id,
-      client_secret = value.client_secret, refresh_token = value.refresh_token, redirect_uri = value.redirect_uri,
+      client_secret = value.client_secret, refresh_token = value.refresh_token,
+        redirect_uri = value.redirect_uri,
     }
   end,
 }
@@ -139,7 +145,8 @@ local function choose(definition, given)
   for _, way in ipairs(definition.auth) do
     if given_any(way, given) then
       if chosen then
-        errors.misuse(("%s takes either %s or %s, not both"):format(definition.name, chosen.option, way.option))
+        errors.misuse("%s takes either %s or %s, not both",
+          definition.name, chosen.option, way.option)
       end
       chosen = way
     end
@@ -183,9 +190,9 @@ end
 
 local function check_file(way, given)
   if given[way.option] ~= nil then
-    errors.misuse(("give either %s or api_key_file, not both"):format(way.option))
+    errors.misuse("give either %s or api_key_file, not both", way.option)
   elseif way.kind == "oauth_client" or way.kind == "oauth_refresh" or way.prefix then
-    errors.misuse(("option api_key_file does not go with %s"):format(way.option))
+    errors.misuse("option api_key_file does not go with %s", way.option)
   end
 end
 

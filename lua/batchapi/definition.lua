@@ -1,90 +1,105 @@
 --- Definitions: a service as data.
 ---
---- A definition is a table without functions. `definition.load` checks its every word and gives the form
---- that the client works from; a word that does not fit raises, with its place.
+--- A definition is a table without functions. `definition.load` checks its every word and gives the
+--- form that the client works from; a word that does not fit raises, with its place.
 ---
 --- ## The service
 ---
---- | word | what it says |
---- |---|---|
---- | `name` | short name, in messages (required) |
---- | `title`, `documentation` | for people, shown by help |
---- | `extends` | another definition (a table, or the name of one that is shipped) that this one differs from: `headers`, `query`, `errors`, `response` are merged word by word, `options` and `operations` by name, everything else is replaced |
---- | `base_url` | where paths begin (required); `{option}` stands for the value of an option |
---- | `environment` | variable that overrides `base_url` |
---- | `headers`, `query` | sent with every request |
---- | `auth` | how a request proves who sends it: an array of ways, or "none" |
---- | `options` | client options of this service beyond the general ones |
---- | `errors` | how the service says what went wrong |
---- | `response` | where the service puts its request id and rate limits |
---- | `limits` | weighted limits on what may be in flight |
---- | `changes` | a header that announces changes, told once to the option `on_change` |
---- | `operations` | the calls, an array in the order help shows (required) |
---- | `wait` | how `client:wait` watches a job |
---- | `run` | how `client:run` submits, watches and collects (see batchapi.job) |
+--- - `name`: short name, in messages (required)
+--- - `title`, `documentation`: for people, shown by help
+--- - `extends`: another definition (a table, or the name of one that is shipped) that this one
+---   differs from: `headers`, `query`, `errors`, `response` are merged word by word, `options` and
+---   `operations` by name, everything else is replaced
+--- - `base_url`: where paths begin (required); `{option}` stands for the value of an option
+--- - `environment`: variable that overrides `base_url`
+--- - `headers`, `query`: sent with every request
+--- - `auth`: how a request proves who sends it: an array of ways, or "none"
+--- - `options`: client options of this service beyond the general ones
+--- - `errors`: how the service says what went wrong
+--- - `response`: where the service puts its request id and rate limits
+--- - `limits`: weighted limits on what may be in flight
+--- - `changes`: a header that announces changes, told once to the option `on_change`
+--- - `operations`: the calls, an array in the order help shows (required)
+--- - `wait`: how `client:wait` watches a job
+--- - `run`: how `client:run` submits, watches and collects (see batchapi.job)
 ---
---- **A way to authenticate**: `kind` "bearer", "header", "basic", "oauth_client", "oauth_refresh"; `option` the
---- client option with the secret and `environment` the variable it is read from when absent; `header` and
---- `prefix` for kind "header"; `user_option` and `user_environment` for kind "basic"; `token_url` for kind
---- "oauth_refresh"; `help`. The first way whose options are given is taken, then the first whose variables are set.
+--- **A way to authenticate**: `kind` "bearer", "header", "basic", "oauth_client", "oauth_refresh";
+--- `option` the client option with the secret and `environment` the variable it is read from when
+--- absent; `header` and `prefix` for kind "header"; `user_option` and `user_environment` for kind
+--- "basic"; `token_url` for kind "oauth_refresh"; `help`. The first way whose options are given is
+--- taken, then the first whose variables are set.
 ---
---- **An option**: `{ name, type }` and `environment`, `default`, facets of a parameter, and where its value goes:
---- `header`, `query`, or a `{name}` in `base_url`.
+--- **An option**: `{ name, type }` and `environment`, `default`, facets of a parameter, and where
+--- its value goes: `header`, `query`, or a `{name}` in `base_url`.
 ---
---- **errors**: `code` and `message`, arrays of paths into the answer (the first that is there counts; the usual
---- shapes are understood without); `final`, codes that no repeat can mend although the status is 429; `auth`,
---- statuses that mean a refused credential besides 401 and 403.
+--- **errors**: `code` and `message`, arrays of paths into the answer (the first that is there
+--- counts; the usual shapes are understood without); `final`, codes that no repeat can mend
+--- although the status is 429; `auth`, statuses that mean a refused credential besides 401 and 403.
 ---
 --- **response**: `request_id`, `limit`, `remaining`, `reset`: arrays of header names, lower case.
 ---
---- **A limit**: `name`, `in_flight` (weight at once), `per_minute`, or `per_minute_option`, the client option that sets it.
+--- **A limit**: `name`, `in_flight` (weight at once), `per_minute`, or `per_minute_option`, the
+--- client option that sets it.
 ---
---- **changes**: `header`; `name`, its attribute with the flag's name; `silenced_by`, options whose lists name flags not to be told.
+--- **changes**: `header`; `name`, its attribute with the flag's name; `silenced_by`, options whose
+--- lists name flags not to be told.
 ---
 --- ## An operation
 ---
---- | word | what it says |
---- |---|---|
---- | `name`, `method`, `path` | required; `{name}` in the path is a parameter, percent-encoded as one segment |
---- | `parameters` | descriptions of the path's parameters, where more than "a string" is to be said |
---- | `query` | an array of parameters of the query |
---- | `body` | the description of the body |
---- | `content` | how the body is written: "json" (default), "multipart", "form" |
---- | `nesting` | how fields within fields are named in a form: "bracket" `a[b]` (default) or "dot" `a.b` |
---- | `answer` | "json" (default), "bytes" (a file: `{ to = path }`), "jsonl" (a file of JSON lines) |
---- | `headers` | sent with it |
---- | `repeats` | when a failed attempt is repeated: "safe", "idempotent", "never_sent" (only if surely not accepted). Default by method: GET and HEAD safe, PUT and DELETE idempotent, else never_sent |
---- | `repeats_if` | `{ every = path of an array, field =, one_of =, repeats = }`: repeats so when each element's field is one of these |
---- | `unaccepted` | statuses that say "not accepted", after which even "never_sent" is repeated (default 429) |
---- | `weights` | what it takes of the limits: `{ limit =, weight = }`, or `{ limit =, count = path of an array, field =, one_of = / none_of = }`, one for each element whose field is (not) one of these |
---- | `page` | how a list goes on |
---- | `credential = false` | is sent without the credential |
---- | `redirects = true` | follows redirects (the credential stays at its own origin) |
---- | `summary`, `example` | for help |
---- | `remove = true` | with `extends`: this service lacks the operation |
+--- - `name`, `method`, `path`: required; `{name}` in the path is a parameter, percent-encoded as
+---   one segment
+--- - `parameters`: descriptions of the path's parameters, where more than "a string" is to be said
+--- - `query`: an array of parameters of the query
+--- - `body`: the description of the body
+--- - `content`: how the body is written: "json" (default), "multipart", "form"
+--- - `nesting`: how fields within fields are named in a form: "bracket" `a[b]` (default) or "dot"
+---   `a.b`
+--- - `answer`: "json" (default), "bytes" (a file: `{ to = path }`), "jsonl" (a file of JSON lines)
+--- - `headers`: sent with it
+--- - `repeats`: when a failed attempt is repeated: "safe", "idempotent", "never_sent" (only if
+---   surely not accepted). Default by method: GET and HEAD safe, PUT and DELETE idempotent, else
+---   never_sent
+--- - `repeats_if`: `{ every = path of an array, field =, one_of =, repeats = }`: repeats so when
+---   each element's field is one of these
+--- - `unaccepted`: statuses that say "not accepted", after which even "never_sent" is repeated
+---   (default 429)
+--- - `weights`: what it takes of the limits: `{ limit =, weight = }`, or `{ limit =, count = path
+---   of an array, field =, one_of = / none_of = }`, one for each element whose field is (not) one
+---   of these
+--- - `page`: how a list goes on
+--- - `credential = false`: is sent without the credential
+--- - `redirects = true`: follows redirects (the credential stays at its own origin)
+--- - `summary`, `example`: for help
+--- - `remove = true`: with `extends`: this service lacks the operation
 ---
---- **A page**: `items`, the path of the items ("" when the answer is the array); `query`, the parameter that continues;
---- `from`, what it is set to: "last_item" (the last item's `field`), "answer" (the answer's `field`), "number" (the next page
---- number, from `first`), "offset" (items seen so far), "link" (the answer's `field` is the next page's URL);
---- `more`, a path whose `false` ends the list; `total`, a path of the count of all items; `size`, the parameter for the page size.
+--- **A page**: `items`, the path of the items ("" when the answer is the array); `query`, the
+--- parameter that continues; `from`, what it is set to: "last_item" (the last item's `field`),
+--- "answer" (the answer's `field`), "number" (the next page number, from `first`), "offset" (items
+--- seen so far), "link" (the answer's `field` is the next page's URL); `more`, a path whose `false`
+--- ends the list; `total`, a path of the count of all items; `size`, the parameter for the page
+--- size.
 ---
---- **A parameter** (of a path, query, body, array or map): `{ name, type, facets }`. Types: "string", "integer", "number",
---- "boolean", "object" (known fields), "map" (free names), "array", "file" (a path, or `{ content =, filename = }`), "any".
---- Facets: `required`, `nullable` (batchapi.null may stand), `help`, `example`, `default` (what the service takes when it is
---- absent, for help), `always` (sent when absent); numbers: `min`, `max`; strings: `min_length`, `max_length` (characters),
---- `one_of` (a closed list: others are refused), `known` (an open list, for help: others are passed on), `pattern` (a Lua
---- pattern or several, with `pattern_help`), `never` (`{ { pattern, why } }`), `case` ("lower", "upper": converted);
---- object: `fields`, `closed` (unknown fields are refused), `refuse` (`{ { when = { field = pattern }, why = } }`);
+--- **A parameter** (of a path, query, body, array or map): `{ name, type, facets }`. Types:
+--- "string", "integer", "number", "boolean", "object" (known fields), "map" (free names), "array",
+--- "file" (a path, or `{ content =, filename = }`), "any". Facets: `required`, `nullable`
+--- (batchapi.null may stand), `help`, `example`, `default` (what the service takes when it is
+--- absent, for help), `always` (sent when absent); numbers: `min`, `max`; strings: `min_length`,
+--- `max_length` (characters), `one_of` (a closed list: others are refused), `known` (an open list,
+--- for help: others are passed on), `pattern` (a Lua pattern or several, with `pattern_help`),
+--- `never` (`{ { pattern, why } }`), `case` ("lower", "upper": converted); object: `fields`,
+--- `closed` (unknown fields are refused), `refuse` (`{ { when = { field = pattern }, why = } }`);
 --- array: `items`, `min_items`, `max_items`, and in a query `list` ("comma", "repeat", "bracket");
---- map: `values`, `min_pairs`, `max_pairs`, `key_max_length`; file: `extension`, added to the file's name when it lacks it,
---- `extension_when` (`{ field = pattern }`: only then).
+--- map: `values`, `min_pairs`, `max_pairs`, `key_max_length`; file: `extension`, added to the
+--- file's name when it lacks it, `extension_when` (`{ field = pattern }`: only then).
 ---
 --- ## wait
 ---
---- `operation` (its path's last parameter is the job's id); `status`, the path of the state; `done` and `failed`, states
---- (compared in lower case; every other is "still running"); `done_statuses`, HTTP statuses that mean the end when the body has
---- no state; `pending = { zero =, positive = }`, for a service without a state: done when the first count is 0 and the second is not;
---- `reasons = { list =, code =, message =, line = }`, where a failed job says why; `interval`, `max_interval`, defaults of the pace.
+--- `operation` (its path's last parameter is the job's id); `status`, the path of the state; `done`
+--- and `failed`, states (compared in lower case; every other is "still running"); `done_statuses`,
+--- HTTP statuses that mean the end when the body has no state; `pending = { zero =, positive = }`,
+--- for a service without a state: done when the first count is 0 and the second is not; `reasons =
+--- { list =, code =, message =, line = }`, where a failed job says why; `interval`, `max_interval`,
+--- defaults of the pace.
 
 local errors = require("batchapi.errors")
 local words = require("batchapi.words")
@@ -96,7 +111,8 @@ local M = {}
 local refuse = words.refuse
 
 -- Which facets belong to which type; those of `common` to all.
-local common = { [1] = true, [2] = true, type = true, required = true, nullable = true, default = true,
+local common = { [1] = true, [2] = true, type = true, required = true, nullable = true,
+  default = true,
   always = true, help = true, example = true }
 local facets = {
   string = { one_of = true, known = true, min_length = true, max_length = true, pattern = true,
@@ -144,7 +160,8 @@ function compile_parameter(raw, place)
   if type(raw) == "string" then
     raw = { type = raw }
   end
-  local kind = raw.type or raw[2] or (raw.fields and "object") or (raw.items and "array") or "string"
+  local kind = raw.type or raw[2] or (raw.fields and "object") or (raw.items and "array")
+    or "string"
   words.check_type(kind, place .. ".type")
   check_facets(raw, kind, place)
   local compiled = {}
@@ -181,7 +198,8 @@ local function compile_path(raw, place)
   for name in raw.path:gmatch("{([%w_]+)}") do
     local parameter = find(described, name) or { name = name, type = "string" }
     if parameter.type ~= "string" and parameter.type ~= "integer" then
-      refuse(place .. ".parameters", ("'%s' stands in the path: its type must be string or integer"):format(name))
+      refuse(place .. ".parameters",
+        ("'%s' stands in the path: its type must be string or integer"):format(name))
     end
     if parameter.type == "string" then
       parameter.min_length = parameter.min_length or 1
@@ -190,7 +208,8 @@ local function compile_path(raw, place)
   end
   for _, parameter in ipairs(described) do
     if not find(ordered, parameter.name) then
-      refuse(place .. ".parameters", ("'{%s}' does not stand in the path %s"):format(parameter.name, raw.path))
+      refuse(place .. ".parameters",
+        ("'{%s}' does not stand in the path %s"):format(parameter.name, raw.path))
     end
   end
   return ordered
@@ -208,7 +227,8 @@ local function check_page(page, operation, place)
     refuse(place .. ".query", ("the operation has no query parameter '%s'"):format(page.query))
   elseif page.size and not find(operation.query, page.size) then
     refuse(place .. ".size", ("the operation has no query parameter '%s'"):format(page.size))
-  elseif (page.from == "last_item" or page.from == "answer" or page.from == "link") and not page.field then
+  elseif (page.from == "last_item" or page.from == "answer" or page.from == "link")
+    and not page.field then
     refuse(place, ("from = '%s' needs 'field'"):format(page.from))
   end
 end
@@ -246,7 +266,8 @@ end
 
 local function compile_operation(raw, limits, place)
   local operation = {
-    name = raw.name, method = raw.method, path = raw.path, summary = raw.summary, example = raw.example,
+    name = raw.name, method = raw.method, path = raw.path, summary = raw.summary,
+      example = raw.example,
     parameters = compile_path(raw, place),
     query = compile_parameters(raw.query, place .. ".query"),
     body = raw.body and compile_parameter(raw.body, place .. ".body"),
@@ -288,12 +309,14 @@ local function compile_options(raw)
   local silencing = {}
   for i, option in ipairs(raw.options or {}) do
     local place = ("options[%d]"):format(i)
-    local sinks = option.header or option.query or raw.base_url:find("{" .. option[1] .. "}", 1, true)
+    local sinks = option.header or option.query or raw.base_url:find("{" .. option[1] .. "}", 1,
+      true)
     for _, limit in ipairs(raw.limits or {}) do
       sinks = sinks or limit.per_minute_option == option[1]
     end
     if not sinks then
-      refuse(place, ("'%s' goes nowhere: give it 'header' or 'query', or use it in base_url"):format(option[1]))
+      refuse(place,
+        ("'%s' goes nowhere: give it 'header' or 'query', or use it in base_url"):format(option[1]))
     end
     local facet = {}
     for word, content in pairs(option) do
@@ -302,7 +325,8 @@ local function compile_options(raw)
       end
     end
     local compiled = compile_parameter(facet, place)
-    compiled.environment, compiled.header, compiled.query = option.environment, option.header, option.query
+    compiled.environment, compiled.header, compiled.query = option.environment, option.header,
+      option.query
     options[i], silencing[option[1]] = compiled, true
   end
   for i, name in ipairs(raw.changes and raw.changes.silenced_by or {}) do
@@ -376,7 +400,7 @@ function M.load(definition)
   if type(definition) == "string" then
     definition = merge.shipped(definition)
   elseif type(definition) ~= "table" then
-    errors.misuse(("a definition is a table, got a %s"):format(type(definition)))
+    errors.misuse("a definition is a table, got a %s", type(definition))
   end
   local compiled = loaded[definition]
   if not compiled then

@@ -1,4 +1,5 @@
---- Finds the code and the message in an error answer, whatever shape the service (or a proxy before it) gives it.
+--- Finds the code and the message in an error answer, whatever shape the service (or a proxy before
+--- it) gives it.
 
 local errors = require("batchapi.errors")
 local path = require("batchapi.path")
@@ -27,7 +28,8 @@ local function entry_message(entry)
   if title and detail and not text(entry.message) then
     message = title .. ": " .. detail
   end
-  local source = type(entry.source) == "table" and (text(entry.source.pointer) or text(entry.source.parameter))
+  local source = type(entry.source) == "table" and (text(entry.source.pointer)
+    or text(entry.source.parameter))
   if message and source then
     message = message .. " (" .. source .. ")"
   end
@@ -62,7 +64,8 @@ local shapes = {
   function(body) -- OpenAI, Azure, Anthropic, Microsoft Graph: { error = { message, type, code } }
     local inner = body.error
     if type(inner) == "table" then
-      return text(inner.code) or text(inner.type) or text(inner.status), text(inner.message) or list_message(inner)
+      return text(inner.code) or text(inner.type) or text(inner.status), text(inner.message)
+        or list_message(inner)
     end
   end,
   function(body) -- Asana, JSON:API: { errors = { … } }

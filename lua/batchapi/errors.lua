@@ -4,8 +4,25 @@
 --- `batchapi.Error`; its tostring is its message, so that it may be raised as it is (a `for` does).
 --- Misuse is a mistake in the program and raises at the line of the program that made it.
 
+---@alias batchapi.ErrorKind
+---| "invalid" # a value the service is known to refuse; nothing was sent
+---| "auth" # 401, 403, or no credentials
+---| "rate_limit" # 429
+---| "http" # any other status of 300 and above
+---| "connect" # the server (its name, a proxy) cannot be reached
+---| "tls" # the connection is not to be trusted
+---| "timeout" # a deadline, or a stall
+---| "truncated" # the answer ended early
+---| "decode" # the answer is not what it should be
+---| "too_large" # a cap was reached
+---| "cancelled"
+---| "closed" # the client was closed while the call was in flight
+---| "io" # a local file; the errno's name is the code
+---| "locked" # the job's directory is held by another process
+---| "job" # the work failed as a whole
+
 ---@class batchapi.Error
----@field kind "invalid"|"auth"|"rate_limit"|"http"|"connect"|"tls"|"timeout"|"truncated"|"decode"|"too_large"|"cancelled"|"closed"|"io"|"locked"|"job"
+---@field kind batchapi.ErrorKind
 ---@field message string one line for people; begins with the operation, never holds a secret
 ---@field operation string the operation that failed
 ---@field status integer|nil the HTTP status, only ever what a server sent
@@ -146,8 +163,12 @@ end
 
 
 --- Raises at the line of the user's program that called into this library.
----@param message string
-function M.misuse(message)
+---@param message string a format, if arguments follow
+---@param ... any
+function M.misuse(message, ...)
+  if select("#", ...) > 0 then
+    message = message:format(...)
+  end
   error(M.one_line(message), outside_level() - 1)
 end
 

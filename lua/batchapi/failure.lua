@@ -51,7 +51,8 @@ local hints = {
     return auth_hint(client, outcome.status)
   end,
   rate_limit = function(_, outcome)
-    return outcome.retry_after and ("the service asks to wait %g s"):format(outcome.retry_after) or nil
+    return outcome.retry_after and ("the service asks to wait %g s"):format(outcome.retry_after)
+      or nil
   end,
 }
 
@@ -66,7 +67,8 @@ local function is_among(value, list)
 end
 
 
---- The kind by status, as design 1.2 has it. The engine knows most of it; what it cannot know is in the
+--- The kind by status, as design 1.2 has it. The engine knows most of it; what it cannot know is in
+--- the
 --- definition.
 local function kind_of(definition, outcome, code)
   local status = outcome.status or 0
@@ -132,7 +134,8 @@ end
 ---@return nil, string, batchapi.Error
 function M.of_outcome(client, operation, outcome, call)
   local definition = client._definition
-  -- A local failure after the answer began (too large, cut off) has a status too, but speaks for itself.
+  -- A local failure after the answer began (too large, cut off) has a status too, but speaks for
+  -- itself.
   local answered = (outcome.status or 0) >= 300 and
     (outcome.kind == "http" or outcome.kind == "auth" or outcome.kind == "rate_limit")
   local body = answered and body_of(client, call) or nil

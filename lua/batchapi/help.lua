@@ -35,7 +35,8 @@ end
 local function limits(spec)
   local list = {}
   list[#list + 1] = range(spec.min, spec.max, "")
-  list[#list + 1] = range((spec.min_length or 0) > 1 and spec.min_length or nil, spec.max_length, " characters")
+  list[#list + 1] = range((spec.min_length or 0) > 1 and spec.min_length or nil, spec.max_length,
+    " characters")
   list[#list + 1] = range(spec.min_items, spec.max_items, " items")
   list[#list + 1] = range(spec.min_pairs, spec.max_pairs, " pairs")
   if spec.key_max_length then
@@ -125,14 +126,17 @@ function M.operation(service, one)
   lines[#lines + 1] = ("%s %s; %s"):format(one.method, one.path, repeats[one.repeats])
   section(lines, "path", all_of(one.parameters))
   if one.body then
-    section(lines, "body (" .. (one.content == "json" and "JSON" or one.content) .. ")", one.body.fields or {})
+    section(lines, "body (" .. (one.content == "json" and "JSON" or one.content) .. ")",
+      one.body.fields or {})
   end
   section(lines, "query", one.query)
   if one.answer ~= "json" then
-    section(lines, "answer", { { name = "to", type = "string", help = "path of a file for the answer; else it is a string" } })
+    section(lines, "answer", { { name = "to", type = "string",
+      help = "path of a file for the answer; else it is a string" } })
   end
   if one.page then
-    lines[#lines + 1] = ("goes on over pages: for item in %s:each(%q) do … end"):format(service.name, one.name)
+    local form = "goes on over pages: for item in %s:each(%q) do … end"
+    lines[#lines + 1] = form:format(service.name, one.name)
   end
   if one.example then
     lines[#lines + 1] = "example"
@@ -155,9 +159,11 @@ function M.service(service)
   end
   lines[#lines + 1] = "options of batchapi." .. service.name .. "{ … }"
   for _, way in ipairs(service.auth) do
-    for _, pair in ipairs{ { way.user_option, way.user_environment }, { way.option, way.environment } } do
+    for _, pair in ipairs{ { way.user_option, way.user_environment }, { way.option,
+      way.environment } } do
       if pair[1] then
-        lines[#lines + 1] = ("  %-20s %s"):format(pair[1], pair[2] and "or the variable " .. pair[2] or way.help or "")
+        lines[#lines + 1] = ("  %-20s %s"):format(pair[1], pair[2] and "or the variable "
+          .. pair[2] or way.help or "")
       end
     end
   end
@@ -173,7 +179,8 @@ local function general_options()
   local lines = { "options of every client" }
   for _, option in ipairs(options.general) do
     local kind = type(option.kind) == "table" and table.concat(option.kind, " or ") or option.kind
-    local default = option.default ~= nil and (" (default %s)"):format(tostring(option.default)) or ""
+    local default = option.default ~= nil and (" (default %s)"):format(tostring(option.default))
+      or ""
     local among = option.one_of and " one of " .. words(option.one_of) or ""
     lines[#lines + 1] = ("  %-18s %s%s%s"):format(option.name, kind, among, default)
     lines[#lines + 1] = ("  %-18s   %s"):format("", option.help)
@@ -183,7 +190,9 @@ end
 
 
 local function overview()
-  local lines = { "batchapi.help(name) explains a service, an operation, an option, or \"options\"." }
+  local lines = {
+    "batchapi.help(name) explains a service, an operation, an option, or \"options\".",
+  }
   for _, name in ipairs(merge.names) do
     local service = definition.load(name)
     local names = {}
@@ -199,14 +208,16 @@ end
 local function option_help(name)
   for _, option in ipairs(options.general) do
     if option.name == name then
-      local default = option.default ~= nil and (" (default %s)"):format(tostring(option.default)) or ""
+      local default = option.default ~= nil and (" (default %s)"):format(tostring(option.default))
+        or ""
       return ("option %s%s: %s"):format(name, default, option.help)
     end
   end
 end
 
 
---- The texts of every operation of this name; those that only inherit it from another service are left out.
+--- The texts of every operation of this name; those that only inherit it from another service are
+--- left out.
 local function operations_named(name, service_name)
   local texts, known, seen = {}, {}, {}
   for _, candidate in ipairs(service_name and { service_name } or merge.names) do
@@ -225,7 +236,8 @@ local function operations_named(name, service_name)
 end
 
 
---- Explains a service, an operation ("create_batch", "openai.create_batch"), an option, or "options"; without
+--- Explains a service, an operation ("create_batch", "openai.create_batch"), an option, or
+--- "options"; without
 --- a name, what there is.
 ---@param name string|batchapi.Client|nil
 ---@return string

@@ -4,8 +4,8 @@ local core = require("batchapi.core")
 local version = require("batchapi.version")
 
 if core._VERSION ~= version then
-  error(("batchapi: the Lua files are version %s, the module batchapi.core is %s; install both anew"):format(version,
-    tostring(core._VERSION)), 0)
+  error(("batchapi: the Lua files are %s, the module batchapi.core is %s; install both anew"):format(
+    version, tostring(core._VERSION)), 0)
 end
 
 local client = require("batchapi.client")
@@ -24,7 +24,8 @@ local M = {
 }
 
 
---- A client of a service described by a definition of your own, or by the name of one that is shipped.
+--- A client of a service described by a definition of your own, or by the name of one that is
+--- shipped.
 ---@param described table|string
 ---@param given table|nil options
 ---@return batchapi.Client|nil client, string|nil message, batchapi.Error|nil err
@@ -39,7 +40,7 @@ end
 for _, name in ipairs(merge.names) do
   M[name] = function(given)
     if given ~= nil and type(given) ~= "table" then
-      errors.misuse(("%s: the options must be a table, got a %s"):format(name, type(given)))
+      errors.misuse("%s: the options must be a table, got a %s", name, type(given))
     end
     return client.new(definition.load(name), given or {})
   end

@@ -1,6 +1,8 @@
---- The object that `each`, `pages` and `lines` give: callable, so that a `for` takes it, with `next()`.
+--- The object that `each`, `pages` and `lines` give: callable, so that a `for` takes it, with
+--- `next()`.
 ---
---- In a `for` a failure raises the error object itself, for a `for` has nowhere to put `nil, why, err`;
+--- In a `for` a failure raises the error object itself, for a `for` has nowhere to put `nil, why,
+--- err`;
 --- `object:next()` gives the value, `nil` alone at the end, or `nil, why, err`.
 
 local loop = require("batchapi.loop")

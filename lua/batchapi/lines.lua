@@ -113,7 +113,7 @@ end
 ---@return batchapi.Lines
 function M.new(client, operation, arguments)
   if operation.answer == "json" then
-    errors.misuse(("lines: the answer of '%s' is one document, not lines"):format(operation.name))
+    errors.misuse("lines: the answer of '%s' is one document, not lines", operation.name)
   end
   local settings = client._settings
   return setmetatable({

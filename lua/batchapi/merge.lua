@@ -20,7 +20,7 @@ function M.shipped(name)
       return require("batchapi.services." .. name)
     end
   end
-  errors.misuse(("no definition '%s' is shipped%s"):format(name, suggest.hint(name, M.names)))
+  errors.misuse("no definition '%s' is shipped%s", name, suggest.hint(name, M.names))
 end
 
 

@@ -1,10 +1,12 @@
---- The parts of a form: files are named for the service and streamed, nested fields get bracket or dot names.
+--- The parts of a form: files are named for the service and streamed, nested fields get bracket or
+--- dot names.
 
 local url = require("batchapi.url")
 
 local M = {}
 
-local media_types = { jsonl = "application/jsonl", json = "application/json", csv = "text/csv", txt = "text/plain" }
+local media_types = { jsonl = "application/jsonl", json = "application/json", csv = "text/csv",
+  txt = "text/plain" }
 
 
 --- A name that any server takes: the last part of a path, without quotes, controls and separators.
@@ -28,7 +30,8 @@ local function extension_wanted(field, body)
 end
 
 
---- The file name a service sees: it may refuse names without the right ending, whatever the bytes are.
+--- The file name a service sees: it may refuse names without the right ending, whatever the bytes
+--- are.
 ---@param value string|table
 ---@param field table its description
 ---@param body table
@@ -50,7 +53,8 @@ end
 local function file_part(value, field, body)
   local part = { name = field.name, filename = M.filename(value, field, body) }
   local ending = part.filename:match("%.(%w+)$")
-  part.type = type(value) == "table" and value.type or media_types[(ending or ""):lower()] or "application/octet-stream"
+  part.type = type(value) == "table" and value.type or media_types[(ending or ""):lower()]
+    or "application/octet-stream"
   if type(value) == "string" then
     part.file = value
   elseif value.path then
@@ -80,12 +84,14 @@ local function add_plain(parts, name, value, nesting)
   end
   table.sort(names)
   for _, key in ipairs(names) do
-    add_plain(parts, nesting == "dot" and name .. "." .. key or ("%s[%s]"):format(name, key), value[key], nesting)
+    add_plain(parts, nesting == "dot" and name .. "." .. key or ("%s[%s]"):format(name, key),
+      value[key], nesting)
   end
 end
 
 
---- The fields of a body in the definition's order, files last: a server can then judge a request by its
+--- The fields of a body in the definition's order, files last: a server can then judge a request by
+--- its
 --- small fields before the bytes come.
 ---@param body table
 ---@param operation table

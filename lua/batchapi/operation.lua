@@ -1,6 +1,7 @@
 --- Turns an operation and its arguments into a request for the exchange layer.
 ---
---- Nothing here touches the network. A wrong kind of argument raises; a value the service is known to
+--- Nothing here touches the network. A wrong kind of argument raises; a value the service is known
+--- to
 --- refuse is the failure triple of kind "invalid".
 
 local errors = require("batchapi.errors")
@@ -46,8 +47,8 @@ end
 
 
 local function bad_argument(operation, position, message)
-  errors.misuse(("bad argument #%d to '%s' (%s); call it as %s"):format(position, operation.name, message,
-    M.signature(operation)))
+  errors.misuse("bad argument #%d to '%s' (%s); call it as %s",
+    position, operation.name, message, M.signature(operation))
 end
 
 
@@ -70,14 +71,16 @@ function M.arguments(operation, arguments)
   local most = names + (operation.body and 1 or 0) + 1
   local count = count_of(arguments)
   if count > most then
-    errors.misuse(("too many arguments to '%s' (%d); call it as %s"):format(operation.name, count,
-      M.signature(operation)))
+    errors.misuse("too many arguments to '%s' (%d); call it as %s",
+      operation.name, count, M.signature(operation))
   end
   local segments = {}
   for i, parameter in ipairs(operation.parameters) do
     local value = arguments[i]
-    if type(value) ~= "string" and not (parameter.type == "integer" and type(value) == "number") then
-      bad_argument(operation, i, ("%s: a %s expected, got %s"):format(parameter.name, parameter.type,
+    if type(value) ~= "string" and not (parameter.type == "integer"
+      and type(value) == "number") then
+      bad_argument(operation, i, ("%s: a %s expected, got %s"):format(parameter.name,
+        parameter.type,
         value == nil and "no value" or "a " .. type(value)))
     end
     segments[i] = value
@@ -93,7 +96,8 @@ function M.arguments(operation, arguments)
     query = arguments[names + 1]
   end
   if query ~= nil and type(query) ~= "table" then
-    bad_argument(operation, operation.body and names + 2 or names + 1, "the query: a table expected, got a " .. type(query))
+    bad_argument(operation, operation.body and names + 2 or names + 1,
+      "the query: a table expected, got a " .. type(query))
   end
   return segments, body, query
 end
@@ -124,8 +128,8 @@ local function check_query(operation, query, pairs_list)
     for i, parameter in ipairs(operation.query) do
       known[i] = parameter.name
     end
-    errors.misuse(("'%s' has no parameter '%s'%s; call it as %s"):format(operation.name, key,
-      suggest.hint(key, known), M.signature(operation)))
+    errors.misuse("'%s' has no parameter '%s'%s; call it as %s",
+      operation.name, key, suggest.hint(key, known), M.signature(operation))
   end
   for _, parameter in ipairs(operation.query) do
     local value = query[parameter.name]
@@ -222,12 +226,14 @@ local function set_body(request, operation, body, codec)
 end
 
 
---- Takes `to` out of a query: it names the file that takes the answer, not a parameter of the service.
+--- Takes `to` out of a query: it names the file that takes the answer, not a parameter of the
+--- service.
 local function take_to(request, operation, query)
   if operation.answer == "json" or query.to == nil then
     return query
   elseif type(query.to) ~= "string" or query.to == "" then
-    bad_argument(operation, #operation.parameters + (operation.body and 2 or 1), "to: the path of a file expected")
+    bad_argument(operation, #operation.parameters + (operation.body and 2 or 1),
+      "to: the path of a file expected")
   end
   request.to = query.to
   local rest = {}
@@ -249,7 +255,8 @@ local function begin(operation, segments, query)
   local request = {
     method = operation.method, path = url.fill(operation.path, segments), query = {},
     repeats = operation.repeats, unaccepted = operation.unaccepted,
-    no_credential = operation.credential == false or nil, allow_redirects = operation.redirects or nil,
+    no_credential = operation.credential == false or nil, allow_redirects = operation.redirects
+      or nil,
     takes_file = operation.takes_file, sends_file = operation.sends_file,
   }
   query = take_to(request, operation, query or {})
@@ -298,7 +305,8 @@ function M.build(operation, arguments, codec)
 end
 
 
---- The same for a caller that brings the body's bytes: the arguments are the path's parameters and the query.
+--- The same for a caller that brings the body's bytes: the arguments are the path's parameters and
+--- the query.
 ---@param operation table
 ---@param arguments table
 ---@return table|nil request, string|nil message, batchapi.Error|nil err

@@ -9,11 +9,13 @@ local M = {}
 --- Hosts that `host` may name (design 1.6).
 local hosts = { "auto", "block", "openresty", "cqueues", "luv", "copas" }
 
---- The general options, in the order help shows them. `kind` is a Lua type or a list of them; `above`
+--- The general options, in the order help shows them. `kind` is a Lua type or a list of them;
+--- `above`
 --- is an exclusive lower bound; `where` says who obeys it: "core" (settings of the transport),
 --- "call" (each request), "client" (this layer).
 M.general = {
-  { name = "base_url", kind = "string", where = "client", help = "where the service's paths begin" },
+  { name = "base_url", kind = "string", where = "client",
+    help = "where the service's paths begin" },
   { name = "timeout", kind = "number", above = 0, where = "call", default = 600,
     help = "seconds for a whole call: connecting, sending, receiving and every retry between; file "
       .. "transfers have none unless it is given" },
@@ -21,27 +23,38 @@ M.general = {
     help = "seconds to connect, each attempt" },
   { name = "stall_timeout", kind = "number", above = 0, where = "call", default = 60,
     help = "seconds without a byte in either direction" },
-  { name = "max_retries", kind = "number", integer = true, min = 0, max = 1000, where = "call", default = 2,
+  { name = "max_retries", kind = "number", integer = true, min = 0, max = 1000, where = "call",
+    default = 2,
     help = "attempts after the first" },
-  { name = "max_connections", kind = "number", integer = true, min = 1, max = 100000, where = "core",
+  { name = "max_connections", kind = "number", integer = true, min = 1, max = 100000,
+    where = "core",
     default = 64, help = "calls in flight at once; further ones wait" },
-  { name = "proxy", kind = "string", where = "core", help = "URL of a proxy; \"\" for none; else the environment's" },
-  { name = "ca_file", kind = "string", where = "core", help = "PEM file of the authorities to trust, in the system's place" },
-  { name = "client_cert", kind = "string", where = "core", help = "PEM file of a client certificate" },
+  { name = "proxy", kind = "string", where = "core",
+    help = "URL of a proxy; \"\" for none; else the environment's" },
+  { name = "ca_file", kind = "string", where = "core",
+    help = "PEM file of the authorities to trust, in the system's place" },
+  { name = "client_cert", kind = "string", where = "core",
+    help = "PEM file of a client certificate" },
   { name = "client_key", kind = "string", where = "core", help = "PEM file of its key" },
-  { name = "unix_socket", kind = "string", where = "core", help = "path of a socket to connect to in the host's place" },
-  { name = "http_version", kind = "string", one_of = { "1.1", "2" }, where = "core", help = "else the best both sides know" },
+  { name = "unix_socket", kind = "string", where = "core",
+    help = "path of a socket to connect to in the host's place" },
+  { name = "http_version", kind = "string", one_of = { "1.1", "2" }, where = "core",
+    help = "else the best both sides know" },
   { name = "user_agent", kind = "string", where = "core", help = "the User-Agent header" },
   { name = "headers", kind = "table", where = "client", help = "headers sent with every request" },
   { name = "on_request", kind = "function", where = "client",
     help = "function(attempt), called after each attempt; secrets are removed" },
-  { name = "max_header_bytes", kind = "number", integer = true, min = 1, where = "call", default = 262144,
+  { name = "max_header_bytes", kind = "number", integer = true, min = 1, where = "call",
+    default = 262144,
     help = "cap on an answer's headers" },
-  { name = "max_body_bytes", kind = "number", integer = true, min = 1, where = "call", default = 67108864,
+  { name = "max_body_bytes", kind = "number", integer = true, min = 1, where = "call",
+    default = 67108864,
     help = "cap on an answer kept in memory, after decompression" },
-  { name = "max_line_bytes", kind = "number", integer = true, min = 1, where = "client", default = 67108864,
+  { name = "max_line_bytes", kind = "number", integer = true, min = 1, where = "client",
+    default = 67108864,
     help = "cap on one line of a JSONL answer" },
-  { name = "max_json_depth", kind = "number", integer = true, min = 1, max = 10000, where = "client", default = 512,
+  { name = "max_json_depth", kind = "number", integer = true, min = 1, max = 10000,
+    where = "client", default = 512,
     help = "cap on nesting in an answer" },
   { name = "allow_insecure", kind = "boolean", where = "client",
     help = "send credentials over plain http to another machine" },
@@ -49,8 +62,10 @@ M.general = {
     help = "a bearer token, or a function that returns one and its lifetime in seconds" },
   { name = "on_token", kind = "function", where = "client",
     help = "function(refresh_token), called when the server has renewed it, to be stored" },
-  { name = "api_key_file", kind = "string", where = "client", help = "file that holds the key; read by the core" },
-  { name = "host", kind = "string", one_of = hosts, where = "client", default = "auto", help = "how calls wait" },
+  { name = "api_key_file", kind = "string", where = "client",
+    help = "file that holds the key; read by the core" },
+  { name = "host", kind = "string", one_of = hosts, where = "client", default = "auto",
+    help = "how calls wait" },
   { name = "json", kind = "table", where = "client",
     help = "a codec in the built-in one's place: encode and decode as lua-cjson has them" },
   { name = "on_change", kind = "function", where = "client",
@@ -113,13 +128,14 @@ end
 local function check_number(name, value, option)
   local low, high = option.min, option.max
   if value ~= value then
-    errors.misuse(("option %s must be a number, got NaN"):format(name))
+    errors.misuse("option %s must be a number, got NaN", name)
   elseif option.integer and (value ~= math.floor(value) or math.abs(value) == math.huge) then
-    errors.misuse(("option %s must be an integer, got %s"):format(name, tostring(value)))
-  elseif (low and value < low) or (high and value > high) or (option.above and value <= option.above) then
+    errors.misuse("option %s must be an integer, got %s", name, tostring(value))
+  elseif (low and value < low) or (high and value > high) or (option.above
+    and value <= option.above) then
     local range = option.above and ("more than %s"):format(option.above)
       or high and ("between %s and %s"):format(low, high) or ("at least %s"):format(low)
-    errors.misuse(("option %s must be %s, got %s"):format(name, range, tostring(value)))
+    errors.misuse("option %s must be %s, got %s", name, range, tostring(value))
   end
 end
 
@@ -130,8 +146,9 @@ end
 ---@param option table
 function M.check_one(name, value, option)
   if not type_fits(value, option.kind) then
-    local kinds = type(option.kind) == "table" and table.concat(option.kind, " or a ") or option.kind
-    errors.misuse(("option %s must be a %s, got a %s"):format(name, kinds, type(value)))
+    local kinds = type(option.kind) == "table" and table.concat(option.kind, " or a ")
+      or option.kind
+    errors.misuse("option %s must be a %s, got a %s", name, kinds, type(value))
   elseif type(value) == "number" then
     check_number(name, value, option)
   elseif option.one_of then
@@ -140,8 +157,8 @@ function M.check_one(name, value, option)
         return
       end
     end
-    errors.misuse(("option %s must be one of %s, got '%s'%s"):format(name,
-      table.concat(option.one_of, ", "), value, suggest.hint(value, option.one_of)))
+    errors.misuse("option %s must be one of %s, got '%s'%s",
+      name, table.concat(option.one_of, ", "), value, suggest.hint(value, option.one_of))
   end
 end
 
@@ -158,7 +175,8 @@ function M.check_list(given, list, what)
       for _, one in ipairs(list) do
         known[#known + 1] = one.name
       end
-      errors.misuse(("%s has no option '%s'%s"):format(what, tostring(name), suggest.hint(tostring(name), known)))
+      errors.misuse("%s has no option '%s'%s",
+        what, tostring(name), suggest.hint(tostring(name), known))
     end
     M.check_one(name, value, option)
   end
@@ -168,11 +186,12 @@ end
 local function check_headers(headers)
   for name, value in pairs(headers) do
     if type(name) ~= "string" or not name:match("^[%w!#$%%&'*+.^_`|~-]+$") then
-      errors.misuse(("option headers: '%s' is no header name"):format(tostring(name)))
+      errors.misuse("option headers: '%s' is no header name", tostring(name))
     elseif type(value) ~= "string" or value:find("[%z\r\n]") then
-      errors.misuse(("option headers: %s must be a string of one line"):format(name))
+      errors.misuse("option headers: %s must be a string of one line", name)
     elseif name:lower() == "authorization" or name:lower() == "proxy-authorization" then
-      errors.misuse(("option headers: give credentials as options of their own, not as the header %s"):format(name))
+      errors.misuse("option headers: give credentials as options, not as the header %s",
+        name)
     end
   end
 end
@@ -183,7 +202,7 @@ local function check_base_url(url)
   if not scheme or (scheme:lower() ~= "http" and scheme:lower() ~= "https") then
     errors.misuse("option base_url must begin with https:// or http://")
   elseif rest:match("^[^/]*@") then
-    errors.misuse("option base_url must hold no user or password; give them as options of their own")
+    errors.misuse("option base_url must hold no user or password; give them as options")
   elseif url:find("[?#%s%c]") then
     errors.misuse("option base_url must hold no query, fragment or spaces")
   end
@@ -200,8 +219,9 @@ local function check_general(given, definition)
   if given.client_key and not given.client_cert then
     errors.misuse("option client_key needs client_cert")
   elseif given.on_change and not definition.changes then
-    errors.misuse(("option on_change: %s announces no changes"):format(definition.name))
-  elseif given.json and (type(given.json.encode) ~= "function" or type(given.json.decode) ~= "function") then
+    errors.misuse("option on_change: %s announces no changes", definition.name)
+  elseif given.json and (type(given.json.encode) ~= "function"
+    or type(given.json.decode) ~= "function") then
     errors.misuse("option json must have the functions encode and decode")
   end
 end
@@ -232,8 +252,10 @@ local function own_value(option, given)
 end
 
 
---- Checks a client's options and gives a table of them all; the user's own table is not kept. Raises on
---- an unknown name or a value that does not fit. Credentials are left out: credentials.lua reads them.
+--- Checks a client's options and gives a table of them all; the user's own table is not kept.
+--- Raises on
+--- an unknown name or a value that does not fit. Credentials are left out: credentials.lua reads
+--- them.
 ---@param definition table as definition.load gives it
 ---@param given table
 ---@return table
@@ -245,8 +267,8 @@ function M.resolve(definition, given)
   end
   for name in pairs(given) do
     if not known[name] then
-      errors.misuse(("%s has no option '%s'%s"):format(definition.name, tostring(name),
-        suggest.hint(tostring(name), names)))
+      errors.misuse("%s has no option '%s'%s",
+        definition.name, tostring(name), suggest.hint(tostring(name), names))
     end
   end
   local settings = {}

@@ -1,7 +1,9 @@
 --- Lists that go on over pages: whole answers (`pages`) and items (`each`).
 ---
---- A list ends at the service's own end mark, or with an empty page. A cursor that comes again would loop
---- for ever: that is an error of kind "decode". No connection is held between pages, so an abandoned loop
+--- A list ends at the service's own end mark, or with an empty page. A cursor that comes again
+--- would loop
+--- for ever: that is an error of kind "decode". No connection is held between pages, so an
+--- abandoned loop
 --- leaves nothing behind.
 
 local errors = require("batchapi.errors")
@@ -24,7 +26,8 @@ local function broken(pages, message)
 end
 
 
---- Remembers a cursor; true if it was met before. Two are kept, the latest and one that moves on at every
+--- Remembers a cursor; true if it was met before. Two are kept, the latest and one that moves on at
+--- every
 --- power of two (Brent), which finds a loop of any length without keeping them all.
 local function seen_before(pages, cursor)
   if cursor == pages._cursor or cursor == pages._mark then
@@ -158,7 +161,7 @@ local item_mt = iterator.metatable(item_methods, "batchapi.each")
 
 local function new(client, operation, arguments, mt, verb)
   if not operation.page then
-    errors.misuse(("%s: '%s' is no list that goes on over pages"):format(verb, operation.name))
+    errors.misuse("%s: '%s' is no list that goes on over pages", verb, operation.name)
   end
   local segments, query = {}, {}
   for i in ipairs(operation.parameters) do
@@ -166,7 +169,8 @@ local function new(client, operation, arguments, mt, verb)
   end
   local given = arguments[#operation.parameters + 1]
   if given ~= nil and type(given) ~= "table" then
-    errors.misuse(("%s: the query of '%s' must be a table, got a %s"):format(verb, operation.name, type(given)))
+    errors.misuse("%s: the query of '%s' must be a table, got a %s",
+      verb, operation.name, type(given))
   end
   for name, value in pairs(given or {}) do
     query[name] = value

@@ -1,4 +1,5 @@
---- From an operation's request (operation.lua) to what goes on the wire: address, headers, times, caps.
+--- From an operation's request (operation.lua) to what goes on the wire: address, headers, times,
+--- caps.
 
 local errors = require("batchapi.errors")
 local operation = require("batchapi.operation")
@@ -23,7 +24,8 @@ local function placeholder(definition, settings, name)
 end
 
 
---- The base URL of a client: the option, the variable, or the definition's with its options filled in.
+--- The base URL of a client: the option, the variable, or the definition's with its options filled
+--- in.
 ---@param definition table
 ---@param settings table
 ---@return string|nil base_url without a slash at its end
@@ -33,7 +35,8 @@ function M.base_url(definition, settings)
   if not given and variable and variable ~= "" then
     given = variable
     if not variable:match("^[Hh][Tt][Tt][Pp][Ss]?://[^/@%s]+[^?#%s]*$") then
-      return errors.invalid(definition.name, ("the variable %s must be a URL that begins with https:// or "
+      return errors.invalid(definition.name,
+        ("the variable %s must be a URL that begins with https:// or "
         .. "http:// and holds no user, password or query"):format(definition.environment))
     end
   end
@@ -78,7 +81,8 @@ local function own_headers(definition, settings)
   for _, option in ipairs(definition.options) do
     local value = settings.own[option.name]
     if option.header and value ~= nil then
-      headers[option.header] = type(value) == "table" and table.concat(value, ",") or url.scalar(value)
+      headers[option.header] = type(value) == "table" and table.concat(value, ",")
+        or url.scalar(value)
     end
   end
   return headers
@@ -117,7 +121,8 @@ local function address(client, path, query)
 end
 
 
---- Times and caps: the client's, a file transfer's (no deadline unless one was given), the caller's.
+--- Times and caps: the client's, a file transfer's (no deadline unless one was given), the
+--- caller's.
 local function add_limits(wire, client, transfer, overrides)
   local settings = client._settings
   wire.timeout = overrides.timeout or settings.timeout or (transfer and -1 or nil)
@@ -141,14 +146,16 @@ end
 
 local function wire_of(client, built, headers, overrides)
   local definition, settings = client._definition, client._settings
-  local fixed = { Accept = "application/json", ["Content-Type"] = overrides.content_type or built.content_type }
+  local fixed = { Accept = "application/json", ["Content-Type"] = overrides.content_type
+    or built.content_type }
   local wire = {
     method = built.method,
     url = address(client, overrides.url or built.path, overrides.url and {} or built.query),
     headers = headers_of(fixed, definition.headers, own_headers(definition, settings), headers,
       settings.headers, overrides.headers),
     body = built.body, parts = overrides.parts or built.parts, to = overrides.to or built.to,
-    repeats = overrides.repeats or built.repeats, unaccepted = built.unaccepted, weights = built.weights,
+    repeats = overrides.repeats or built.repeats, unaccepted = built.unaccepted,
+      weights = built.weights,
     no_credential = built.no_credential, allow_redirects = built.allow_redirects,
   }
   if overrides.body then
@@ -183,14 +190,17 @@ function M.for_operation(client, one, arguments, overrides)
     built.content_type = built.content_type or "application/json"
   end
   local wire = wire_of(client, built, one.headers, overrides)
-  return { wire = wire, answer = overrides.text and "bytes" or one.answer == "jsonl" and "bytes" or one.answer,
+  return { wire = wire, answer = overrides.text and "bytes" or one.answer == "jsonl" and "bytes"
+    or one.answer,
     to = wire.to }
 end
 
 
 local free_words = { "method", "path", "query", "body", "headers", "to", "repeats" }
-local free_kinds = { method = "string", path = "string", query = "table", headers = "table", to = "string", repeats = "string" }
-local methods_known = { GET = "safe", HEAD = "safe", PUT = "idempotent", DELETE = "idempotent", POST = "never_sent",
+local free_kinds = { method = "string", path = "string", query = "table", headers = "table",
+  to = "string", repeats = "string" }
+local methods_known = { GET = "safe", HEAD = "safe", PUT = "idempotent", DELETE = "idempotent",
+  POST = "never_sent",
   PATCH = "never_sent" }
 
 
@@ -201,9 +211,10 @@ local function check_free(given)
   for word, value in pairs(given) do
     local known = free_kinds[word] or word == "body"
     if not known then
-      errors.misuse(("request has no field '%s'%s"):format(tostring(word), suggest.hint(tostring(word), free_words)))
+      errors.misuse("request has no field '%s'%s",
+        tostring(word), suggest.hint(tostring(word), free_words))
     elseif free_kinds[word] and type(value) ~= free_kinds[word] then
-      errors.misuse(("request: %s must be a %s, got a %s"):format(word, free_kinds[word], type(value)))
+      errors.misuse("request: %s must be a %s, got a %s", word, free_kinds[word], type(value))
     end
   end
   if not given.path then
@@ -222,14 +233,16 @@ function M.free(client, given)
   check_free(given)
   local method = (given.method or "GET"):upper()
   if not methods_known[method] then
-    errors.misuse(("request: '%s' is no method that is known"):format(given.method))
-  elseif given.repeats and given.repeats ~= "safe" and given.repeats ~= "idempotent" and given.repeats ~= "never_sent" then
+    errors.misuse("request: '%s' is no method that is known", given.method)
+  elseif given.repeats and given.repeats ~= "safe" and given.repeats ~= "idempotent"
+    and given.repeats ~= "never_sent" then
     errors.misuse("request: repeats must be safe, idempotent or never_sent")
   elseif not given.path:match("^/") and not given.path:match("^https?://") then
     errors.misuse("request: path must begin with '/', or be a URL")
   end
   local name = method .. " " .. (given.path:match("^[^?#]*") or "")
-  local built = { method = method, path = given.path, query = {}, repeats = given.repeats or methods_known[method],
+  local built = { method = method, path = given.path, query = {}, repeats = given.repeats
+    or methods_known[method],
     to = given.to }
   local names = {}
   for key in pairs(given.query or {}) do
@@ -248,7 +261,8 @@ function M.free(client, given)
   else
     built.body = given.body
   end
-  return { name = name, wire = wire_of(client, built, given.headers, {}), answer = "text", to = given.to }
+  return { name = name, wire = wire_of(client, built, given.headers, {}), answer = "text",
+    to = given.to }
 end
 
 

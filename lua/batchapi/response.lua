@@ -36,22 +36,26 @@ local function duration(text)
 end
 
 
---- Days since 1970-01-01 of a date (Howard Hinnant's algorithm): os.time would take it for local time.
+--- Days since 1970-01-01 of a date (Howard Hinnant's algorithm): os.time would take it for local
+--- time.
 local function days(year, month, day)
   year = month <= 2 and year - 1 or year
   local era = math.floor(year / 400)
   local of_era = year - era * 400
   local of_year = math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1
-  return era * 146097 + of_era * 365 + math.floor(of_era / 4) - math.floor(of_era / 100) + of_year - 719468
+  local leap_days = math.floor(of_era / 4) - math.floor(of_era / 100)
+  return era * 146097 + of_era * 365 + leap_days + of_year - 719468
 end
 
 
 local function until_date(text)
-  local year, month, day, hour, minute, second = text:match("^(%d+)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)")
+  local year, month, day, hour, minute,
+    second = text:match("^(%d+)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)")
   if not year then
     return nil
   end
-  local at = days(tonumber(year), tonumber(month), tonumber(day)) * 86400 + hour * 3600 + minute * 60 + second
+  local at = days(tonumber(year), tonumber(month),
+    tonumber(day)) * 86400 + hour * 3600 + minute * 60 + second
   local sign, off_hour, off_minute = text:match("([+-])(%d%d):?(%d%d)$")
   if sign then
     at = at - (off_hour * 3600 + off_minute * 60) * (sign == "-" and -1 or 1)
@@ -96,7 +100,8 @@ function M.of(definition, outcome)
   return {
     status = outcome.status,
     headers = headers,
-    request_id = header(headers, words.request_id) or header(headers, { "x-request-id", "request-id" }),
+    request_id = header(headers, words.request_id) or header(headers, { "x-request-id",
+      "request-id" }),
     ratelimit = {
       limit = tonumber(header(headers, words.limit) or ""),
       remaining = tonumber(header(headers, words.remaining) or ""),

@@ -124,7 +124,8 @@ local function render_table(value, indent, limits, state)
   if not nested and length <= line_width then
     return "{ " .. table.concat(list, ", ") .. " }"
   end
-  return "{\n" .. indent .. "  " .. table.concat(list, ",\n" .. indent .. "  ") .. "\n" .. indent .. "}"
+  return "{\n" .. indent .. "  " .. table.concat(list, ",\n" .. indent .. "  ") .. "\n" .. indent
+    .. "}"
 end
 
 

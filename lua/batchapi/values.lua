@@ -1,8 +1,11 @@
 --- Checks a value against its description in a definition, and prepares it for the wire.
 ---
---- A description is a table `{ name, type, facets… }`; definition.lua documents every word. Checking
---- gives the value to send (the user's own table wherever nothing had to change, a copy where an empty
---- table must become `[]`, a whole float an integer, or a word lower case), or nil and a message that
+--- A description is a table `{ name, type, facets… }`; definition.lua documents every word.
+--- Checking
+--- gives the value to send (the user's own table wherever nothing had to change, a copy where an
+--- empty
+--- table must become `[]`, a whole float an integer, or a word lower case), or nil and a message
+--- that
 --- names the parameter.
 
 local core = require("batchapi.core")
@@ -13,6 +16,8 @@ local M = {}
 
 local array_mt = core.array_mt
 local null = core.null
+
+local to_integer = rawget(math, "tointeger") -- Lua 5.3 and later: 5.0 goes out as 5
 
 -- lua-cjson's marks are understood where its user has them loaded; it is not loaded for this.
 local function cjson_array_mt()
@@ -103,7 +108,7 @@ local function check_integer(value, spec, where)
   if type(value) ~= "number" or value ~= math.floor(value) or math.abs(value) == math.huge then
     return expected(where, "an integer", value)
   end
-  value = math.tointeger and math.tointeger(value) or value
+  value = to_integer and to_integer(value) or value
   return check_range(value, spec, where)
 end
 
@@ -161,7 +166,8 @@ local function check_string(value, spec, where)
     return nil, why
   end
   if spec.one_of and not among(value, spec.one_of) then
-    return nil, ("%s must be one of %s, got %s"):format(where, listed(spec.one_of), described(value))
+    return nil, ("%s must be one of %s, got %s"):format(where, listed(spec.one_of),
+      described(value))
       .. suggest.hint(value, spec.one_of)
   end
   return check_pattern(value, spec, where)

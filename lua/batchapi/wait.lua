@@ -1,6 +1,7 @@
 --- Polls a job until the service says that its work has ended.
 ---
---- What the states are is the definition's `wait`. They are compared in lower case, an unknown one counts
+--- What the states are is the definition's `wait`. They are compared in lower case, an unknown one
+--- counts
 --- as still running, and the body's state goes before the HTTP status.
 
 local core = require("batchapi.core")
@@ -119,7 +120,8 @@ function M.failed(definition, operation, id, answer, response, word)
   local reasons, code = M.reasons(definition, answer)
   return errors.fail(errors.new{
     kind = "job", operation = operation, code = code or word, body = answer, response = response,
-    message = ("%s ended as %s: %s"):format(id, word or "failed", reasons or "the service gave no reason"),
+    message = ("%s ended as %s: %s"):format(id, word or "failed", reasons
+      or "the service gave no reason"),
     status = response and response.status, request_id = response and response.request_id,
     attempts = response and response.attempts, sent = true,
   })
@@ -150,9 +152,11 @@ end
 local function check(client, id, given)
   local words = client._definition.wait
   if not words then
-    errors.misuse(("wait: %s has nothing to wait for (its definition has no 'wait')"):format(client._definition.name))
+    errors.misuse("wait: %s has nothing to wait for (its definition has no 'wait')",
+      client._definition.name)
   elseif type(id) ~= "string" then
-    errors.misuse(("wait: the id must be a string, got %s"):format(id == nil and "no value" or "a " .. type(id)))
+    errors.misuse("wait: the id must be a string, got %s",
+      id == nil and "no value" or "a " .. type(id))
   elseif given ~= nil and type(given) ~= "table" then
     errors.misuse("wait: the options must be a table, got a " .. type(given))
   end
@@ -161,7 +165,8 @@ local function check(client, id, given)
 end
 
 
---- Polls until the job `id` has ended, and returns the last answer, also when the job was cancelled or
+--- Polls until the job `id` has ended, and returns the last answer, also when the job was cancelled
+--- or
 --- expired. A job of which nothing ran gives `nil, why, err` with `err.kind == "job"`.
 ---@param client batchapi.Client
 ---@param id string
@@ -193,13 +198,15 @@ function M.wait(client, id, given)
     local seconds = pause(interval, extra)
     if seconds >= left then
       loop.sleep(math.max(0, left), client._context.host)
-      return ended_early("timeout", ("%s is still %s after %g s; wait again, or raise timeout"):format(
+      return ended_early("timeout",
+        ("%s is still %s after %g s; wait again, or raise timeout"):format(
         id, word or "running", timeout), answer, extra)
     end
     if not loop.sleep(seconds, client._context.host) then
       return ended_early("closed", "the process ends while it waits for " .. id, answer, extra)
     elseif client._core:closed() then
-      return ended_early("closed", "the client was closed while it waited for " .. id, answer, extra)
+      return ended_early("closed", "the client was closed while it waited for " .. id, answer,
+        extra)
     end
     interval = math.min(most, interval * growth)
   end

@@ -1,7 +1,9 @@
 --- The words of a definition: which may stand where, and with what kind of value.
 ---
---- `M.sections` maps a section's name to its words; `M.check(value, section, place)` raises with the word
---- and the place where something does not fit. What a word means stands at the head of definition.lua.
+--- `M.sections` maps a section's name to its words; `M.check(value, section, place)` raises with
+--- the word
+--- and the place where something does not fit. What a word means stands at the head of
+--- definition.lua.
 
 local errors = require("batchapi.errors")
 local suggest = require("batchapi.suggest")
@@ -15,7 +17,7 @@ local M = {}
 ---@param message string
 function M.refuse(place, message)
   place = place:gsub("^%.", "")
-  errors.misuse(("definition%s: %s"):format(place == "" and "" or ", " .. place, message))
+  errors.misuse("definition%s: %s", place == "" and "" or ", " .. place, message)
 end
 
 
@@ -35,8 +37,7 @@ local text, flag, number, any_table = kind("string"), kind("boolean"), kind("num
 local function anything() end
 
 
-local function one_of(...)
-  local known = { ... }
+local function one_of(known)
   return function(value, place)
     for _, word in ipairs(known) do
       if word == value then
@@ -106,7 +107,7 @@ M.sections = {
     name = required(text), title = text, documentation = text,
     extends = either(text, "string", any_table),
     base_url = required(text), environment = text,
-    auth = either(one_of("none"), "string", array_of(section("way"))),
+    auth = either(one_of{ "none" }, "string", array_of(section("way"))),
     options = array_of(section("option")),
     headers = map_of(text), query = map_of(text),
     errors = section("errors"), response = section("response"),
@@ -115,7 +116,7 @@ M.sections = {
     wait = section("wait"), run = any_table,
   },
   way = {
-    kind = required(one_of("bearer", "basic", "header", "oauth_client", "oauth_refresh")),
+    kind = required(one_of{ "bearer", "basic", "header", "oauth_client", "oauth_refresh" }),
     option = required(text), environment = text, user_option = text, user_environment = text,
     header = text, prefix = text, token_url = text, help = text,
   },
@@ -139,19 +140,19 @@ M.sections = {
   },
   operation = {
     name = required(text),
-    method = required(one_of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")),
+    method = required(one_of{ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" }),
     path = required(text), summary = text, example = text,
     parameters = array_of(parameter), query = array_of(parameter), body = parameter,
-    content = one_of("json", "multipart", "form"), nesting = one_of("bracket", "dot"),
-    answer = one_of("json", "bytes", "jsonl"),
+    content = one_of{ "json", "multipart", "form" }, nesting = one_of{ "bracket", "dot" },
+    answer = one_of{ "json", "bytes", "jsonl" },
     headers = map_of(text), credential = flag, redirects = flag,
-    repeats = one_of("safe", "idempotent", "never_sent"), repeats_if = section("repeats_if"),
+    repeats = one_of{ "safe", "idempotent", "never_sent" }, repeats_if = section("repeats_if"),
     unaccepted = numbers, weights = array_of(section("weight")), page = section("page"),
     remove = flag,
   },
   repeats_if = {
     every = required(text), field = required(text), one_of = required(texts),
-    repeats = required(one_of("safe", "idempotent")),
+    repeats = required(one_of{ "safe", "idempotent" }),
   },
   weight = {
     limit = required(text), weight = number, count = text, field = text, one_of = texts,
@@ -159,7 +160,7 @@ M.sections = {
   },
   page = {
     items = required(text), query = required(text), more = text, size = text,
-    from = required(one_of("last_item", "answer", "number", "offset", "link")),
+    from = required(one_of{ "last_item", "answer", "number", "offset", "link" }),
     field = text, first = number, total = text,
   },
   wait = {
@@ -176,11 +177,11 @@ M.sections = {
     example = anything, known = texts,
     one_of = texts, min = number, max = number, min_length = number, max_length = number,
     pattern = either(text, "string", texts), pattern_help = text, never = array_of(texts),
-    case = one_of("lower", "upper"),
+    case = one_of{ "lower", "upper" },
     fields = array_of(parameter), closed = flag, refuse = array_of(section("rule")),
     items = described, min_items = number, max_items = number,
     values = described, min_pairs = number, max_pairs = number, key_max_length = number,
-    list = one_of("comma", "repeat", "bracket"),
+    list = one_of{ "comma", "repeat", "bracket" },
     extension = text, extension_when = map_of(text),
   },
   rule = { when = required(map_of(text)), why = required(text) },
@@ -215,7 +216,8 @@ function M.check(value, name, place)
   for word, content in pairs(value) do
     local rule = words[word]
     if not rule then
-      M.refuse(place, ("'%s' is not a word of a definition here (%s)%s"):format(tostring(word), name,
+      M.refuse(place, ("'%s' is not a word of a definition here (%s)%s"):format(tostring(word),
+        name,
         suggest.hint(tostring(word), known_words(words))))
     end
     local check = type(rule) == "table" and rule.check or rule
@@ -229,11 +231,14 @@ function M.check(value, name, place)
 end
 
 
+local known_type = one_of(values.types)
+
+
 --- Checks that a type's name is one of the known ones.
 ---@param name string
 ---@param place string
 function M.check_type(name, place)
-  one_of(unpack and unpack(values.types) or table.unpack(values.types))(name, place)
+  known_type(name, place)
 end
 
 

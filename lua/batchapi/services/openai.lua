@@ -1,8 +1,10 @@
 --- OpenAI: Files, Uploads, Batches. Data only; the words are explained in batchapi/definition.lua.
 
 local expires_after = {
-  { "anchor", "string", required = true, one_of = { "created_at" }, help = "what the life is counted from" },
-  { "seconds", "integer", required = true, min = 3600, max = 2592000, help = "one hour to 30 days" },
+  { "anchor", "string", required = true, one_of = { "created_at" },
+    help = "what the life is counted from" },
+  { "seconds", "integer", required = true, min = 3600, max = 2592000,
+    help = "one hour to 30 days" },
 }
 
 local purposes = { "assistants", "batch", "fine-tune", "vision", "user_data", "evals" }
@@ -11,7 +13,8 @@ local file_id = { "file_id", "string", help = "id of a file", example = "file-ab
 local batch_id = { "batch_id", "string", help = "id of a batch", example = "batch_abc123" }
 local upload_id = { "upload_id", "string", help = "id of an upload", example = "upload_abc123" }
 
-local newest_first = { items = "data", query = "after", from = "last_item", field = "id", more = "has_more", size = "limit" }
+local newest_first = { items = "data", query = "after", from = "last_item", field = "id",
+  more = "has_more", size = "limit" }
 
 return {
   name = "openai",
@@ -23,13 +26,16 @@ return {
     { kind = "bearer", option = "api_key", environment = "OPENAI_API_KEY" },
   },
   options = {
-    { "organization", "string", environment = "OPENAI_ORG_ID", header = "OpenAI-Organization", help = "organization the calls are booked on" },
-    { "project", "string", environment = "OPENAI_PROJECT_ID", header = "OpenAI-Project", help = "project the calls are booked on" },
+    { "organization", "string", environment = "OPENAI_ORG_ID", header = "OpenAI-Organization",
+      help = "organization the calls are booked on" },
+    { "project", "string", environment = "OPENAI_PROJECT_ID", header = "OpenAI-Project",
+      help = "project the calls are booked on" },
   },
   errors = {
     code = { "error.code", "error.type" },
     message = { "error.message" },
-    final = { "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated" },
+    final = { "insufficient_quota", "billing_hard_limit_reached", "billing_not_active",
+      "access_terminated" },
   },
   response = {
     request_id = { "x-request-id" },
@@ -45,20 +51,28 @@ return {
       body = {
         type = "object", required = true,
         fields = {
-          { "input_file_id", "string", required = true, min_length = 1, help = "file with purpose \"batch\": JSONL, at most 50,000 lines and 200 MB" },
-          { "endpoint", "string", required = true, min_length = 1, help = "the endpoint of every request in the file",
-            known = { "/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/v1/moderations",
+          { "input_file_id", "string", required = true, min_length = 1,
+            help = "file with purpose \"batch\": JSONL, at most 50,000 lines and 200 MB" },
+          { "endpoint", "string", required = true, min_length = 1,
+            help = "the endpoint of every request in the file",
+            known = { "/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/completions",
+              "/v1/moderations",
               "/v1/images/generations", "/v1/images/edits", "/v1/videos" } },
-          { "completion_window", "string", required = true, min_length = 1, known = { "24h" }, help = "time within which the work must end" },
-          { "metadata", "map", nullable = true, max_pairs = 16, key_max_length = 64, values = { type = "string", max_length = 512 },
+          { "completion_window", "string", required = true, min_length = 1, known = { "24h" },
+            help = "time within which the work must end" },
+          { "metadata", "map", nullable = true, max_pairs = 16, key_max_length = 64,
+            values = { type = "string", max_length = 512 },
             help = "pairs of your own, kept with the batch" },
-          { "output_expires_after", "object", fields = expires_after, help = "life of the output and error files, from their creation" },
+          { "output_expires_after", "object", fields = expires_after,
+            help = "life of the output and error files, from their creation" },
         },
       },
-      example = [[openai:create_batch{ input_file_id = "file-abc123", endpoint = "/v1/chat/completions", completion_window = "24h" }]],
+      example = [[openai:create_batch{
+    input_file_id = "file-abc123", endpoint = "/v1/chat/completions", completion_window = "24h" }]],
     },
     {
-      name = "retrieve_batch", method = "GET", path = "/batches/{batch_id}", parameters = { batch_id },
+      name = "retrieve_batch", method = "GET", path = "/batches/{batch_id}",
+        parameters = { batch_id },
       summary = "A batch as it stands now.",
       example = [[openai:retrieve_batch("batch_abc123")]],
     },
@@ -73,7 +87,8 @@ return {
       example = [[openai:list_batches{ limit = 50 }]],
     },
     {
-      name = "cancel_batch", method = "POST", path = "/batches/{batch_id}/cancel", parameters = { batch_id },
+      name = "cancel_batch", method = "POST", path = "/batches/{batch_id}/cancel",
+        parameters = { batch_id },
       summary = "Asks for a batch to end early; what is finished stays.",
       repeats = "idempotent",
       example = [[openai:cancel_batch("batch_abc123")]],
@@ -85,9 +100,13 @@ return {
       body = {
         type = "object", required = true, closed = true,
         fields = {
-          { "purpose", "string", required = true, min_length = 1, known = purposes, help = "what the file is for" },
-          { "file", "file", required = true, extension = ".jsonl", extension_when = { purpose = "^batch" }, help = "a path, or { content = …, filename = … }" },
-          { "expires_after", "object", fields = expires_after, help = "life of the file (30 days for purpose \"batch\")" },
+          { "purpose", "string", required = true, min_length = 1, known = purposes,
+            help = "what the file is for" },
+          { "file", "file", required = true, extension = ".jsonl",
+            extension_when = { purpose = "^batch" },
+              help = "a path, or { content = …, filename = … }" },
+          { "expires_after", "object", fields = expires_after,
+            help = "life of the file (30 days for purpose \"batch\")" },
         },
       },
       example = [[openai:create_file{ file = "requests.jsonl", purpose = "batch" }]],
@@ -98,7 +117,8 @@ return {
       query = {
         { "purpose", "string", known = purposes, help = "only files for this purpose" },
         { "limit", "integer", min = 1, max = 10000, default = 10000, help = "files in a page" },
-        { "order", "string", one_of = { "asc", "desc" }, default = "desc", help = "by time of creation" },
+        { "order", "string", one_of = { "asc", "desc" }, default = "desc",
+          help = "by time of creation" },
         { "after", "string", help = "id of the last file already seen" },
       },
       page = newest_first,
@@ -115,7 +135,8 @@ return {
       example = [[openai:delete_file("file-abc123")]],
     },
     {
-      name = "download_file", method = "GET", path = "/files/{file_id}/content", parameters = { file_id },
+      name = "download_file", method = "GET", path = "/files/{file_id}/content",
+        parameters = { file_id },
       summary = "The bytes of a file: into a file with { to = path }, else as a string.",
       answer = "bytes", headers = { Accept = "*/*" },
       example = [[openai:download_file("file-abc123", { to = "results.jsonl" })]],
@@ -127,17 +148,23 @@ return {
       body = {
         type = "object", required = true, closed = true,
         fields = {
-          { "filename", "string", required = true, min_length = 1, help = "name the file will have" },
-          { "purpose", "string", required = true, min_length = 1, known = { "assistants", "batch", "fine-tune", "vision" }, help = "what the file is for" },
-          { "bytes", "integer", required = true, min = 1, max = 8589934592, help = "size of the whole file, at most 8 GiB" },
-          { "mime_type", "string", required = true, min_length = 1, help = "media type, such as text/jsonl" },
+          { "filename", "string", required = true, min_length = 1,
+            help = "name the file will have" },
+          { "purpose", "string", required = true, min_length = 1, known = { "assistants", "batch",
+            "fine-tune", "vision" }, help = "what the file is for" },
+          { "bytes", "integer", required = true, min = 1, max = 8589934592,
+            help = "size of the whole file, at most 8 GiB" },
+          { "mime_type", "string", required = true, min_length = 1,
+            help = "media type, such as text/jsonl" },
           { "expires_after", "object", fields = expires_after, help = "life of the file" },
         },
       },
-      example = [[openai:create_upload{ filename = "in.jsonl", purpose = "batch", bytes = 2147, mime_type = "text/jsonl" }]],
+      example = [[openai:create_upload{
+    filename = "in.jsonl", purpose = "batch", bytes = 2147, mime_type = "text/jsonl" }]],
     },
     {
-      name = "add_upload_part", method = "POST", path = "/uploads/{upload_id}/parts", parameters = { upload_id },
+      name = "add_upload_part", method = "POST", path = "/uploads/{upload_id}/parts",
+        parameters = { upload_id },
       content = "multipart", repeats = "idempotent",
       summary = "Adds one part (at most 64 MB) to an upload.",
       body = {
@@ -149,20 +176,23 @@ return {
       example = [[openai:add_upload_part("upload_abc123", { data = "in.part1" })]],
     },
     {
-      name = "complete_upload", method = "POST", path = "/uploads/{upload_id}/complete", parameters = { upload_id },
+      name = "complete_upload", method = "POST", path = "/uploads/{upload_id}/complete",
+        parameters = { upload_id },
       summary = "Ends an upload and makes the file of its parts.",
       repeats = "never_sent",
       body = {
         type = "object", required = true, closed = true,
         fields = {
-          { "part_ids", "array", required = true, min_items = 1, items = { type = "string", min_length = 1 }, help = "ids of the parts, in order" },
+          { "part_ids", "array", required = true, min_items = 1, items = { type = "string",
+            min_length = 1 }, help = "ids of the parts, in order" },
           { "md5", "string", help = "MD5 of the whole file, to have it verified" },
         },
       },
       example = [[openai:complete_upload("upload_abc123", { part_ids = { "part_1", "part_2" } })]],
     },
     {
-      name = "cancel_upload", method = "POST", path = "/uploads/{upload_id}/cancel", parameters = { upload_id },
+      name = "cancel_upload", method = "POST", path = "/uploads/{upload_id}/cancel",
+        parameters = { upload_id },
       summary = "Gives an upload up; no part can follow.",
       repeats = "idempotent",
       example = [[openai:cancel_upload("upload_abc123")]],
