@@ -4,7 +4,7 @@ local core = require("batchapi.core")
 local version = require("batchapi.version")
 
 if core._VERSION ~= version then
-  error(("batchapi: the Lua files are %s, the module batchapi.core is %s; install both anew"):format(
+  error(("batchapi: the Lua files are %s, batchapi.core is %s; install both anew"):format(
     version, tostring(core._VERSION)), 0)
 end
 
