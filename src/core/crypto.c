@@ -34,11 +34,6 @@ static bool failed(struct ba_error *err, const char *what)
 
 /* ---- digests and random bytes -------------------------------------------- */
 
-bool ba_random(void *out, size_t length, struct ba_error *err)
-{
-  return RAND_bytes(out, (int)length) == 1 || failed(err, "random bytes");
-}
-
 bool ba_sha256(const void *bytes, size_t length, unsigned char out[BA_SHA256_SIZE],
                struct ba_error *err)
 {

@@ -7,6 +7,7 @@
 
 #include "buffer.h"
 #include "error.h"
+#include "random.h"
 
 #include <stddef.h>
 
@@ -15,7 +16,6 @@
 #define BA_RSA_MAX_BITS 8192
 #define BA_P256_SIZE 32 /* bytes of a coordinate */
 
-bool ba_random(void *out, size_t length, struct ba_error *err);
 bool ba_sha256(const void *bytes, size_t length, unsigned char out[BA_SHA256_SIZE],
                struct ba_error *err);
 bool ba_hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t length,

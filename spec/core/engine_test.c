@@ -1,0 +1,205 @@
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include "engine.h"
+#include "support/run.h"
+#include "support/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct ba_mailbox *mailbox;
+static struct ba_client *client;
+
+static int set_up(void **state)
+{
+  (void)state;
+  struct ba_error err = {0};
+  if(!ba_engine_load(&err))
+    fail_msg("%s", err.message);
+  mailbox = ba_mailbox_new(&err);
+  client = plain_client();
+  return mailbox ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+  (void)state;
+  ba_client_release(client);
+  ba_mailbox_delete(mailbox);
+  return 0;
+}
+
+static void echoes(struct exchange *exchange)
+{
+  char text[2048];
+  snprintf(text, sizeof(text), "%s %s %zu %.100s", exchange->method, exchange->path,
+           exchange->body_length, exchange->body);
+  reply(exchange, 200, "X-Echo: Yes\r\nETag: \"1\"\r\n", text);
+}
+
+static void a_get_comes_back(void **state)
+{
+  (void)state;
+  struct server *server = server_start(echoes, NULL);
+  struct ba_outcome out;
+  struct ba_call *call = run_request(
+      client, mailbox, make_request("GET", server_url(server, "/a"), 0, BA_REPEAT_SAFE), &out);
+  assert_true(out.ok);
+  assert_int_equal(out.status, 200);
+  assert_string_equal(out.body, "GET /a 0 ");
+  assert_string_equal(out.http_version, "1.1");
+  assert_int_equal(out.attempts, 1);
+  assert_true(out.maybe_sent);
+  assert_int_equal(out.header_count, 3);
+  assert_string_equal(out.headers[1].name, "x-echo");
+  assert_string_equal(out.headers[1].value, "Yes");
+  ba_call_release(call);
+  server_stop(server);
+}
+
+static void a_body_goes_and_the_connection_is_kept(void **state)
+{
+  (void)state;
+  struct server *server = server_start(echoes, NULL);
+  for(int i = 0; i < 3; i++) {
+    struct ba_outcome out;
+    struct ba_request *request = make_request("POST", server_url(server, "/p"), 0, BA_REPEAT_SAFE);
+    assert_true(ba_request_body(request, "hello", 5, NULL));
+    struct ba_call *call = run_request(client, mailbox, request, &out);
+    assert_string_equal(out.body, "POST /p 5 hello");
+    assert_int_equal(out.reused, i > 0);
+    ba_call_release(call);
+  }
+  assert_int_equal(server_connections(server), 1);
+  server_stop(server);
+}
+
+static void fails_first(struct exchange *exchange)
+{
+  if(exchange->total < 3)
+    reply(exchange, 503, "Retry-After: 0\r\n", "later");
+  else
+    reply(exchange, 200, "", "now");
+}
+
+static void a_503_is_repeated(void **state)
+{
+  (void)state;
+  struct server *server = server_start(fails_first, NULL);
+  struct ba_outcome out;
+  struct ba_call *call = run_request(
+      client, mailbox, make_request("GET", server_url(server, "/"), 2, BA_REPEAT_SAFE), &out);
+  assert_true(out.ok);
+  assert_int_equal(out.attempts, 3);
+  assert_string_equal(out.body, "now");
+  ba_call_release(call);
+  server_stop(server);
+}
+
+static void hangs(struct exchange *exchange)
+{
+  wait_for_hangup(exchange);
+}
+
+static void a_cancelled_call_ends_at_once(void **state)
+{
+  (void)state;
+  struct server *server = server_start(hangs, NULL);
+  struct ba_outcome out;
+  struct ba_call *call = ba_call_start(
+      client, mailbox, make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), NULL);
+  assert_true(server_waits_for(server, 1));
+  ba_call_cancel(call);
+  assert_true(finish(mailbox, call, &out));
+  assert_false(out.ok);
+  assert_int_equal(out.error.kind, BA_CANCELLED);
+  assert_true(out.maybe_sent);
+  ba_call_release(call);
+  server_stop(server);
+}
+
+static void the_deadline_ends_a_call(void **state)
+{
+  (void)state;
+  struct server *server = server_start(hangs, NULL);
+  struct ba_outcome out;
+  struct ba_request *request = make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE);
+  struct ba_request_options options;
+  ba_request_options_init(&options);
+  options.timeout = 0.2;
+  assert_true(ba_request_set_options(request, &options, NULL));
+  struct ba_call *call = run_request(client, mailbox, request, &out);
+  assert_int_equal(out.error.kind, BA_TIMEOUT);
+  assert_true(out.elapsed >= 0.2 && out.elapsed < 2);
+  ba_call_release(call);
+  server_stop(server);
+}
+
+static void a_released_call_is_forgotten(void **state)
+{
+  (void)state;
+  struct server *server = server_start(hangs, NULL);
+  struct ba_call *call = ba_call_start(
+      client, mailbox, make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), NULL);
+  assert_true(server_waits_for(server, 1));
+  ba_call_release(call);
+  server_stop(server);
+}
+
+static void nobody_listens(void **state)
+{
+  (void)state;
+  struct server *server = server_start(echoes, NULL);
+  char url[256];
+  snprintf(url, sizeof(url), "%s", server_url(server, "/"));
+  server_stop(server);
+  struct ba_outcome out;
+  struct ba_call *call =
+      run_request(client, mailbox, make_request("POST", url, 1, BA_REPEAT_NEVER_SENT), &out);
+  assert_int_equal(out.error.kind, BA_CONNECT);
+  assert_false(out.maybe_sent);
+  assert_int_equal(out.attempts, 2); /* nothing was sent: even this class repeats */
+  ba_call_release(call);
+}
+
+static void a_closed_client_ends_its_calls(void **state)
+{
+  (void)state;
+  struct server *server = server_start(hangs, NULL);
+  struct ba_client *other = plain_client();
+  struct ba_error err = {0};
+  struct ba_outcome out;
+  struct ba_call *call = ba_call_start(
+      other, mailbox, make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), NULL);
+  assert_true(server_waits_for(server, 1));
+  ba_client_close(other);
+  assert_true(finish(mailbox, call, &out));
+  assert_int_equal(out.error.kind, BA_CLOSED);
+  ba_call_release(call);
+  assert_null(ba_call_start(other, mailbox,
+                            make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), &err));
+  assert_int_equal(err.kind, BA_CLOSED);
+  ba_client_release(other);
+  server_stop(server);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_get_comes_back),
+      cmocka_unit_test(a_body_goes_and_the_connection_is_kept),
+      cmocka_unit_test(a_503_is_repeated),
+      cmocka_unit_test(a_cancelled_call_ends_at_once),
+      cmocka_unit_test(the_deadline_ends_a_call),
+      cmocka_unit_test(a_released_call_is_forgotten),
+      cmocka_unit_test(nobody_listens),
+      cmocka_unit_test(a_closed_client_ends_its_calls),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,236 @@
+/* The host's side of a call: making it, commands, news, the outcome. */
+#include "internal.h"
+
+#include "alloc.h"
+#include "clock.h"
+
+#include <string.h>
+
+static _Atomic uint64_t last_id;
+
+static bool prepare(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_request *request = call->request;
+  const struct ba_request_options *options = &request->options;
+  ba_head_init(&call->head, options->max_header_bytes);
+  ba_sink_init(call);
+  call->started = ba_now();
+  call->deadline = options->timeout > 0 ? call->started + options->timeout : -1;
+  call->retry_after = -1;
+  call->last_record = &call->records;
+  if(request->sink != BA_SINK_STREAM && request->body != BA_BODY_STREAM)
+    return true;
+  call->stream = ba_calloc(1, sizeof(*call->stream));
+  if(!call->stream)
+    return ba_error_nomem(err);
+  /* One callback's worth above the mark: what libcurl hands over when it is
+   * not yet paused must fit. */
+  ba_buffer_init(&call->stream->in, BA_STREAM_BUFFER_BYTES + CURL_MAX_WRITE_SIZE);
+  ba_buffer_init(&call->stream->out, BA_STREAM_BUFFER_BYTES);
+  return true;
+}
+
+struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
+                             struct ba_request *request, struct ba_error *err)
+{
+  struct ba_call *call = ba_calloc(1, sizeof(*call));
+  if(!call) {
+    ba_request_delete(request);
+    ba_error_nomem(err);
+    return NULL;
+  }
+  call->id = atomic_fetch_add(&last_id, 1) + 1;
+  call->request = request;
+  call->client = client;
+  call->mailbox = mailbox;
+  call->references = 1;
+  ba_lock();
+  ba_client_retain_locked(client);
+  if(mailbox)
+    ba_mailbox_retain_locked(mailbox);
+  ba_unlock();
+  if(!prepare(call, err)) {
+    ba_call_drop(call);
+    return NULL;
+  }
+  return call;
+}
+
+struct ba_call *ba_call_start(struct ba_client *client, struct ba_mailbox *mailbox,
+                              struct ba_request *request, struct ba_error *err)
+{
+  struct ba_call *call = ba_call_make(client, mailbox, request, err);
+  if(!call)
+    return NULL;
+  ba_lock();
+  bool ok = !client->closed || ba_error_set(err, BA_CLOSED, NULL, "the client is closed");
+  if(ok) {
+    call->owned = true;
+    call->references++; /* the engine's */
+    ok = ba_engine_command_locked(call, BA_COMMAND_START, err);
+  }
+  if(!ok)
+    call->references = 1;
+  ba_unlock();
+  if(!ok) {
+    ba_call_drop(call);
+    return NULL;
+  }
+  atomic_fetch_add_explicit(&client->shared->counters.requests, 1, memory_order_relaxed);
+  return call;
+}
+
+uint64_t ba_call_id(const struct ba_call *call)
+{
+  return call->id;
+}
+
+static void call_free(struct ba_call *call)
+{
+  ba_request_delete(call->request);
+  ba_head_free(&call->head);
+  ba_sink_free(call);
+  ba_records_free(call);
+  if(call->stream) {
+    ba_buffer_free(&call->stream->in);
+    ba_buffer_free(&call->stream->out);
+    ba_free(call->stream);
+  }
+  ba_free(call->url);
+  ba_free(call->views);
+  ba_client_drop(call->client);
+  if(call->mailbox) {
+    ba_lock();
+    ba_mailbox_release_locked(call->mailbox);
+    ba_unlock();
+  }
+  ba_free(call);
+}
+
+/* Dead calls are linked by next_report, which a call without references does
+ * not need any more. */
+void ba_call_drop_locked(struct ba_call *call, struct ba_call **dead)
+{
+  if(--call->references > 0)
+    return;
+  call->next_report = *dead;
+  *dead = call;
+}
+
+void ba_call_free_list(struct ba_call *dead)
+{
+  while(dead) {
+    struct ba_call *call = dead;
+    dead = call->next_report;
+    call_free(call);
+  }
+}
+
+void ba_call_drop(struct ba_call *call)
+{
+  struct ba_call *dead = NULL;
+  ba_lock();
+  ba_call_drop_locked(call, &dead);
+  ba_unlock();
+  ba_call_free_list(dead);
+}
+
+/* In a child of fork: the call ends here, whatever the I/O thread held of it
+ * is out of reach. */
+void ba_call_orphaned_locked(struct ba_call *call, const struct ba_error *why)
+{
+  if(call->done)
+    return;
+  call->done = true;
+  call->news = BA_CALL_DONE;
+  call->commands = 0;
+  call->listed = false;
+  call->error = *why;
+  call->ok = false;
+  call->retryable = true;
+  call->ended_at = ba_now();
+  if(call->mailbox && call->owned)
+    ba_mailbox_report_locked(call->mailbox, call);
+}
+
+static void command(struct ba_call *call, unsigned bit)
+{
+  ba_lock();
+  if(!call->done)
+    ba_engine_command_locked(call, bit, NULL);
+  ba_unlock();
+}
+
+void ba_call_cancel(struct ba_call *call)
+{
+  command(call, BA_COMMAND_CANCEL);
+}
+
+void ba_call_release(struct ba_call *call)
+{
+  if(!call)
+    return;
+  struct ba_call *dead = NULL;
+  ba_lock();
+  call->owned = false;
+  if(!call->done)
+    ba_engine_command_locked(call, BA_COMMAND_CANCEL, NULL);
+  ba_call_drop_locked(call, &dead);
+  ba_unlock();
+  ba_call_free_list(dead);
+}
+
+unsigned ba_call_news(struct ba_call *call)
+{
+  enum { ONCE = BA_CALL_RESTART | BA_CALL_ASK_TOKEN | BA_CALL_RENEWED };
+  ba_lock();
+  unsigned news = call->news;
+  call->news &= ~(unsigned)ONCE;
+  if((news & BA_CALL_RESTART) && call->stream)
+    call->stream->restart = false; /* told: from now on it writes anew */
+  if(call->records)
+    news |= BA_CALL_ATTEMPTED;
+  if(call->stream)
+    news |= ba_stream_news_locked(call);
+  ba_unlock();
+  return news;
+}
+
+void ba_call_token_put(struct ba_call *call, bool ok, const struct ba_error *failure)
+{
+  ba_lock();
+  if(!call->done) {
+    call->token_ok = ok;
+    if(failure)
+      call->token_error = *failure;
+    ba_engine_command_locked(call, BA_COMMAND_TOKEN, NULL);
+  }
+  ba_unlock();
+}
+
+void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
+{
+  *out = (struct ba_outcome){
+      .ok = call->ok,
+      .error = call->error,
+      .status = call->head.status,
+      .retryable = call->retryable,
+      .maybe_sent = call->sent,
+      .retry_after = call->retry_after,
+      .attempts = call->attempts,
+      .elapsed = call->ended_at - call->started,
+      .reused = call->reused,
+      .http_version = call->head.version,
+      .headers = call->views,
+      .header_count = call->views ? call->head.count : 0,
+      .body = call->sink.body.bytes ? call->sink.body.bytes : "",
+      .body_length = call->sink.body.length,
+      .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,
+  };
+}
+
+void ba_call_take_body(struct ba_call *call, struct ba_buffer *out)
+{
+  *out = call->sink.body;
+  ba_buffer_init(&call->sink.body, out->cap);
+}

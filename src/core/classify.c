@@ -1,0 +1,144 @@
+#include "classify.h"
+
+#include "url.h"
+
+#include <string.h>
+
+static bool fail(struct ba_failure *out, enum ba_retry_reason reason, bool transient)
+{
+  out->reason = reason;
+  out->transient = transient;
+  return false;
+}
+
+static const char *detail(const struct ba_call *call, CURLcode code)
+{
+  return call->transfer.detail[0] ? call->transfer.detail : curl_easy_strerror(code);
+}
+
+/* The connection ended in the middle of something. */
+static bool cut_off(struct ba_call *call, CURLcode code, struct ba_failure *out)
+{
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  if(call->head.status && call->head.closed) {
+    ba_error_set(&out->error, BA_TRUNCATED, NULL, "the answer of %s was cut off: %s", origin,
+                 detail(call, code));
+    return fail(out, BA_RETRY_TRUNCATED, true);
+  }
+  ba_error_set(&out->error, BA_CONNECT, NULL, "the connection to %s ended before an answer: %s",
+               origin, detail(call, code));
+  return fail(out, BA_RETRY_RESET, true);
+}
+
+static bool not_connected(struct ba_call *call, CURLcode code, struct ba_failure *out)
+{
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  ba_error_set(&out->error, BA_CONNECT, NULL, "no connection to %s: %s", origin,
+               detail(call, code));
+  return fail(out, BA_RETRY_CONNECT, true);
+}
+
+static bool no_tls(struct ba_call *call, CURLcode code, bool transient, struct ba_failure *out)
+{
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  ba_error_set(&out->error, BA_TLS, NULL, "no trusted TLS connection to %s: %s", origin,
+               detail(call, code));
+  return fail(out, BA_RETRY_TLS, transient);
+}
+
+static bool too_slow(struct ba_call *call, struct ba_failure *out)
+{
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  ba_error_set(&out->error, BA_TIMEOUT, NULL, "no connection to %s within %g s (connect_timeout)",
+               origin, call->request->options.connect_timeout);
+  return fail(out, BA_RETRY_TIMEOUT, true);
+}
+
+static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *out)
+{
+  switch(code) {
+  case CURLE_OUT_OF_MEMORY:
+    ba_error_nomem(&out->error);
+    return fail(out, BA_RETRY_RESET, false);
+  case CURLE_OPERATION_TIMEDOUT:
+    return too_slow(call, out);
+  case CURLE_SSL_CONNECT_ERROR:
+    return no_tls(call, code, true, out);
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_ENGINE_INITFAILED:
+    return no_tls(call, code, false, out);
+  case CURLE_URL_MALFORMAT:
+    ba_error_set(&out->error, BA_INVALID, NULL, "not a usable URL: %s", detail(call, code));
+    return fail(out, BA_RETRY_CONNECT, false);
+  case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_WEIRD_SERVER_REPLY:
+    ba_error_set(&out->error, BA_DECODE, NULL, "not an HTTP answer that can be read: %s",
+                 detail(call, code));
+    return fail(out, BA_RETRY_RESET, false);
+  default:
+    return call->transfer.begun ? cut_off(call, code, out) : not_connected(call, code, out);
+  }
+}
+
+static void status_message(struct ba_call *call, struct ba_failure *out, enum ba_kind kind)
+{
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  ba_error_set(&out->error, kind, NULL, "%s answered %d", origin, call->head.status);
+}
+
+static bool one_of(const int *list, int status)
+{
+  for(; list && *list; list++) {
+    if(*list == status)
+      return true;
+  }
+  return false;
+}
+
+static bool by_status(struct ba_call *call, struct ba_failure *out)
+{
+  static const int only_429[] = {429, 0};
+  const struct ba_request *request = call->request;
+  int status = call->head.status;
+  const char *wish = ba_head_get(&call->head, "x-should-retry");
+  out->should_retry = !wish                        ? -1
+                      : strcmp(wish, "true") == 0  ? 1
+                      : strcmp(wish, "false") == 0 ? 0
+                                                   : -1;
+  out->unaccepted = one_of(request->unaccepted ? request->unaccepted : only_429, status);
+  out->transient = ba_retry_status(status) || out->unaccepted;
+  out->reason = status == 429 ? BA_RETRY_RATE_LIMIT : BA_RETRY_SERVER;
+  enum ba_kind kind = status == 401 || status == 403 ? BA_AUTH
+                      : status == 429                ? BA_RATE_LIMIT
+                                                     : BA_HTTP;
+  status_message(call, out, kind);
+  return false;
+}
+
+bool ba_classify(struct ba_call *call, CURLcode code, struct ba_failure *out)
+{
+  *out = (struct ba_failure){.should_retry = -1};
+  out->unaccepted = !call->transfer.sent;
+  if(call->transfer.failure.kind != BA_OK) {
+    out->error = call->transfer.failure;
+    return fail(out, BA_RETRY_TRUNCATED,
+                out->error.kind == BA_TRUNCATED || call->transfer.repeated);
+  }
+  if(code != CURLE_OK && !(call->sink.overflowed && call->head.status >= 300))
+    return transport(call, code, out);
+  if(call->head.status < 200 || call->head.status >= 300)
+    return by_status(call, out);
+  if(ba_sink_finish(call, &out->error))
+    return true;
+  return fail(out, BA_RETRY_TRUNCATED, out->error.kind == BA_TRUNCATED);
+}

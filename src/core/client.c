@@ -1,0 +1,239 @@
+#include "internal.h"
+
+#include "alloc.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool copy(char **out, const char *text)
+{
+  if(!text)
+    return true;
+  *out = ba_strdup(text);
+  return *out != NULL;
+}
+
+/* The first of the names that is set to something. The environment is read
+ * here, in the caller's thread, and never by the I/O thread: getenv() races
+ * with a host that changes it. */
+static const char *environment(const char *first, const char *second, const char *third,
+                               const char *fourth)
+{
+  const char *names[] = {first, second, third, fourth};
+  for(size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    const char *value = names[i] ? getenv(names[i]) : NULL;
+    if(value && *value)
+      return value;
+  }
+  return "";
+}
+
+static bool copy_proxies(struct ba_client *client, const char *proxy)
+{
+  if(proxy)
+    return copy(&client->proxy_http, proxy) && copy(&client->proxy_https, proxy) &&
+           copy(&client->no_proxy, "");
+  /* HTTP_PROXY in capitals is not read: a CGI's "Proxy:" header sets it. */
+  return copy(&client->proxy_http, environment("http_proxy", "all_proxy", "ALL_PROXY", NULL)) &&
+         copy(&client->proxy_https,
+              environment("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")) &&
+         copy(&client->no_proxy, environment("no_proxy", "NO_PROXY", NULL, NULL));
+}
+
+static bool readable_file(const char *path, const char *what, struct ba_error *err)
+{
+  if(!path || access(path, R_OK) == 0)
+    return true;
+  return ba_error_set(err, BA_INVALID, NULL, "%s \"%s\" cannot be read", what, path);
+}
+
+static bool http_version(struct ba_client *client, const char *name, struct ba_error *err)
+{
+  if(!name)
+    client->http_version = CURL_HTTP_VERSION_2TLS;
+  else if(strcmp(name, "1.1") == 0)
+    client->http_version = CURL_HTTP_VERSION_1_1;
+  else if(strcmp(name, "2") == 0)
+    client->http_version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  else
+    return ba_error_set(err, BA_INVALID, NULL, "http_version is \"1.1\" or \"2\", not \"%s\"",
+                        name);
+  return true;
+}
+
+static bool copy_settings(struct ba_client *client, const struct ba_client_settings *settings,
+                          struct ba_error *err)
+{
+  char agent[64];
+  snprintf(agent, sizeof(agent), "batchapi/%s", ba_version());
+  client->max_connections =
+      settings->max_connections ? settings->max_connections : BA_DEFAULT_MAX_CONNECTIONS;
+  if(!http_version(client, settings->http_version, err) ||
+     !readable_file(settings->ca_file, "ca_file", err) ||
+     !readable_file(settings->client_cert, "client_cert", err) ||
+     !readable_file(settings->client_key, "client_key", err))
+    return false;
+  if(!copy_proxies(client, settings->proxy) || !copy(&client->ca_file, settings->ca_file) ||
+     !copy(&client->client_cert, settings->client_cert) ||
+     !copy(&client->client_key, settings->client_key) ||
+     !copy(&client->unix_socket, settings->unix_socket) ||
+     !copy(&client->user_agent, settings->user_agent ? settings->user_agent : agent))
+    return ba_error_nomem(err);
+  if(settings->credential)
+    client->credential = ba_credential_retain(settings->credential);
+  return true;
+}
+
+static void shared_free(struct ba_shared *shared)
+{
+  if(!shared)
+    return;
+  for(size_t i = 0; i < BA_LIMITS_MAX; i++)
+    ba_free(shared->limiters[i].name);
+  ba_free(shared);
+}
+
+static void client_free(struct ba_client *client)
+{
+  ba_free(client->proxy_http);
+  ba_free(client->proxy_https);
+  ba_free(client->no_proxy);
+  ba_free(client->ca_file);
+  ba_free(client->client_cert);
+  ba_free(client->client_key);
+  ba_free(client->unix_socket);
+  ba_free(client->user_agent);
+  ba_credential_release(client->credential);
+  ba_lock();
+  bool last = client->shared && --client->shared->references == 0;
+  ba_unlock();
+  if(last)
+    shared_free(client->shared);
+  ba_free(client);
+}
+
+static struct ba_client *client_new(struct ba_shared *shared,
+                                    const struct ba_client_settings *settings, struct ba_error *err)
+{
+  struct ba_client *client = ba_calloc(1, sizeof(*client));
+  if(!client) {
+    ba_error_nomem(err);
+    return NULL;
+  }
+  client->references = 1;
+  client->shared = shared;
+  ba_lock();
+  shared->references++;
+  ba_unlock();
+  if(!copy_settings(client, settings, err)) {
+    client_free(client);
+    return NULL;
+  }
+  return client;
+}
+
+static struct ba_shared *shared_new(const struct ba_client_settings *settings, struct ba_error *err)
+{
+  struct ba_shared *shared = ba_calloc(1, sizeof(*shared));
+  if(!shared) {
+    ba_error_nomem(err);
+    return NULL;
+  }
+  for(size_t i = 0; i < BA_LIMITS_MAX; i++) {
+    shared->limiters[i].capacity = settings->limits[i].capacity;
+    shared->limiters[i].per_minute = settings->limits[i].per_minute;
+    if(!copy(&shared->limiters[i].name, settings->limits[i].name)) {
+      shared_free(shared);
+      ba_error_nomem(err);
+      return NULL;
+    }
+  }
+  return shared;
+}
+
+struct ba_client *ba_client_new(const struct ba_client_settings *settings, struct ba_error *err)
+{
+  struct ba_shared *shared = shared_new(settings, err);
+  if(!shared)
+    return NULL;
+  shared->references = 1;
+  struct ba_client *client = client_new(shared, settings, err);
+  ba_lock();
+  bool orphan = --shared->references == 0;
+  ba_unlock();
+  if(orphan)
+    shared_free(shared);
+  return client;
+}
+
+struct ba_client *ba_client_derive(struct ba_client *base,
+                                   const struct ba_client_settings *settings, struct ba_error *err)
+{
+  return client_new(base->shared, settings, err);
+}
+
+void ba_client_retain_locked(struct ba_client *client)
+{
+  client->references++;
+}
+
+void ba_client_drop(struct ba_client *client)
+{
+  ba_lock();
+  bool last = --client->references == 0;
+  ba_unlock();
+  if(last)
+    client_free(client);
+}
+
+void ba_client_close(struct ba_client *client)
+{
+  ba_lock();
+  bool before = client->closed;
+  client->closed = true;
+  ba_unlock();
+  if(!before)
+    ba_engine_sweep();
+}
+
+void ba_client_release(struct ba_client *client)
+{
+  if(!client)
+    return;
+  ba_client_close(client);
+  ba_client_drop(client);
+}
+
+static uint64_t counted(_Atomic uint64_t *counter)
+{
+  return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void ba_client_stats(struct ba_client *client, struct ba_client_stats *out)
+{
+  struct ba_counters *counters = &client->shared->counters;
+  out->requests = counted(&counters->requests);
+  out->attempts = counted(&counters->attempts);
+  out->succeeded = counted(&counters->succeeded);
+  out->failed = counted(&counters->failed);
+  out->connections_opened = counted(&counters->connections_opened);
+  out->connections_reused = counted(&counters->connections_reused);
+  out->bytes_sent = counted(&counters->bytes_sent);
+  out->bytes_received = counted(&counters->bytes_received);
+  for(size_t i = 0; i < BA_RETRY_REASONS; i++)
+    out->retries[i] = counted(&counters->retries[i]);
+  out->token_requests = counted(&counters->token_requests);
+  out->in_flight = atomic_load_explicit(&counters->in_flight, memory_order_relaxed);
+  out->queued = atomic_load_explicit(&counters->queued, memory_order_relaxed);
+}
+
+const char *ba_retry_reason_name(enum ba_retry_reason reason)
+{
+  static const char *const names[BA_RETRY_REASONS] = {
+      "connect", "tls", "reset", "timeout", "rate_limit", "server", "auth", "truncated",
+  };
+  return names[reason];
+}

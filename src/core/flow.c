@@ -1,0 +1,387 @@
+/* What a call does next. A call goes NEW -> token -> turn -> RUNS, and from
+ * there to its end or, through WAITS_RETRY, to another attempt. Everything
+ * here runs in the I/O thread and never inside a callback of libcurl. */
+#include "internal.h"
+
+#include "alloc.h"
+#include "classify.h"
+#include "clock.h"
+#include "retry.h"
+#include "token.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+enum { STALE_MAX = 3 }; /* dead kept connections that cost no retry */
+
+/* Without a deadline somebody must draw the line. */
+static const double LONGEST_RETRY_AFTER = 3600;
+
+static struct ba_call *call_of(struct ba_timer *timer)
+{
+  return (struct ba_call *)((char *)timer - offsetof(struct ba_call, timer));
+}
+
+/* ---- timers ---------------------------------------------------------------- */
+
+static void arm(struct ba_call *call, double at)
+{
+  if(call->deadline >= 0 && (at < 0 || call->deadline < at))
+    at = call->deadline;
+  if(at >= 0)
+    ba_timers_set(&ba_engine.timers, &call->timer, at);
+  else
+    ba_timers_clear(&ba_engine.timers, &call->timer);
+}
+
+static double stall_step(const struct ba_call *call)
+{
+  return call->request->options.stall_timeout / 8;
+}
+
+static void end_late(struct ba_call *call)
+{
+  struct ba_error error;
+  const struct ba_error *last = &call->error;
+  double limit = call->request->options.timeout;
+  if(last->kind == BA_OK)
+    ba_error_set(&error, BA_TIMEOUT, NULL, "no answer within %g s (timeout)", limit);
+  else
+    ba_error_set(&error, BA_TIMEOUT, NULL, "no answer within %g s (timeout); the last attempt: %s",
+                 limit, last->message);
+  call->retryable = true;
+  ba_flow_end(call, &error);
+}
+
+static void attempt_failed(struct ba_call *call, struct ba_failure *failure);
+
+static void watch_stall(struct ba_call *call)
+{
+  struct ba_transfer *transfer = &call->transfer;
+  double limit = call->request->options.stall_timeout;
+  int64_t progress = ba_transfer_progress(call);
+  if(progress != transfer->progress || ba_transfer_paused(call)) {
+    transfer->progress = progress;
+    transfer->progress_at = ba_engine.now;
+  }
+  if(ba_engine.now - transfer->progress_at < limit - 0.001) {
+    arm(call, ba_engine.now + stall_step(call));
+    return;
+  }
+  struct ba_failure failure = {.reason = BA_RETRY_TIMEOUT, .transient = true, .should_retry = -1};
+  ba_error_set(&failure.error, BA_TIMEOUT, NULL,
+               "no byte in either direction for %g s (stall_timeout)", limit);
+  ba_transfer_inspect(call);
+  failure.unaccepted = !transfer->sent;
+  attempt_failed(call, &failure);
+}
+
+static void timer_fired(struct ba_timer *timer)
+{
+  struct ba_call *call = call_of(timer);
+  if(call->deadline >= 0 && ba_engine.now >= call->deadline)
+    end_late(call);
+  else if(call->state == BA_CALL_RUNS)
+    watch_stall(call);
+  else if(call->state == BA_CALL_WAITS_RETRY)
+    ba_flow_next(call);
+}
+
+/* ---- beginning --------------------------------------------------------------- */
+
+static bool open_sources(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_request *request = call->request;
+  if(request->body == BA_BODY_FILE && !ba_source_open(&request->source, err))
+    return false;
+  for(struct ba_part *part = request->parts; part; part = part->next) {
+    if(!ba_source_open(&part->source, err))
+      return false;
+  }
+  return ba_sink_open(call, err);
+}
+
+static void link_call(struct ba_call *call)
+{
+  call->timer.fire = timer_fired;
+  call->next = ba_engine.calls;
+  if(call->next)
+    call->next->previous = call;
+  ba_engine.calls = call;
+  ba_engine.call_count++;
+}
+
+void ba_flow_start(struct ba_call *call)
+{
+  struct ba_error error;
+  link_call(call);
+  /* One timer for each call, one for each client that a call may wait at. */
+  if(!ba_timers_reserve(&ba_engine.timers, ba_engine.call_count * 2)) {
+    ba_error_nomem(&error);
+    ba_flow_end(call, &error);
+    return;
+  }
+  call->proves = call->client->credential && !call->request->options.no_credential &&
+                 ba_credential_allows(call->client->credential, ba_call_url(call));
+  if(!open_sources(call, &error)) {
+    ba_flow_end(call, &error);
+    return;
+  }
+  arm(call, -1);
+  if(call->request->body == BA_BODY_STREAM)
+    ba_engine_news(call, BA_CALL_WRITABLE);
+  ba_flow_next(call);
+}
+
+void ba_flow_next(struct ba_call *call)
+{
+  if(!ba_token_ready(call)) {
+    call->state = BA_CALL_WAITS_TOKEN;
+    arm(call, -1);
+    ba_token_wait(call);
+    return;
+  }
+  call->state = BA_CALL_WAITS_TURN;
+  arm(call, -1);
+  /* A token's exchange is what others wait for: it does not stand in line. */
+  if(!call->mailbox || ba_limits_enter(call, call->attempts > 0))
+    ba_flow_admitted(call);
+}
+
+void ba_flow_admitted(struct ba_call *call)
+{
+  struct ba_error error;
+  if(!ba_token_ready(call)) { /* it ran out while we stood in line */
+    ba_limits_leave(call);
+    ba_flow_next(call);
+    return;
+  }
+  call->state = BA_CALL_RUNS;
+  call->attempts++;
+  if(call->mailbox)
+    ba_count(&call->client->shared->counters.attempts, 1);
+  if(!ba_transfer_start(call, &error)) {
+    ba_flow_end(call, &error);
+    return;
+  }
+  arm(call, ba_engine.now + stall_step(call));
+}
+
+/* ---- after an attempt ------------------------------------------------------------ */
+
+static bool body_repeats(const struct ba_call *call)
+{
+  return call->request->body != BA_BODY_STREAM || call->request->restartable ||
+         call->transfer.body_taken == 0;
+}
+
+static double random_part(void)
+{
+  uint32_t bits = 0;
+  RAND_bytes((unsigned char *)&bits, sizeof(bits));
+  return (bits + 1.0) / 4294967297.0;
+}
+
+static bool may_repeat(struct ba_call *call, const struct ba_failure *failure)
+{
+  return ba_retry_allowed(call->request->options.repeat, failure) && body_repeats(call) &&
+         call->retries < (unsigned)call->request->options.max_retries;
+}
+
+/* A kept connection that turned out to be dead says nothing about the server. */
+static bool was_stale(const struct ba_call *call, const struct ba_failure *failure)
+{
+  return call->transfer.repeated && call->stale < STALE_MAX && body_repeats(call) &&
+         ba_retry_allowed(call->request->options.repeat, failure);
+}
+
+static double delay_for(const struct ba_call *call)
+{
+  double asked = call->retry_after;
+  if(asked > 0)
+    return asked + random_part() * (asked < 10 ? asked * 0.1 : 1); /* no two at the same instant */
+  return ba_backoff(call->retries, random_part());
+}
+
+static bool within_deadline(const struct ba_call *call, double delay)
+{
+  return call->deadline >= 0 ? ba_engine.now + delay < call->deadline
+                             : delay <= LONGEST_RETRY_AFTER;
+}
+
+static void wait_for_retry(struct ba_call *call, const struct ba_failure *failure, double delay)
+{
+  ba_count(&call->client->shared->counters.retries[failure->reason], 1);
+  if(call->request->body == BA_BODY_STREAM && call->transfer.body_taken)
+    ba_stream_restart(call);
+  ba_transfer_stop(call);
+  call->state = BA_CALL_WAITS_RETRY;
+  arm(call, ba_engine.now + delay);
+  ba_limits_leave(call);
+}
+
+/* A refused token is renewed once, and the request, which was not accepted,
+ * is sent once more whatever its class. */
+static bool renewed(struct ba_call *call, const struct ba_failure *failure)
+{
+  if(failure->error.kind != BA_AUTH || !body_repeats(call) || !ba_token_refused(call))
+    return false;
+  call->renewed = true;
+  ba_count(&call->client->shared->counters.retries[BA_RETRY_AUTH], 1);
+  ba_records_add(call, &failure->error, 0);
+  if(call->request->body == BA_BODY_STREAM && call->transfer.body_taken)
+    ba_stream_restart(call);
+  ba_transfer_stop(call);
+  call->state = BA_CALL_WAITS_TOKEN;
+  ba_limits_leave(call);
+  ba_flow_next(call);
+  return true;
+}
+
+static void attempt_failed(struct ba_call *call, struct ba_failure *failure)
+{
+  call->error = failure->error;
+  call->retryable = failure->transient && failure->should_retry != 0;
+  if(call->head.status != 403 && renewed(call, failure))
+    return;
+  bool stale = was_stale(call, failure);
+  double delay = -1;
+  if(stale || may_repeat(call, failure)) {
+    delay = stale ? 0 : delay_for(call);
+    if(within_deadline(call, delay)) {
+      call->stale += stale;
+      call->retries += !stale;
+      ba_records_add(call, &failure->error, delay);
+      wait_for_retry(call, failure, delay);
+      return;
+    }
+  }
+  ba_flow_end(call, &failure->error);
+}
+
+void ba_flow_completed(struct ba_call *call, CURLcode code)
+{
+  struct ba_failure failure;
+  ba_transfer_inspect(call);
+  call->retry_after = ba_retry_after(&call->head, ba_wall());
+  if(ba_classify(call, code, &failure))
+    ba_flow_end(call, NULL);
+  else
+    attempt_failed(call, &failure);
+}
+
+/* ---- the end ------------------------------------------------------------------------ */
+
+static bool make_views(struct ba_call *call)
+{
+  if(!call->head.count)
+    return true;
+  call->views = ba_malloc(call->head.count * sizeof(*call->views));
+  if(call->views)
+    ba_head_views(&call->head, call->views);
+  return call->views != NULL;
+}
+
+static void unlink_call(struct ba_call *call)
+{
+  if(call->previous)
+    call->previous->next = call->next;
+  else
+    ba_engine.calls = call->next;
+  if(call->next)
+    call->next->previous = call->previous;
+  call->previous = call->next = NULL;
+  ba_engine.call_count--;
+}
+
+static void settle(struct ba_call *call, const struct ba_error *error)
+{
+  struct ba_counters *counters = &call->client->shared->counters;
+  call->ok = error == NULL;
+  if(error && error != &call->error)
+    call->error = *error;
+  if(call->ok)
+    call->error = (struct ba_error){0};
+  if(!make_views(call) && call->ok) {
+    call->ok = false;
+    ba_error_nomem(&call->error);
+  }
+  call->ended_at = ba_now();
+  if(call->mailbox)
+    ba_count(call->ok ? &counters->succeeded : &counters->failed, 1);
+}
+
+static void publish_end(struct ba_call *call)
+{
+  if(call->mailbox) {
+    ba_engine_news(call, BA_CALL_DONE);
+    return;
+  }
+  if(call->ended)
+    call->ended(call, call->user);
+  ba_lock();
+  call->done = true;
+  ba_unlock();
+  ba_call_drop(call);
+}
+
+void ba_flow_end(struct ba_call *call, const struct ba_error *error)
+{
+  if(call->state == BA_CALL_ENDED)
+    return;
+  struct ba_error kept;
+  if(error) { /* it may live in what is taken apart here */
+    kept = *error;
+    error = &kept;
+  }
+  if(call->state == BA_CALL_RUNS) {
+    ba_transfer_inspect(call);
+    ba_records_add(call, error, -1);
+  }
+  call->state = BA_CALL_ENDED;
+  ba_transfer_stop(call);
+  ba_timers_clear(&ba_engine.timers, &call->timer);
+  ba_token_abandon(call);
+  ba_limits_abandon(call);
+  ba_sink_close(call);
+  settle(call, error);
+  unlink_call(call);
+  ba_limits_leave(call);
+  publish_end(call);
+}
+
+/* A producer that has failed ends the call wherever it stands. */
+static void producer_failed(struct ba_call *call)
+{
+  struct ba_error error;
+  ba_lock();
+  bool failed = call->stream && call->stream->out_failed;
+  if(failed)
+    error = call->stream->out_error;
+  ba_unlock();
+  if(failed)
+    ba_flow_end(call, &error);
+}
+
+void ba_flow_command(struct ba_call *call, unsigned commands)
+{
+  if(commands & BA_COMMAND_START)
+    ba_flow_start(call);
+  if(call->state == BA_CALL_ENDED)
+    return;
+  if(commands & BA_COMMAND_CANCEL) {
+    struct ba_error error;
+    ba_error_set(&error, BA_CANCELLED, NULL, "cancelled");
+    call->retryable = false;
+    ba_flow_end(call, &error);
+    return;
+  }
+  if(commands & BA_COMMAND_TOKEN)
+    ba_token_answered(call);
+  if((commands & BA_COMMAND_RESUME) && call->state == BA_CALL_RUNS)
+    ba_transfer_resume(call);
+  if((commands & BA_COMMAND_RESUME) && call->state != BA_CALL_ENDED)
+    producer_failed(call);
+}

@@ -1,0 +1,167 @@
+#include "headers.h"
+
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void ba_head_init(struct ba_head *head, size_t cap)
+{
+  *head = (struct ba_head){.cap = cap};
+  ba_buffer_init(&head->text, cap);
+}
+
+void ba_head_free(struct ba_head *head)
+{
+  ba_buffer_free(&head->text);
+}
+
+void ba_head_clear(struct ba_head *head)
+{
+  head->status = 0;
+  head->version[0] = '\0';
+  head->closed = false;
+  head->count = head->seen = 0;
+  ba_buffer_clear(&head->text);
+}
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200" */
+static void status_line(struct ba_head *head, const char *line, size_t length)
+{
+  ba_buffer_clear(&head->text);
+  head->count = 0;
+  head->closed = false;
+  head->status = 0;
+  size_t at = 5, n = 0;
+  while(at < length && line[at] != ' ' && n + 1 < sizeof(head->version))
+    head->version[n++] = line[at++];
+  head->version[n] = '\0';
+  while(at < length && line[at] == ' ')
+    at++;
+  int status = 0;
+  for(int digits = 0; digits < 3 && at < length && line[at] >= '0' && line[at] <= '9'; digits++)
+    status = status * 10 + (line[at++] - '0');
+  head->status = status;
+}
+
+static bool blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool field_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
+{
+  const char *colon = memchr(line, ':', length);
+  if(!colon || colon == line)
+    return true; /* not a field: libcurl has refused what is dangerous */
+  size_t name = (size_t)(colon - line);
+  const char *value = colon + 1;
+  const char *end = line + length;
+  while(value < end && blank(*value))
+    value++;
+  while(end > value && blank(end[-1]))
+    end--;
+  if(!ba_buffer_reserve(&head->text, name + (size_t)(end - value) + 2, err))
+    return false;
+  char *out = head->text.bytes + head->text.length;
+  for(size_t i = 0; i < name; i++) {
+    char c = line[i];
+    *out++ = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+  }
+  *out++ = '\0';
+  /* A NUL inside a value would cut it short for every reader. */
+  for(; value < end; value++)
+    *out++ = *value ? *value : ' ';
+  *out++ = '\0';
+  head->text.length = (size_t)(out - head->text.bytes);
+  head->count++;
+  return true;
+}
+
+bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
+{
+  head->seen += length;
+  if(head->seen > head->cap)
+    return ba_error_set(err, BA_TOO_LARGE, NULL, "the answer's header is larger than %zu bytes",
+                        head->cap);
+  if(length >= 5 && memcmp(line, "HTTP/", 5) == 0 && (head->closed || head->count == 0)) {
+    status_line(head, line, length);
+    return true;
+  }
+  if(head->closed)
+    return true; /* a trailer */
+  while(length && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+    length--;
+  if(length == 0) {
+    head->closed = true;
+    return true;
+  }
+  return field_line(head, line, length, err);
+}
+
+const char *ba_head_get(const struct ba_head *head, const char *name)
+{
+  const char *at = head->text.bytes;
+  for(size_t i = 0; i < head->count; i++) {
+    size_t length = strlen(at);
+    const char *value = at + length + 1;
+    if(strcmp(at, name) == 0)
+      return value;
+    at = value + strlen(value) + 1;
+  }
+  return NULL;
+}
+
+void ba_head_views(const struct ba_head *head, struct ba_header_view *views)
+{
+  const char *at = head->text.bytes;
+  for(size_t i = 0; i < head->count; i++) {
+    views[i].name = at;
+    views[i].value = at + strlen(at) + 1;
+    views[i].value_length = strlen(views[i].value);
+    at = views[i].value + views[i].value_length + 1;
+  }
+}
+
+static bool digits(const char **at, int64_t *out)
+{
+  if(**at < '0' || **at > '9')
+    return false;
+  int64_t value = 0;
+  while(**at >= '0' && **at <= '9') {
+    int digit = *(*at)++ - '0';
+    if(value > (INT64_MAX - digit) / 10)
+      return false;
+    value = value * 10 + digit;
+  }
+  *out = value;
+  return true;
+}
+
+bool ba_content_range(const char *value, int64_t *first, int64_t *last, int64_t *total)
+{
+  if(strncasecmp(value, "bytes ", 6) != 0)
+    return false;
+  const char *at = value + 6;
+  while(*at == ' ')
+    at++;
+  if(!digits(&at, first) || *at++ != '-' || !digits(&at, last) || *at++ != '/')
+    return false;
+  *total = -1;
+  if(*at == '*')
+    at++;
+  else if(!digits(&at, total))
+    return false;
+  while(*at == ' ')
+    at++;
+  return *at == '\0' && *first <= *last && (*total < 0 || *last < *total);
+}
+
+const char *ba_head_validator(const struct ba_head *head)
+{
+  const char *etag = ba_head_get(head, "etag");
+  if(etag && etag[0] == '"')
+    return etag;
+  return ba_head_get(head, "last-modified");
+}

@@ -1,0 +1,365 @@
+/* What the engine's files share. Not for anyone outside of it.
+ *
+ * Two kinds of data, told apart at each struct:
+ *   LOCK  guarded by the one lock of the process (ba_lock());
+ *   I/O   touched by the I/O thread only, until the call is done.
+ * What is set before a call starts and never again needs neither.
+ *
+ * Who counts on what: a call holds its client and its mailbox; a client holds
+ * its shared part; nothing holds a call but its user, the engine, and the
+ * mailbox's list of reports. */
+#ifndef BA_INTERNAL_H
+#define BA_INTERNAL_H
+
+#include "engine.h"
+#include "headers.h"
+#include "timers.h"
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+
+/* ---- mailbox.c --------------------------------------------------------- */
+
+struct ba_mailbox { /* LOCK */
+  int fd;
+  unsigned references;
+  bool dead;      /* its owner has deleted it */
+  bool polled;    /* someone has the descriptor: it must tell the truth */
+  bool waiting;   /* ba_mailbox_wait() sleeps on it */
+  bool signalled; /* the descriptor is readable */
+  struct ba_call *first, *last;
+  struct ba_mailbox *previous, *next; /* all of the process, for fork */
+};
+
+void ba_mailbox_retain_locked(struct ba_mailbox *mailbox);
+void ba_mailbox_release_locked(struct ba_mailbox *mailbox);
+void ba_mailbox_report_locked(struct ba_mailbox *mailbox, struct ba_call *call);
+bool ba_mailboxes_any_locked(void);
+void ba_mailboxes_after_fork(void); /* in the child, under the lock */
+
+/* ---- client.c, limiter.c ------------------------------------------------ */
+
+enum { BA_MINUTE_BUCKETS = 240 }; /* of a quarter of a second */
+
+struct ba_limiter { /* I/O */
+  char *name;
+  unsigned capacity, per_minute;
+  unsigned in_flight;
+  unsigned minute_total;
+  unsigned minute[BA_MINUTE_BUCKETS];
+  int64_t minute_at; /* number of the newest bucket */
+};
+
+struct ba_counters {
+  _Atomic uint64_t requests, attempts, succeeded, failed;
+  _Atomic uint64_t connections_opened, connections_reused;
+  _Atomic uint64_t bytes_sent, bytes_received;
+  _Atomic uint64_t retries[BA_RETRY_REASONS];
+  _Atomic uint64_t token_requests;
+  _Atomic unsigned in_flight, queued;
+};
+
+/* What derived clients have in common. */
+struct ba_shared {
+  unsigned references; /* LOCK */
+  struct ba_counters counters;
+  struct ba_limiter limiters[BA_LIMITS_MAX]; /* I/O from here on */
+  unsigned in_flight;                        /* attempts that hold a place */
+  struct ba_call *first_waiting, *last_waiting;
+  unsigned waiting_for[BA_LIMITS_MAX], waiting_for_place_only;
+  bool admitting, admit_again;
+  struct ba_timer timer; /* a per-minute limit opens again */
+};
+
+struct ba_client {
+  unsigned references; /* LOCK */
+  bool closed;         /* LOCK */
+  struct ba_shared *shared;
+  unsigned max_connections;
+  long http_version;
+  char *proxy_http, *proxy_https, *no_proxy; /* "" for none */
+  char *ca_file, *client_cert, *client_key, *unix_socket, *user_agent;
+  struct ba_credential *credential;
+};
+
+static inline void ba_count(_Atomic uint64_t *counter, uint64_t by)
+{
+  atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+void ba_client_retain_locked(struct ba_client *client);
+void ba_client_drop(struct ba_client *client); /* without closing it */
+
+/* May the call begin an attempt? If not, it is put in line (in front if it
+ * has been in flight before) and ba_flow_admitted() is called in its turn. */
+bool ba_limits_enter(struct ba_call *call, bool front);
+void ba_limits_leave(struct ba_call *call);   /* gives the places back */
+void ba_limits_abandon(struct ba_call *call); /* leaves the line */
+
+/* ---- request.c, body.c -------------------------------------------------- */
+
+/* Bytes to send that are there from the start: memory or a file. */
+struct ba_source {
+  char *path; /* NULL: memory */
+  char *bytes;
+  int64_t length;
+  int fd;                   /* I/O */
+  int64_t offset;           /* I/O */
+  struct ba_error *failure; /* I/O: where a read that fails says why */
+};
+
+bool ba_source_open(struct ba_source *source, struct ba_error *err);
+void ba_source_close(struct ba_source *source);
+/* Callbacks for libcurl with a struct ba_source * as their data. */
+size_t ba_source_read(char *out, size_t size, size_t count, void *source);
+int ba_source_seek(void *source, curl_off_t offset, int origin);
+
+struct ba_part {
+  struct ba_part *next;
+  char *name, *filename, *type;
+  struct ba_source source;
+};
+
+enum ba_body_kind { BA_BODY_NONE, BA_BODY_MEMORY, BA_BODY_FILE, BA_BODY_STREAM, BA_BODY_PARTS };
+enum ba_sink_kind { BA_SINK_MEMORY, BA_SINK_FILE, BA_SINK_STREAM };
+
+struct ba_request {
+  char *method, *url;
+  struct curl_slist *headers, **last_header; /* nodes are ours: one block each */
+  enum ba_body_kind body;
+  struct ba_source source; /* memory, file */
+  struct ba_part *parts, **last_part;
+  int64_t stream_length;
+  bool restartable;
+  bool secret_body; /* wiped when it is freed */
+  enum ba_sink_kind sink;
+  char *path; /* of the file sink */
+  struct ba_request_options options;
+  int *unaccepted;
+  char **final_codes, **code_paths;
+};
+
+const char *ba_request_find_header(const struct ba_request *request, const char *name);
+
+/* ---- stream.c ----------------------------------------------------------- */
+
+/* Both directions of a call that is fed or read while it runs. LOCK. */
+struct ba_stream {
+  struct ba_buffer in;  /* arrived, not yet read */
+  bool in_paused;       /* libcurl waits until the reader takes */
+  struct ba_buffer out; /* written, not yet sent */
+  size_t out_taken;     /* of `out`, by libcurl */
+  bool out_ended, out_paused, out_full, out_failed;
+  bool restart; /* the producer must begin again, and has not been told */
+  struct ba_error out_error;
+};
+
+unsigned ba_stream_news_locked(const struct ba_call *call);
+/* I/O: what a read callback answers; what a write callback has. */
+size_t ba_stream_take(struct ba_call *call, char *out, size_t size);
+bool ba_stream_give(struct ba_call *call, const char *bytes, size_t length, struct ba_error *err);
+void ba_stream_restart(struct ba_call *call);
+
+/* ---- sink.c ------------------------------------------------------------- */
+
+struct ba_sink {         /* I/O */
+  struct ba_buffer body; /* memory, and every error answer */
+  int fd;                /* file; -1: not open */
+  char *part;            /* NAME.part; NULL: the target is written in place */
+  uint64_t done;         /* bytes of the body that are in the file, or were streamed */
+  uint64_t skip;         /* stream: bytes of a repeated answer the reader has already */
+  int64_t expected;      /* whole length, if a former attempt told; -1 */
+  char *validator;       /* of the answer that `done` counts bytes of */
+  bool begun;            /* this attempt's first body byte was handled */
+  bool to_memory;        /* this attempt's answer goes to memory whatever the sink */
+  bool overflowed;       /* an error answer's body was cut at the cap */
+};
+
+/* ---- call.c ------------------------------------------------------------- */
+
+enum ba_command {
+  BA_COMMAND_START = 1,
+  BA_COMMAND_CANCEL = 2,
+  BA_COMMAND_RESUME = 4, /* a paused direction may go on */
+  BA_COMMAND_TOKEN = 8   /* the token function has answered */
+};
+
+enum ba_call_state {
+  BA_CALL_NEW,
+  BA_CALL_WAITS_TOKEN,
+  BA_CALL_WAITS_TURN,
+  BA_CALL_RUNS,
+  BA_CALL_WAITS_RETRY,
+  BA_CALL_ENDED
+};
+
+/* One attempt on the wire. I/O. */
+struct ba_transfer {
+  CURL *easy;
+  curl_mime *mime;
+  struct curl_slist nodes[8]; /* headers of this attempt, in front of the request's */
+  unsigned node_count;
+  struct ba_buffer auth_line; /* wiped */
+  char range[48];
+  uint64_t generation; /* of the token it carries */
+  bool carries_token;
+  bool added;     /* the multi has it */
+  bool inspected; /* what libcurl counted was taken over */
+  bool sent;      /* bytes of it may have reached the server */
+  bool repeated;  /* a kept connection was dead after bytes went out */
+  unsigned begun; /* how often libcurl was about to send the request */
+  double started, wall;
+  struct ba_error failure; /* what a callback found */
+  uint64_t body_taken;     /* bytes of a producer's body that libcurl has */
+  uint64_t bytes_sent, bytes_received;
+  bool reused;
+  char detail[CURL_ERROR_SIZE];
+  int64_t progress; /* bytes both ways when last looked at */
+  double progress_at;
+};
+
+struct ba_record; /* attempts.c */
+
+struct ba_call {
+  uint64_t id;
+  struct ba_client *client;
+  struct ba_mailbox *mailbox; /* NULL: internal */
+  struct ba_request *request;
+  double started, deadline;                        /* monotonic */
+  void (*ended)(struct ba_call *call, void *user); /* internal calls: runs in the I/O thread */
+  void *user;
+
+  /* LOCK */
+  unsigned references;
+  unsigned news;
+  unsigned commands;
+  bool owned; /* the user has not released it */
+  bool done, reported;
+  bool token_ok;
+  struct ba_error token_error;
+  struct ba_call *next_report, *next_command;
+  struct ba_stream *stream; /* NULL unless it streams */
+  struct ba_record *records, **last_record, *shown_record;
+  unsigned record_count;
+
+  /* I/O */
+  enum ba_call_state state;
+  unsigned fresh_news; /* to be published */
+  bool listed;         /* in the list of those */
+  struct ba_call *next_fresh;
+  struct ba_call *previous, *next; /* all that run */
+  struct ba_call *previous_waiting, *next_waiting;
+  bool waiting, placed; /* in a limiter's line; holds its places */
+  struct ba_token_fetch *fetch;
+  struct ba_call *next_for_token;
+  struct ba_timer timer;
+  struct ba_transfer transfer;
+  struct ba_head head;
+  struct ba_sink sink;
+  unsigned attempts, retries, stale;
+  bool proves;  /* the credential goes with it */
+  bool renewed; /* the 401 of this call was answered with a new token once */
+  bool sent;    /* some attempt may have reached the server */
+  bool in_flight_before;
+  unsigned redirects;
+  char *url; /* where a redirect led; NULL: the request's */
+  double retry_after;
+
+  /* the outcome */
+  struct ba_error error;
+  bool ok, retryable, reused;
+  double ended_at;
+  struct ba_header_view *views;
+};
+
+struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
+                             struct ba_request *request, struct ba_error *err);
+void ba_call_drop(struct ba_call *call); /* one reference less */
+void ba_call_drop_locked(struct ba_call *call, struct ba_call **dead);
+void ba_call_free_list(struct ba_call *dead); /* outside the lock */
+void ba_call_orphaned_locked(struct ba_call *call, const struct ba_error *why); /* by fork */
+
+/* ---- flow.c: what a call does next (I/O) -------------------------------- */
+
+void ba_flow_start(struct ba_call *call);
+void ba_flow_next(struct ba_call *call);     /* token, turn, attempt */
+void ba_flow_admitted(struct ba_call *call); /* its turn has come; it holds its places */
+void ba_flow_completed(struct ba_call *call, CURLcode code);
+void ba_flow_end(struct ba_call *call, const struct ba_error *error); /* at any state */
+void ba_flow_command(struct ba_call *call, unsigned commands);
+
+/* ---- transfer.c, receive.c, send.c (I/O) -------------------------------- */
+
+const char *ba_call_url(const struct ba_call *call); /* of this attempt */
+bool ba_transfer_start(struct ba_call *call, struct ba_error *err);
+void ba_transfer_header(struct ba_call *call, const char *line); /* lives as long as the attempt */
+/* Takes over what libcurl has counted. */
+void ba_transfer_inspect(struct ba_call *call);
+/* Takes what libcurl knows about it, removes it from the multi, gives the
+ * handle back. Safe if there is none. */
+void ba_transfer_stop(struct ba_call *call);
+/* Bytes both ways so far. */
+int64_t ba_transfer_progress(struct ba_call *call);
+bool ba_transfer_paused(struct ba_call *call);
+void ba_transfer_resume(struct ba_call *call);
+CURLcode ba_receive_setup(struct ba_call *call, CURL *easy);
+bool ba_send_setup(struct ba_call *call, CURL *easy, struct ba_error *err);
+
+/* ---- sink.c (I/O) -------------------------------------------------------- */
+
+void ba_sink_init(struct ba_call *call);
+bool ba_sink_open(struct ba_call *call, struct ba_error *err);   /* before anything is sent */
+void ba_sink_rewind(struct ba_call *call);                       /* before each attempt */
+bool ba_sink_begin(struct ba_call *call, struct ba_error *err);  /* the first body byte, or none */
+bool ba_sink_finish(struct ba_call *call, struct ba_error *err); /* it came whole */
+void ba_sink_close(struct ba_call *call); /* at the call's end; keeps what is in memory */
+void ba_sink_free(struct ba_call *call);
+bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
+                        struct ba_error *err);
+
+/* ---- attempts.c ----------------------------------------------------------- */
+
+void ba_records_free(struct ba_call *call);
+/* I/O: keeps what is known of the attempt that has just ended. */
+void ba_records_add(struct ba_call *call, const struct ba_error *error, double retry_in);
+
+/* ---- engine.c ------------------------------------------------------------ */
+
+void ba_lock(void);
+void ba_unlock(void);
+
+struct ba_engine { /* I/O, but for the first block: LOCK */
+  bool running, stop, sleeping, sweep;
+  struct ba_call *first_command, *last_command;
+
+  int epoll, wake;
+  CURLM *multi;
+  CURLSH *share;
+  struct ba_timers timers;
+  double curl_timer; /* < 0: none */
+  double now;
+  struct ba_call *calls;
+  size_t call_count;
+  struct ba_call *fresh; /* news to publish */
+  CURL *spare[64];
+  unsigned spare_count;
+};
+extern struct ba_engine ba_engine;
+
+/* Queues a command for the I/O thread, starting it if need be (false: it
+ * cannot be started). Under the lock. */
+bool ba_engine_command_locked(struct ba_call *call, unsigned command, struct ba_error *err);
+void ba_engine_sweep(void);        /* clients closed, mailboxes gone: look at every call */
+void ba_engine_last_mailbox(void); /* stops and joins the thread */
+/* I/O: news to be published before the thread sleeps. */
+void ba_engine_news(struct ba_call *call, unsigned news);
+
+/* ---- loop.c (I/O) ---------------------------------------------------------- */
+
+bool ba_loop_open(struct ba_error *err); /* by the thread that starts the I/O thread */
+void ba_loop_close(void);
+void ba_loop_after_fork(void);
+int ba_loop_sleep(double seconds); /* how many descriptors are ready */
+void ba_loop_work(int ready);      /* sockets, libcurl's timer, finished transfers */
+
+#endif

@@ -1,0 +1,196 @@
+#include "internal.h"
+
+#include "alloc.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static struct ba_mailbox *all;
+
+struct ba_mailbox *ba_mailbox_new(struct ba_error *err)
+{
+  struct ba_mailbox *mailbox = ba_calloc(1, sizeof(*mailbox));
+  if(!mailbox) {
+    ba_error_nomem(err);
+    return NULL;
+  }
+  mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if(mailbox->fd < 0) {
+    ba_error_errno(err, errno, "no descriptor for a mailbox");
+    ba_free(mailbox);
+    return NULL;
+  }
+  mailbox->references = 1;
+  ba_lock();
+  mailbox->next = all;
+  if(all)
+    all->previous = mailbox;
+  all = mailbox;
+  ba_unlock();
+  return mailbox;
+}
+
+void ba_mailbox_retain_locked(struct ba_mailbox *mailbox)
+{
+  mailbox->references++;
+}
+
+void ba_mailbox_release_locked(struct ba_mailbox *mailbox)
+{
+  if(--mailbox->references == 0)
+    ba_free(mailbox);
+}
+
+static void unlink_locked(struct ba_mailbox *mailbox)
+{
+  if(mailbox->previous)
+    mailbox->previous->next = mailbox->next;
+  else
+    all = mailbox->next;
+  if(mailbox->next)
+    mailbox->next->previous = mailbox->previous;
+}
+
+void ba_mailbox_delete(struct ba_mailbox *mailbox)
+{
+  if(!mailbox)
+    return;
+  struct ba_call *dead = NULL;
+  ba_lock();
+  mailbox->dead = true;
+  unlink_locked(mailbox);
+  while(mailbox->first) {
+    struct ba_call *call = mailbox->first;
+    mailbox->first = call->next_report;
+    call->reported = false;
+    ba_call_drop_locked(call, &dead);
+  }
+  if(mailbox->fd >= 0)
+    close(mailbox->fd);
+  mailbox->fd = -1;
+  bool last = all == NULL;
+  ba_mailbox_release_locked(mailbox);
+  ba_unlock();
+  ba_call_free_list(dead);
+  if(last)
+    ba_engine_last_mailbox();
+  else
+    ba_engine_sweep();
+}
+
+int ba_mailbox_fd(const struct ba_mailbox *mailbox)
+{
+  struct ba_mailbox *writable = (struct ba_mailbox *)mailbox;
+  ba_lock();
+  if(!writable->polled && writable->first && !writable->signalled && writable->fd >= 0) {
+    eventfd_write(writable->fd, 1);
+    writable->signalled = true;
+  }
+  writable->polled = true;
+  int fd = writable->fd;
+  ba_unlock();
+  return fd;
+}
+
+void ba_mailbox_report_locked(struct ba_mailbox *mailbox, struct ba_call *call)
+{
+  if(mailbox->dead)
+    return;
+  if(!call->reported) {
+    call->reported = true;
+    call->references++;
+    call->next_report = NULL;
+    if(mailbox->first)
+      mailbox->last->next_report = call;
+    else
+      mailbox->first = call;
+    mailbox->last = call;
+  }
+  if(!mailbox->signalled && (mailbox->polled || mailbox->waiting) && mailbox->fd >= 0) {
+    eventfd_write(mailbox->fd, 1);
+    mailbox->signalled = true;
+  }
+}
+
+bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
+{
+  double until = ba_now() + seconds;
+  ba_lock();
+  bool ready = mailbox->first != NULL;
+  mailbox->waiting = !ready;
+  int fd = mailbox->fd;
+  ba_unlock();
+  if(ready || fd < 0)
+    return ready;
+  for(;;) {
+    double left = until - ba_now();
+    struct timespec limit = {0};
+    if(left > 0) {
+      left = left < 86400 ? left : 86400;
+      limit.tv_sec = (time_t)left;
+      limit.tv_nsec = (long)((left - (double)limit.tv_sec) * 1e9);
+    }
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    int count = ppoll(&poll_fd, 1, &limit, NULL);
+    ba_lock();
+    ready = mailbox->first != NULL;
+    bool over = ready || count < 0 || ba_now() >= until;
+    if(over)
+      mailbox->waiting = false;
+    ba_unlock();
+    if(over)
+      return ready;
+  }
+}
+
+static void quiet_locked(struct ba_mailbox *mailbox)
+{
+  eventfd_t value;
+  if(mailbox->signalled && mailbox->fd >= 0)
+    eventfd_read(mailbox->fd, &value);
+  mailbox->signalled = false;
+}
+
+size_t ba_mailbox_drain(struct ba_mailbox *mailbox, uint64_t *ids, size_t capacity)
+{
+  size_t count = 0;
+  struct ba_call *dead = NULL;
+  ba_lock();
+  while(count < capacity && mailbox->first) {
+    struct ba_call *call = mailbox->first;
+    mailbox->first = call->next_report;
+    call->reported = false;
+    if(call->owned)
+      ids[count++] = call->id;
+    ba_call_drop_locked(call, &dead);
+  }
+  if(!mailbox->first)
+    quiet_locked(mailbox);
+  ba_unlock();
+  ba_call_free_list(dead);
+  return count;
+}
+
+bool ba_mailboxes_any_locked(void)
+{
+  return all != NULL;
+}
+
+/* The child shares the parent's eventfd: it would steal the parent's wake-ups. */
+void ba_mailboxes_after_fork(void)
+{
+  for(struct ba_mailbox *mailbox = all; mailbox; mailbox = mailbox->next) {
+    if(mailbox->fd >= 0)
+      close(mailbox->fd);
+    mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    mailbox->signalled = false;
+    mailbox->waiting = false;
+    if(mailbox->first && mailbox->fd >= 0) {
+      eventfd_write(mailbox->fd, 1);
+      mailbox->signalled = true;
+    }
+  }
+}

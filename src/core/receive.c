@@ -1,0 +1,114 @@
+/* libcurl's callbacks for what comes in. No Lua, no blocking; what goes wrong
+ * is kept in the transfer and libcurl is told to stop. */
+#include "internal.h"
+
+#include <strings.h>
+
+static size_t on_header(char *line, size_t size, size_t count, void *user)
+{
+  struct ba_call *call = user;
+  size_t length = size * count;
+  return ba_head_line(&call->head, line, length, &call->transfer.failure) ? length : 0;
+}
+
+static size_t to_memory(struct ba_call *call, const char *bytes, size_t length)
+{
+  struct ba_sink *sink = &call->sink;
+  struct ba_error *failure = &call->transfer.failure;
+  struct ba_error err = {0};
+  if(ba_buffer_append(&sink->body, bytes, length, &err))
+    return length;
+  if(err.kind == BA_TOO_LARGE && call->head.status >= 300) {
+    sink->overflowed = true; /* the status says enough; its text is cut here */
+    ba_buffer_append(&sink->body, bytes, sink->body.cap - sink->body.length, NULL);
+  } else if(err.kind == BA_TOO_LARGE) {
+    ba_error_set(failure, BA_TOO_LARGE, NULL, "the answer is larger than %zu bytes",
+                 sink->body.cap);
+  } else {
+    *failure = err;
+  }
+  return 0;
+}
+
+static size_t to_stream(struct ba_call *call, const char *bytes, size_t length)
+{
+  struct ba_sink *sink = &call->sink;
+  size_t known = sink->skip < length ? (size_t)sink->skip : length;
+  if(known < length) {
+    struct ba_error err = {0};
+    if(!ba_stream_give(call, bytes + known, length - known, &err)) {
+      if(err.kind == BA_OK)
+        return CURL_WRITEFUNC_PAUSE;
+      call->transfer.failure = err;
+      return 0;
+    }
+  }
+  sink->skip -= known;
+  sink->done += length - known;
+  return length;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+{
+  struct ba_call *call = user;
+  size_t length = size * count;
+  if(!ba_sink_begin(call, &call->transfer.failure))
+    return 0;
+  if(call->sink.to_memory)
+    return to_memory(call, bytes, length);
+  if(call->request->sink == BA_SINK_STREAM)
+    return to_stream(call, bytes, length);
+  return ba_sink_file_write(call, bytes, length, &call->transfer.failure) ? length : 0;
+}
+
+/* Runs each time libcurl is about to send the request. When a kept connection
+ * turns out to be dead, libcurl sends it again on its own; if bytes had gone
+ * out, that is a second attempt, and whether there may be one is decided in
+ * flow.c, where it is counted. */
+static int on_request(void *user, char *remote, char *local, int remote_port, int local_port)
+{
+  struct ba_call *call = user;
+  struct ba_transfer *transfer = &call->transfer;
+  long sent = 0;
+  (void)remote;
+  (void)local;
+  (void)remote_port;
+  (void)local_port;
+  transfer->begun++;
+  if(transfer->begun == 1)
+    return CURL_PREREQFUNC_OK;
+  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+  if(sent == 0)
+    return CURL_PREREQFUNC_OK;
+  transfer->repeated = true;
+  ba_error_set(&transfer->failure, BA_CONNECT, NULL, "the kept connection ended before an answer");
+  return CURL_PREREQFUNC_ABORT;
+}
+
+/* Inflating costs more than it saves where the body is large and goes to disk
+ * or to a reader; there it is done only if the caller asks for it. */
+static CURLcode set_encoding(struct ba_call *call, CURL *easy)
+{
+  const char *asked = ba_request_find_header(call->request, "Accept-Encoding");
+  if(asked)
+    return strcasecmp(asked, "identity") == 0
+               ? CURLE_OK
+               : curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, asked);
+  if(call->request->sink == BA_SINK_MEMORY)
+    return curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+  return CURLE_OK;
+}
+
+CURLcode ba_receive_setup(struct ba_call *call, CURL *easy)
+{
+  CURLcode code = CURLE_OK;
+  code |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  code |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+  code |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  code |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+  code |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+  code |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+  if(call->request->sink != BA_SINK_MEMORY)
+    code |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
+  return code | set_encoding(call, easy);
+}

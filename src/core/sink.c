@@ -1,0 +1,215 @@
+/* Where an answer's body goes. Answers of 300 and above always go to memory. */
+#include "internal.h"
+
+#include "alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void ba_sink_init(struct ba_call *call)
+{
+  struct ba_sink *sink = &call->sink;
+  ba_buffer_init(&sink->body, call->request->options.max_body_bytes);
+  sink->fd = -1;
+  sink->expected = -1;
+}
+
+/* A device or a pipe is written in place: renaming over it would replace it. */
+static bool in_place(const char *path, bool *out, struct ba_error *err)
+{
+  struct stat info;
+  *out = false;
+  if(stat(path, &info) != 0)
+    return errno == ENOENT || ba_error_errno(err, errno, path);
+  if(S_ISDIR(info.st_mode))
+    return ba_error_errno(err, EISDIR, path);
+  *out = !S_ISREG(info.st_mode);
+  return true;
+}
+
+bool ba_sink_open(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  const char *path = call->request->path;
+  if(call->request->sink != BA_SINK_FILE || sink->fd >= 0)
+    return true;
+  bool direct;
+  if(!in_place(path, &direct, err))
+    return false;
+  if(!direct) {
+    size_t length = strlen(path) + sizeof(".part");
+    sink->part = ba_malloc(length);
+    if(!sink->part)
+      return ba_error_nomem(err);
+    snprintf(sink->part, length, "%s.part", path);
+  }
+  sink->fd = open(direct ? path : sink->part,
+                  O_WRONLY | O_CLOEXEC | (direct ? O_NONBLOCK : O_CREAT | O_TRUNC), 0666);
+  return sink->fd >= 0 || ba_error_errno(err, errno, direct ? path : sink->part);
+}
+
+void ba_sink_rewind(struct ba_call *call)
+{
+  call->sink.begun = call->sink.to_memory = call->sink.overflowed = false;
+  call->sink.skip = 0;
+  ba_buffer_clear(&call->sink.body);
+}
+
+static bool restart_file(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  if(sink->done == 0)
+    return true;
+  if(!sink->part)
+    return ba_error_set(err, BA_TRUNCATED, NULL, "%s cannot be written again from its start",
+                        call->request->path);
+  if(ftruncate(sink->fd, 0) != 0)
+    return ba_error_errno(err, errno, sink->part);
+  sink->done = 0;
+  return true;
+}
+
+static void remember_validator(struct ba_call *call, int64_t total)
+{
+  struct ba_sink *sink = &call->sink;
+  ba_free(sink->validator);
+  const char *validator = ba_head_validator(&call->head);
+  /* An encoded body's bytes are not the file's bytes. */
+  if(ba_head_get(&call->head, "content-encoding"))
+    validator = NULL;
+  sink->validator = validator ? ba_strdup(validator) : NULL; /* without: start again */
+  sink->expected = total;
+}
+
+/* 206: only if it goes on exactly where we are. */
+static bool begin_part(struct ba_call *call, struct ba_error *err)
+{
+  int64_t first, last, total;
+  const char *range = ba_head_get(&call->head, "content-range");
+  if(!range || !ba_content_range(range, &first, &last, &total) ||
+     (uint64_t)first != call->sink.done ||
+     (call->sink.expected >= 0 && total >= 0 && total != call->sink.expected))
+    return ba_error_set(err, BA_TRUNCATED, NULL,
+                        "the server answered another range than was asked for");
+  if(total >= 0)
+    call->sink.expected = total;
+  return true;
+}
+
+static int64_t content_length(struct ba_call *call)
+{
+  curl_off_t length = -1;
+  curl_easy_getinfo(call->transfer.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  return length;
+}
+
+static bool begin_whole(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  int64_t length = content_length(call);
+  if(call->request->sink == BA_SINK_FILE) {
+    if(!restart_file(call, err))
+      return false;
+  } else if(sink->done) {
+    /* The reader has `done` bytes already: this answer must be the same one. */
+    const char *validator = ba_head_validator(&call->head);
+    if(!sink->validator || !validator || strcmp(validator, sink->validator) != 0)
+      return ba_error_set(err, BA_TRUNCATED, NULL,
+                          "the answer was cut off and the server cannot continue it");
+    sink->skip = sink->done;
+  }
+  remember_validator(call, ba_head_get(&call->head, "content-encoding") ? -1 : length);
+  return true;
+}
+
+static bool begin_memory(struct ba_call *call, struct ba_error *err)
+{
+  int64_t length = content_length(call);
+  if(length <= 0 || ba_head_get(&call->head, "content-encoding"))
+    return true;
+  if((uint64_t)length <= call->sink.body.cap)
+    return ba_buffer_reserve(&call->sink.body, (size_t)length, err);
+  if(call->head.status >= 300)
+    return true;
+  return ba_error_set(err, BA_TOO_LARGE, NULL, "the answer has %lld bytes, more than %zu",
+                      (long long)length, call->sink.body.cap);
+}
+
+bool ba_sink_begin(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  if(sink->begun)
+    return true;
+  sink->begun = true;
+  sink->to_memory = call->request->sink == BA_SINK_MEMORY || call->head.status >= 300;
+  if(sink->to_memory)
+    return begin_memory(call, err);
+  if(call->head.status == 206 && call->transfer.range[0])
+    return begin_part(call, err);
+  return begin_whole(call, err);
+}
+
+bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
+                        struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  while(length) {
+    ssize_t count = sink->part ? pwrite(sink->fd, bytes, length, (off_t)sink->done)
+                               : write(sink->fd, bytes, length);
+    if(count < 0 && errno == EINTR)
+      continue;
+    if(count <= 0)
+      return ba_error_errno(err, count ? errno : ENOSPC, call->request->path);
+    sink->done += (uint64_t)count;
+    bytes += count;
+    length -= (size_t)count;
+  }
+  return true;
+}
+
+bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  if(!ba_sink_begin(call, err)) /* an empty body never came to it */
+    return false;
+  if(sink->to_memory || call->request->sink != BA_SINK_FILE)
+    return true;
+  if(sink->expected >= 0 && sink->done != (uint64_t)sink->expected)
+    return ba_error_set(err, BA_TRUNCATED, NULL, "%llu of %lld bytes arrived",
+                        (unsigned long long)sink->done, (long long)sink->expected);
+  int failure = close(sink->fd) ? errno : 0;
+  sink->fd = -1;
+  if(!failure && sink->part && rename(sink->part, call->request->path) != 0)
+    failure = errno;
+  if(failure)
+    return ba_error_errno(err, failure, call->request->path);
+  ba_free(sink->part);
+  sink->part = NULL;
+  return true;
+}
+
+/* Unless it was renamed, what is left of NAME.part goes. */
+void ba_sink_close(struct ba_call *call)
+{
+  struct ba_sink *sink = &call->sink;
+  if(sink->fd >= 0) {
+    close(sink->fd);
+    sink->fd = -1;
+    if(sink->part)
+      unlink(sink->part);
+  }
+  ba_free(sink->part);
+  sink->part = NULL;
+  ba_free(sink->validator);
+  sink->validator = NULL;
+}
+
+void ba_sink_free(struct ba_call *call)
+{
+  ba_sink_close(call);
+  ba_buffer_free(&call->sink.body);
+}

@@ -1,0 +1,252 @@
+#include "token.h"
+
+#include "alloc.h"
+#include "clock.h"
+
+#include <string.h>
+
+static const double EXCHANGE_TIMEOUT = 30;
+enum { EXCHANGE_BODY_MAX = 1 << 20 };
+
+struct ba_token_fetch {
+  struct ba_token_fetch *next;
+  struct ba_credential *credential;
+  struct ba_call *first, *last; /* who waits */
+  struct ba_call *exchange;     /* our own call on the wire */
+  struct ba_call *asked;        /* whose token function runs */
+};
+
+static struct ba_token_fetch *all; /* I/O */
+
+static void drive(struct ba_token_fetch *fetch);
+
+bool ba_token_ready(struct ba_call *call)
+{
+  if(!call->proves)
+    return true;
+  return ba_credential_state(call->client->credential, ba_engine.now) == BA_CREDENTIAL_READY;
+}
+
+static void forget(struct ba_token_fetch *fetch)
+{
+  struct ba_token_fetch **at = &all;
+  while(*at != fetch)
+    at = &(*at)->next;
+  *at = fetch->next;
+  ba_credential_release(fetch->credential);
+  ba_free(fetch);
+}
+
+static struct ba_token_fetch *fetch_for(struct ba_credential *credential)
+{
+  for(struct ba_token_fetch *fetch = all; fetch; fetch = fetch->next) {
+    if(fetch->credential == credential)
+      return fetch;
+  }
+  struct ba_token_fetch *fetch = ba_calloc(1, sizeof(*fetch));
+  if(!fetch)
+    return NULL;
+  fetch->credential = ba_credential_retain(credential);
+  fetch->next = all;
+  all = fetch;
+  return fetch;
+}
+
+static struct ba_call *take_first(struct ba_token_fetch *fetch)
+{
+  struct ba_call *call = fetch->first;
+  fetch->first = call->next_for_token;
+  if(!fetch->first)
+    fetch->last = NULL;
+  call->next_for_token = NULL;
+  call->fetch = NULL;
+  return call;
+}
+
+/* Whoever waits at this moment goes on, or ends. The list is taken off first:
+ * a call that goes on may come back here. */
+static void release_all(struct ba_token_fetch *fetch, const struct ba_error *failure)
+{
+  struct ba_call *waiting = fetch->first;
+  for(struct ba_call *call = waiting; call; call = call->next_for_token)
+    call->fetch = NULL;
+  fetch->first = fetch->last = fetch->asked = NULL;
+  bool idle = fetch->exchange == NULL;
+  if(idle)
+    forget(fetch);
+  while(waiting) {
+    struct ba_call *call = waiting;
+    waiting = call->next_for_token;
+    call->next_for_token = NULL;
+    if(failure)
+      ba_flow_end(call, failure);
+    else
+      ba_flow_next(call);
+  }
+}
+
+static void announce_renewal(struct ba_token_fetch *fetch)
+{
+  if(strcmp(ba_credential_kind(fetch->credential), "oauth_refresh") != 0)
+    return;
+  for(struct ba_call *call = fetch->first; call; call = call->next_for_token)
+    ba_engine_news(call, BA_CALL_RENEWED);
+}
+
+/* The exchange is over: its answer goes to the credential. */
+static void exchange_ended(struct ba_call *exchange, void *user)
+{
+  struct ba_token_fetch *fetch = user;
+  struct ba_error failure;
+  fetch->exchange = NULL;
+  bool stopped = exchange->error.kind == BA_CLOSED || exchange->error.kind == BA_CANCELLED;
+  if(stopped && !exchange->ok) {
+    drive(fetch); /* its client was closed; others may still want the token */
+    return;
+  }
+  int status =
+      exchange->error.kind == BA_OK || exchange->head.status >= 300 ? exchange->head.status : 0;
+  const char *body = exchange->sink.body.bytes ? exchange->sink.body.bytes : "";
+  if(ba_credential_feed(fetch->credential, status, body, exchange->sink.body.length,
+                        &exchange->error, ba_engine.now, &failure)) {
+    announce_renewal(fetch);
+    drive(fetch);
+  } else {
+    release_all(fetch, &failure);
+  }
+  ba_wipe(exchange->sink.body.bytes, exchange->sink.body.capacity);
+}
+
+static struct ba_request *make_request(const struct ba_exchange *next, struct ba_error *err)
+{
+  struct ba_request_options options;
+  struct ba_request *request = ba_request_new(next->method, next->url, err);
+  if(!request)
+    return NULL;
+  ba_request_options_init(&options);
+  options.timeout = EXCHANGE_TIMEOUT;
+  options.max_body_bytes = EXCHANGE_BODY_MAX;
+  options.no_credential = true;
+  bool ok = ba_request_set_options(request, &options, err) &&
+            ba_request_header(request, "Accept", "application/json", 16, err);
+  if(ok && next->body.length)
+    ok = ba_request_header(request, "Content-Type", "application/x-www-form-urlencoded", 33, err) &&
+         ba_request_body(request, next->body.bytes, next->body.length, err);
+  if(!ok) {
+    ba_request_delete(request);
+    return NULL;
+  }
+  request->secret_body = true;
+  return request;
+}
+
+static bool start_exchange(struct ba_token_fetch *fetch, struct ba_error *err)
+{
+  struct ba_exchange next = {0};
+  struct ba_client *client = fetch->first->client;
+  if(!ba_credential_next(fetch->credential, (int64_t)ba_wall(), &next, err))
+    return false;
+  struct ba_request *request = make_request(&next, err);
+  ba_exchange_free(&next);
+  struct ba_call *call = request ? ba_call_make(client, NULL, request, err) : NULL;
+  if(!call)
+    return false;
+  ba_count(&client->shared->counters.token_requests, 1);
+  call->ended = exchange_ended;
+  call->user = fetch;
+  fetch->exchange = call;
+  ba_flow_start(call); /* drops the one reference when it ends */
+  return true;
+}
+
+static void drive(struct ba_token_fetch *fetch)
+{
+  struct ba_error failure;
+  if(fetch->exchange)
+    return;
+  if(!fetch->first) {
+    forget(fetch);
+    return;
+  }
+  switch(ba_credential_state(fetch->credential, ba_engine.now)) {
+  case BA_CREDENTIAL_READY:
+    release_all(fetch, NULL);
+    return;
+  case BA_CREDENTIAL_FETCH:
+    if(!start_exchange(fetch, &failure))
+      release_all(fetch, &failure);
+    return;
+  case BA_CREDENTIAL_ASK:
+    if(!fetch->asked) {
+      fetch->asked = fetch->first;
+      ba_engine_news(fetch->asked, BA_CALL_ASK_TOKEN);
+    }
+    return;
+  }
+}
+
+void ba_token_wait(struct ba_call *call)
+{
+  struct ba_token_fetch *fetch = fetch_for(call->client->credential);
+  if(!fetch) {
+    struct ba_error error;
+    ba_error_nomem(&error);
+    ba_flow_end(call, &error);
+    return;
+  }
+  call->fetch = fetch;
+  call->next_for_token = NULL;
+  if(fetch->last)
+    fetch->last->next_for_token = call;
+  else
+    fetch->first = call;
+  fetch->last = call;
+  drive(fetch);
+}
+
+void ba_token_abandon(struct ba_call *call)
+{
+  struct ba_token_fetch *fetch = call->fetch;
+  if(!fetch)
+    return;
+  struct ba_call *before = NULL;
+  for(struct ba_call *at = fetch->first; at != call; at = at->next_for_token)
+    before = at;
+  if(before)
+    before->next_for_token = call->next_for_token;
+  if(fetch->last == call)
+    fetch->last = before;
+  if(fetch->first == call)
+    take_first(fetch)->fetch = NULL;
+  call->next_for_token = NULL;
+  call->fetch = NULL;
+  if(fetch->asked == call)
+    fetch->asked = NULL;
+  drive(fetch);
+}
+
+void ba_token_answered(struct ba_call *call)
+{
+  struct ba_token_fetch *fetch = call->fetch;
+  if(!fetch || fetch->asked != call)
+    return;
+  fetch->asked = NULL;
+  ba_lock();
+  bool ok = call->token_ok;
+  struct ba_error failure = call->token_error;
+  ba_unlock();
+  if(ok && ba_credential_state(fetch->credential, ba_engine.now) == BA_CREDENTIAL_ASK) {
+    ok = false;
+    ba_error_set(&failure, BA_AUTH, NULL, "the token function gave a token that has expired");
+  }
+  if(ok)
+    drive(fetch);
+  else
+    release_all(fetch, &failure);
+}
+
+bool ba_token_refused(struct ba_call *call)
+{
+  return call->transfer.carries_token && !call->renewed &&
+         ba_credential_reject(call->client->credential, call->transfer.generation);
+}
