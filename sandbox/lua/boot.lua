@@ -2,9 +2,24 @@
 local M = {}
 
 
+-- FactSet's configuration of an application, with a fresh key, as its portal hands it out.
+function M.make_app()
+  local app = {
+    name = "sandbox", clientId = "sandbox-factset-client", clientAuthType = "Confidential", owners = { "SANDBOX-123456" },
+    wellKnownUri = "http://127.0.0.1:" .. M.port("PLAIN") .. "/.well-known/openid-configuration",
+    jwk = require("crypto").new_jwk("sandbox-key-1"),
+  }
+  local handle = assert(io.open(M.directory .. "/app-config.json", "w"))
+  assert(handle:write(require("json").encode(app), "\n"))
+  assert(handle:close())
+  return app
+end
+
+
 function M.init(directory)
   M.directory = directory
   require("resty.core")
+  M.app = M.make_app()
   collectgarbage("setpause", 120)
 end
 

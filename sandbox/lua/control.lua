@@ -7,6 +7,7 @@ local json = require("json")
 local log = require("log")
 local settings = require("settings")
 local store = require("store")
+local tokens = require("tokens")
 local totals = require("totals")
 
 local M = {}
@@ -113,6 +114,22 @@ local function clear_log(_)
 end
 
 
+local function revoke(_)
+  tokens.revoke_all()
+  return { status = 200, json = { revoked = true } }
+end
+
+
+local function register_client(request)
+  local wish, refusal = wish_of(request)
+  if not wish then
+    return refusal
+  end
+  local ok, why = require("oauth").register(wish)
+  return ok and { status = 200, json = { registered = true } } or refuse(why)
+end
+
+
 local function show_totals(_)
   return { status = 200, json = totals.all() }
 end
@@ -134,6 +151,8 @@ M.services = { {
     { "DELETE", "/faults", clear_faults, "clear_faults", open },
     { "GET", "/log", show_log, "show_log", open },
     { "DELETE", "/log", clear_log, "clear_log", open },
+    { "POST", "/oauth/revoke", revoke, "revoke", open },
+    { "POST", "/oauth/clients", register_client, "register_client", open },
     { "GET", "/totals", show_totals, "show_totals", open },
   },
   no_route = function(request, wrong_method)

@@ -37,6 +37,9 @@ end
 
 -- A request has begun.
 function M.begin(request)
+  if request.service and request.service.name == "control" then
+    return
+  end
   local name = request.service and request.service.name or "other"
   request.flight = name
   totals.maximum("in_flight_max", name, totals.count("in_flight", name))
@@ -87,9 +90,7 @@ end
 
 -- A request is over. Requests to the control interface leave no trace.
 function M.finish(request)
-  if request.flight == "control" then
-    totals.count("in_flight", request.flight, -1)
-    totals.count("in_flight", "all", -1)
+  if not request.flight then
     return
   end
   count_request(request)

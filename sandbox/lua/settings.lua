@@ -18,6 +18,8 @@ local defaults = {
   max_batch_bytes = 209715200,
   max_file_bytes = 536870912,
   enqueued_token_limit = 0,
+  token_lifetime = 900,
+  asana = { token_lifetime = 3600, rotate_refresh_tokens = false },
   gzip = false,
   ranges = true,
   log = true,

@@ -33,9 +33,13 @@ function M.all()
 end
 
 
+-- Everything back to zero, but for the requests that are in flight right now.
 function M.reset()
-  counters:flush_all()
-  counters:flush_expired()
+  for _, key in ipairs(counters:get_keys(0)) do
+    if not key:find("^in_flight%z") then
+      counters:delete(key)
+    end
+  end
 end
 
 
