@@ -107,6 +107,7 @@ build = {
         "src/core/transfer.c",
         "src/core/url.c",
         "src/core/version.c",
+        "src/core/webhook.c",
       },
       defines = { "_GNU_SOURCE" },
       incdirs = { "src/core", "$(CURL_INCDIR)", "$(OPENSSL_INCDIR)" },
