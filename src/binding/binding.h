@@ -9,15 +9,23 @@
 #include <stddef.h>
 
 struct ba_error;
+struct ba_call;
 struct ba_credential;
+struct ba_error;
+struct ba_mailbox;
 
 /* Each file of the binding adds its names to the module table on the top. */
-void ba_open_credential(lua_State *L); /* [-0, +0, m] */
-void ba_open_files(lua_State *L);      /* [-0, +0, m] */
-void ba_open_fs(lua_State *L);         /* [-0, +0, m] to core.fs, which is on the top */
-void ba_open_json(lua_State *L);       /* [-0, +0, m] */
-void ba_open_ledger(lua_State *L);     /* [-0, +0, m] */
-void ba_open_lines(lua_State *L);      /* [-0, +0, m] */
+void ba_open_call(lua_State *L);
+void ba_open_client(lua_State *L);
+void ba_open_credential(lua_State *L);
+void ba_open_files(lua_State *L);
+void ba_open_fs(lua_State *L);
+void ba_open_json(lua_State *L);
+void ba_open_ledger(lua_State *L);
+void ba_open_lines(lua_State *L);
+void ba_open_mailbox(lua_State *L);
+void ba_open_process(lua_State *L);
+void ba_open_timer(lua_State *L);
 
 /* Ends a function that failed: nil, message, { kind, code, message }. Memory
  * and misuse raise instead. [-0, +3, e] */
@@ -31,5 +39,8 @@ struct ba_credential *ba_check_credential(lua_State *L, int index);
  * takes it, or 0. The bytes must stay where they are meanwhile, although Lua
  * may collect: whoever owns them is on the stack or is C. [-0, +1|3, v] */
 int ba_json_push(lua_State *L, const char *bytes, size_t length, int options);
+/* The started call, the open mailbox at `index`, or an argument error. */
+struct ba_call *ba_check_call(lua_State *L, int index);
+struct ba_mailbox *ba_check_mailbox(lua_State *L, int index);
 
 #endif

@@ -17,10 +17,15 @@ int luaopen_batchapi_core(lua_State *L)
   lua_newtable(L);
   lua_pushstring(L, ba_version());
   lua_setfield(L, -2, "_VERSION");
+  ba_open_call(L);
+  ba_open_client(L);
   ba_open_credential(L);
   ba_open_files(L);
   ba_open_json(L);
   ba_open_ledger(L);
   ba_open_lines(L);
+  ba_open_mailbox(L);
+  ba_open_process(L);
+  ba_open_timer(L);
   return 1;
 }

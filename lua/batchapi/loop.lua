@@ -1,0 +1,251 @@
+--- How a coroutine waits for the engine, whatever host it runs in.
+---
+--- Each Lua state has one mailbox, made on first use: its descriptor says that some call has news.
+--- Whoever waits drains it and wakes the others whose calls were named; a host only has to bring
+--- one waiter back to life.
+---
+--- A host is a table (see `batchapi.loop.block` and its neighbours):
+---   name              what `tostring` and messages call it
+---   yields            true when waiting yields the coroutine
+---   host:check()      raises where nothing may wait (nginx phases); optional
+---   host:waiter()     a new waiter: `waiter:wait(seconds|nil)` suspends the coroutine until
+---                     `waiter:wake()` or the time is over (it may also return early);
+---                     wake() only marks or schedules, it never runs the coroutine itself
+---   host:register(call, waiter)  optional: told before a waiter waits for a call, by a host where
+---                     something else than Lua drains the mailbox
+---   host:wait(call)   optional: waits for one call in a cheaper way
+---   host:sleep(s)     optional: true, or false and a word when the process is about to end
+---
+--- `host = "auto"` is resolved by these rules, the first that holds:
+---   1. the coroutine was made by batchapi.parallel or batchapi.map
+---   2. openresty   there is a global `ngx` with `get_phase`
+---   3. cqueues     `cqueues` is loaded and `cqueues.running()` gives a controller
+---   4. copas, luv  the module is loaded and the call is made inside a coroutine; if both are, luv
+---                  when its loop runs (`uv.loop_mode()`), else copas
+---   5. block       everywhere else
+
+local core = require("batchapi.core")
+
+local M = {}
+
+local running = coroutine.running
+local drain_at_once = 256 -- what mailbox:drain() takes at a time
+
+local mailbox, owner
+local ids = {}
+local waiters = setmetatable({}, { __mode = "v" }) -- call id -> waiter; its coroutine keeps it alive
+local schedulers = setmetatable({}, { __mode = "k" }) -- coroutine -> the scheduler that runs it
+
+
+--- The coroutine that runs, nil in the main one.
+---@return thread|nil
+function M.coroutine()
+  local co, main = running()
+  if main then
+    return nil
+  end
+  return co
+end
+
+
+--- This state's mailbox. A child of fork gets its own: the parent's calls are not its.
+---@return batchapi.core.Mailbox|nil, string|nil, table|nil
+function M.mailbox()
+  local pid = core.pid()
+  if pid ~= owner then
+    local made, why, err = core.mailbox()
+    if not made then
+      return nil, why, err
+    end
+    mailbox, owner = made, pid
+    waiters = setmetatable({}, { __mode = "v" })
+  end
+  return mailbox
+end
+
+
+--- Wakes the coroutines that wait for the calls a function of the mailbox names.
+---@param take fun(mailbox: batchapi.core.Mailbox, ids: integer[]): integer mailbox.drain or .told
+function M.wake(take)
+  local count
+  repeat
+    count = take(mailbox, ids)
+    for i = 1, count do
+      local waiter = waiters[ids[i]]
+      if waiter then
+        waiter:wake()
+      end
+    end
+  until count < drain_at_once
+end
+
+
+--- Takes the reports that wait and wakes the coroutines they are for.
+function M.pump()
+  M.wake(mailbox.drain)
+end
+
+
+--- Waits for one call with a waiter of the host, once; may return early.
+function M.wait_for(call, host)
+  local id = call:id()
+  local waiter = host:waiter()
+  waiter.call = call
+  waiters[id] = waiter
+  if host.register then
+    host:register(call, waiter)
+  end
+  waiter:wait()
+  waiters[id] = nil
+end
+
+
+--- Blocks this coroutine until the call (or anything else that has `id` and `news` and reports to
+--- the mailbox) has news, and gives them: done, readable, writable, restart, attempted, ask_token,
+--- renewed.
+---@async
+---@param call batchapi.core.Call
+---@param host table as `loop.host` gave it
+---@return boolean done, boolean readable, boolean writable, boolean restart, boolean attempted, boolean ask_token, boolean renewed
+function M.await(call, host)
+  while true do
+    local done, readable, writable, restart, attempted, ask_token, renewed = call:news()
+    if done or readable or writable or restart or attempted or ask_token or renewed then
+      return done, readable, writable, restart, attempted, ask_token, renewed
+    end
+    if host.wait then
+      host:wait(call)
+    else
+      M.wait_for(call, host)
+    end
+  end
+end
+
+
+--- Blocks this coroutine for a time. False and "closed" when the process is about to end (an nginx
+--- worker that was told to): whoever waits for something far away must then give up.
+---@async
+---@param seconds number
+---@param host string|table|nil
+---@return boolean, string|nil
+function M.sleep(seconds, host)
+  host = M.host(host)
+  if host.check then
+    host:check()
+  end
+  if host.sleep then
+    return host:sleep(seconds)
+  end
+  local deadline = core.now() + seconds
+  local waiter = host:waiter()
+  local left = seconds
+  while left > 0 do
+    waiter:wait(left)
+    left = deadline - core.now()
+  end
+  return true
+end
+
+
+--- Is the process about to end (an nginx worker that finishes what it has)?
+---@param host string|table|nil
+---@return boolean
+function M.exiting(host)
+  host = M.host(host)
+  return host.exiting ~= nil and host:exiting()
+end
+
+
+-- ---- which host ---------------------------------------------------------------------------------
+
+
+local names = { block = true, openresty = true, cqueues = true, luv = true, copas = true }
+
+
+local function load(name)
+  return require("batchapi.loop." .. name)
+end
+
+
+local function recognise()
+  local co = M.coroutine()
+  if co and schedulers[co] then
+    return schedulers[co]
+  end
+  local ngx = rawget(_G, "ngx")
+  if type(ngx) == "table" and ngx.get_phase then
+    return load("openresty")
+  end
+  local loaded = package.loaded
+  if loaded.cqueues and loaded.cqueues.running() then
+    return load("cqueues")
+  end
+  if co and (loaded.copas or loaded.luv) then
+    local in_luv = loaded.luv and (not loaded.copas or loaded.luv.loop_mode())
+    return load(in_luv and "luv" or "copas")
+  end
+  return load("block")
+end
+
+
+--- The host that this coroutine waits in.
+---@param name string|table|nil "auto" (default), a host's name, or a host already resolved
+---@return table
+function M.host(name)
+  if type(name) == "table" then
+    return name
+  end
+  if name == nil or name == "auto" then
+    return recognise()
+  end
+  if not names[name] then
+    error("unknown host '" .. tostring(name)
+      .. "': it is one of auto, block, openresty, cqueues, luv, copas", 2)
+  end
+  return load(name)
+end
+
+
+--- Is it a function, or an object that can be called like one?
+---@param value any
+---@return boolean
+function M.is_callable(value)
+  if type(value) == "function" then
+    return true
+  end
+  local metatable = getmetatable(value)
+  return type(metatable) == "table" and type(metatable.__call) == "function"
+end
+
+
+--- Tells which scheduler runs a coroutine (batchapi.loop.scheduler).
+---@param co thread
+---@param scheduler table
+function M.adopt(co, scheduler)
+  schedulers[co] = scheduler
+end
+
+
+-- Lua 5.1 proper cannot yield across pcall, a metamethod or a `for` iterator; LuaJIT can.
+local old_lua = _VERSION == "Lua 5.1" and rawget(_G, "jit") == nil
+
+
+--- Can a coroutine of this host wait inside pcall, a metamethod and a `for` iterator?
+---@param host string|table|nil
+---@return boolean
+function M.yields_anywhere(host)
+  return not (old_lua and M.host(host).yields)
+end
+
+
+--- Raises, where this Lua cannot wait inside a `for` iterator, and says what to do instead.
+---@param host string|table|nil
+function M.check_iterator(host)
+  if not M.yields_anywhere(host) then
+    error("Lua 5.1 cannot wait inside a `for` iterator when the host is '" .. M.host(host).name
+      .. "': call object:next() in a `while` loop instead", 3)
+  end
+end
+
+
+return M

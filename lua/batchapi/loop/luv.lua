@@ -1,0 +1,127 @@
+--- luv: one poll handle on the mailbox's descriptor, active only while a coroutine waits, so that
+--- uv.run() ends when nothing is left to do.
+
+local uv = require("luv")
+local loop = require("batchapi.loop")
+
+local M = { name = "luv", yields = true }
+
+local poll, polled -- the handle, and the descriptor it is for
+local waiting = 0
+local ready, first, last = {}, 1, 0 -- queue of waiters to be resumed
+local in_callback = false
+local soon -- timer that resumes those who were woken outside of the loop's own callback
+
+
+function M.check()
+  if not loop.coroutine() then
+    error("host 'luv' waits only inside a coroutine", 0)
+  end
+end
+
+
+-- Resumes who was woken. An error in a coroutine is raised here, in luv's callback, when all have
+-- had their turn.
+local function resume_ready()
+  local failed, failure = false, nil
+  while first <= last do
+    local waiter = ready[first]
+    ready[first] = nil
+    first = first + 1
+    local co = waiter.co
+    if co then
+      waiter.co = nil
+      local ok, why = coroutine.resume(co)
+      if not ok and not failed then
+        failed, failure = true, debug.traceback(co, tostring(why))
+      end
+    end
+  end
+  first, last = 1, 0
+  if failed then
+    error(failure, 0)
+  end
+end
+
+
+local function on_readable()
+  in_callback = true
+  loop.pump()
+  in_callback = false
+  resume_ready()
+end
+
+
+local function watch()
+  local fd = assert(loop.mailbox()):fd()
+  if fd ~= polled then
+    if poll then
+      poll:close()
+    end
+    poll, polled = uv.new_poll(fd), fd
+  end
+  waiting = waiting + 1
+  if waiting == 1 then
+    poll:start("r", on_readable)
+  end
+end
+
+
+local function unwatch()
+  waiting = waiting - 1
+  if waiting == 0 then
+    poll:stop()
+  end
+end
+
+
+local waiter = {}
+waiter.__index = waiter
+
+
+function waiter:wait(seconds)
+  if self.woken then
+    self.woken = false
+    return
+  end
+  local timer
+  if seconds then
+    timer = uv.new_timer()
+    timer:start(math.max(0, math.ceil(seconds * 1000)), 0, function()
+      self:wake()
+    end)
+  end
+  self.co = coroutine.running()
+  watch()
+  coroutine.yield()
+  unwatch()
+  self.woken = false
+  if timer then
+    timer:close()
+  end
+end
+
+
+function waiter:wake()
+  if self.woken then
+    return
+  end
+  self.woken = true
+  if not self.co then
+    return
+  end
+  last = last + 1
+  ready[last] = self
+  if not in_callback then
+    soon = soon or uv.new_timer()
+    soon:start(0, 0, resume_ready)
+  end
+end
+
+
+function M:waiter()
+  return setmetatable({ woken = false, call = nil, co = nil }, waiter)
+end
+
+
+return M

@@ -1,0 +1,304 @@
+--- OpenResty: the light thread waits for a semaphore, the worker goes on.
+---
+--- Two ways lead from the engine to the semaphore; the first that works is taken, once per worker:
+---   event   the engine's descriptor lies in nginx's own event loop (src/core/nginx.h), whose
+---           handler posts the semaphores. No light thread, no timer, no work when idle.
+---   socket  public API only: one light thread, begun by a timer, reads a unix socket of the
+---           module's own as a cosocket and posts. It ends after a minute without a call.
+--- `way` may be set to "socket" before the first call, to use only that.
+---
+--- Whoever sleeps long (`wait`, `run`) is woken when the worker is told to exit: a sentinel timer,
+--- set while somebody sleeps, is run prematurely then.
+
+local core = require("batchapi.core")
+local ffi = require("ffi")
+local loop = require("batchapi.loop")
+local semaphore = require("ngx.semaphore")
+
+local ngx = ngx
+
+local M = { name = "openresty", yields = true, way = "event" }
+
+local proof_time = 0.25 -- seconds until nginx must have called back for the first time
+local minute = 60
+local pool_size = 256
+
+-- Where nginx can suspend what it runs.
+local can_wait = {
+  rewrite = true, server_rewrite = true, access = true, content = true, timer = true,
+  preread = true, ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
+}
+
+local joined -- the mailbox that `way` was settled for
+local settled -- "event" or "socket"
+local proven = false
+local reading = false -- a light thread reads, or is about to
+local sentinel = false -- its timer is set
+local pool, pooled = {}, 0
+local sleeping = setmetatable({}, { __mode = "k" }) -- set of waiters to be woken at exit
+local waiting = setmetatable({}, { __mode = "k" }) -- set of waiters, in the way "socket"
+
+
+function M.check()
+  local phase = ngx.get_phase()
+  if not can_wait[phase] then
+    error("nothing can wait in the nginx phase '" .. phase
+      .. "': make the call from ngx.timer.at(0, …), or in the rewrite, access or content phase", 0)
+  end
+end
+
+
+function M.exiting()
+  return ngx.worker.exiting()
+end
+
+
+local waiter = {}
+waiter.__index = waiter
+
+
+local function new_waiter()
+  local sema, why = semaphore.new(0)
+  if not sema then
+    error("no semaphore: " .. tostring(why), 0)
+  end
+  return setmetatable({
+    sema = sema,
+    address = tonumber(ffi.cast("uintptr_t", sema.sem)),
+    call = nil,
+    tells = false,
+  }, waiter)
+end
+
+
+function M.waiter()
+  return new_waiter()
+end
+
+
+-- ---- the worker's exit --------------------------------------------------------------------------
+
+
+local set_sentinel
+
+
+local function on_sentinel(premature)
+  sentinel = false
+  if premature then
+    for each in pairs(sleeping) do
+      each:wake()
+    end
+    if reading then
+      joined:ring()
+    end
+  elseif reading or next(sleeping) then
+    set_sentinel()
+  end
+end
+
+
+function set_sentinel()
+  if not sentinel and not ngx.worker.exiting() then
+    sentinel = ngx.timer.at(minute, on_sentinel) or false
+  end
+end
+
+
+-- ---- the way "socket" ---------------------------------------------------------------------------
+
+
+-- Reads until nobody has waited for a minute, or the worker exits and nobody waits any more.
+local function read(sock)
+  while true do
+    local exiting = ngx.worker.exiting()
+    sock:settimeout(exiting and 500 or minute * 1000)
+    local _, why = sock:receiveany(4096)
+    if why and why ~= "timeout" then
+      return
+    end
+    loop.pump()
+    if why or exiting then
+      if exiting then
+        collectgarbage() -- who was aborted no longer waits
+      end
+      if not next(waiting) then
+        return
+      end
+    end
+  end
+end
+
+
+local start_reading
+
+
+local function reader(_, mailbox)
+  local path, why = mailbox:listen()
+  local sock = ngx.socket.tcp()
+  local ok = path and true
+  if ok then
+    ok, why = sock:connect("unix:" .. path)
+  end
+  if ok then
+    ok, why = mailbox:accept()
+  end
+  if ok then
+    loop.pump()
+    read(sock)
+    sock:close()
+  else
+    ngx.log(ngx.ERR, "batchapi: no socket to wait with: ", why)
+    ngx.sleep(1)
+  end
+  reading = false
+  if next(waiting) then
+    start_reading(mailbox)
+  end
+end
+
+
+function start_reading(mailbox)
+  reading = true
+  local ok, why = ngx.timer.at(0, reader, mailbox)
+  if not ok then
+    reading = false
+    error("no timer to wait with: " .. tostring(why), 0)
+  end
+  set_sentinel()
+end
+
+
+-- ---- waiting ------------------------------------------------------------------------------------
+
+
+-- Settles the way for this worker. Cheap when it is.
+local function join()
+  local mailbox, why = loop.mailbox()
+  if not mailbox then
+    error("no mailbox: " .. why, 0)
+  end
+  if mailbox ~= joined then
+    joined, proven, reading = mailbox, false, false
+    settled = "socket"
+    if M.way == "event" and mailbox:join_nginx(ngx.config.subsystem == "stream") then
+      settled = "event"
+    end
+  end
+  return mailbox
+end
+
+
+-- Has nginx called back? If it had time to and did not, the other way is taken.
+local function judge(mailbox, timed_out)
+  if mailbox:proven() then
+    proven = true
+  elseif timed_out and settled == "event" then
+    ngx.log(ngx.NOTICE, "batchapi: nginx's event loop does not call back; a socket is used")
+    mailbox:leave_nginx()
+    settled = "socket"
+  end
+end
+
+
+local function slice()
+  return (settled == "event" and not proven) and proof_time or minute
+end
+
+
+-- True when the semaphore was posted, false when the time is over.
+local function wait_on(sema, seconds)
+  local ok, why = sema:wait(seconds)
+  if not ok and why ~= "timeout" then
+    error("cannot wait: " .. tostring(why), 0)
+  end
+  return ok
+end
+
+
+function waiter:wait(seconds)
+  local mailbox = join()
+  if settled == "socket" then
+    waiting[self] = true
+    if not reading then
+      start_reading(mailbox)
+    end
+  end
+  local limit = slice()
+  local ok = wait_on(self.sema, seconds and seconds < limit and seconds or limit)
+  waiting[self] = nil
+  if settled == "event" then
+    if not proven then
+      judge(mailbox, not ok and not (seconds and seconds < limit))
+    end
+    if self.tells and settled == "event" then
+      loop.wake(mailbox.told)
+    end
+  end
+end
+
+
+function waiter:wake()
+  self.sema:post(1)
+end
+
+
+--- A waiter of a scheduler waits for many calls at once: it is told which have news.
+function M:register(call, one)
+  local mailbox = join()
+  if settled == "event" then
+    one.tells = true
+    call:park(mailbox, one.address, one.sema, true)
+  end
+end
+
+
+-- The common case: this light thread waits for one call. Semaphores are used again; that of a
+-- light thread that was killed while it waited is not, it goes with its call.
+local function wait_parked(call, mailbox)
+  local one = pool[pooled]
+  if one then
+    pool[pooled] = nil
+    pooled = pooled - 1
+  else
+    one = new_waiter()
+  end
+  call:park(mailbox, one.address, one.sema)
+  local ok = wait_on(one.sema, slice())
+  if not proven and settled == "event" then
+    judge(mailbox, not ok)
+  end
+  if pooled < pool_size then
+    pooled = pooled + 1
+    pool[pooled] = one
+  end
+end
+
+
+function M:wait(call)
+  local mailbox = join()
+  if settled == "event" then
+    return wait_parked(call, mailbox)
+  end
+  return loop.wait_for(call, self)
+end
+
+
+function M.sleep(_, seconds)
+  local one = new_waiter()
+  local deadline = core.now() + seconds
+  local left = seconds
+  sleeping[one] = true
+  set_sentinel()
+  while left > 0 and not ngx.worker.exiting() do
+    wait_on(one.sema, left < minute and left or minute)
+    left = deadline - core.now()
+  end
+  sleeping[one] = nil
+  if left > 0 then
+    return false, "closed"
+  end
+  return true
+end
+
+
+return M

@@ -1,0 +1,264 @@
+--- The coroutines of batchapi.parallel and batchapi.map.
+---
+--- A scheduler runs inside the coroutine that made it and waits as that one's host does, so it
+--- works in a script, under any event loop, and within another scheduler. For its own coroutines
+--- (tasks) it is the host.
+
+local core = require("batchapi.core")
+local loop = require("batchapi.loop")
+
+local M = { name = "parallel", yields = true }
+M.__index = M
+
+local PARKED = {} -- what a task yields when it waits
+
+local waiter = {}
+waiter.__index = waiter
+
+
+function M.new()
+  local outer = loop.host(nil)
+  if outer.check then
+    outer:check()
+  end
+  local self = setmetatable({
+    outer = outer,
+    outer_waiter = outer:waiter(),
+    ready = {}, -- queue of tasks to be resumed
+    first = 1,
+    last = 0,
+    tasks = {}, -- those that are alive, as a set
+    count = 0,
+    timed = 0, -- how many wait with a deadline
+    current = nil, -- the task that runs
+    waiting = false, -- in outer_waiter:wait()
+    stopped = false,
+  }, M)
+  self.outer_waiter.cancel = function()
+    self:abort()
+  end
+  return self
+end
+
+
+-- ---- what its tasks wait with -------------------------------------------------------------------
+
+
+function M:waiter()
+  return setmetatable({ scheduler = self, woken = false, call = nil, task = nil, cancel = nil }, waiter)
+end
+
+
+function M:register(call)
+  if self.outer.register then
+    self.outer:register(call, self.outer_waiter)
+  end
+end
+
+
+function waiter:wait(seconds)
+  local scheduler = self.scheduler
+  local task = scheduler.current
+  if not self.woken then
+    self.task, task.waiter = task, self
+    if seconds then
+      task.deadline = core.now() + seconds
+      scheduler.timed = scheduler.timed + 1
+    end
+    coroutine.yield(PARKED)
+    if seconds then
+      scheduler.timed = scheduler.timed - 1
+      task.deadline = nil
+    end
+    task.waiter = nil
+  end
+  self.woken = false
+end
+
+
+function waiter:wake()
+  self.woken = true
+  if self.task and self.task.waiter == self then
+    self.scheduler:push(self.task)
+  end
+end
+
+
+-- ---- running ------------------------------------------------------------------------------------
+
+
+function M:push(task)
+  if not task.queued then
+    task.queued = true
+    self.last = self.last + 1
+    self.ready[self.last] = task
+    if self.waiting then
+      self.outer_waiter:wake()
+    end
+  end
+end
+
+
+local function pop(self)
+  if self.first > self.last then
+    self.first, self.last = 1, 0
+    return nil
+  end
+  local task = self.ready[self.first]
+  self.ready[self.first] = nil
+  self.first = self.first + 1
+  task.queued = false
+  return task
+end
+
+
+--- Begins a function as a task; it runs when step() next comes to it.
+---@param finished fun(ok: boolean, ...) gets what it returned, or false and what it raised
+---@param f function
+function M:spawn(finished, f, ...)
+  local task = {
+    co = coroutine.create(f),
+    finished = finished,
+    arguments = { n = select("#", ...), ... }, -- of its first resume
+    queued = false,
+    waiter = nil,
+    deadline = nil,
+  }
+  loop.adopt(task.co, self)
+  self.tasks[task] = true
+  self.count = self.count + 1
+  self:push(task)
+end
+
+
+local foreign_yield = "a function given to batchapi.parallel or map yielded to something else than "
+  .. "batchapi: what it waits for must be a call of batchapi's"
+local c_boundary = "attempt to yield across metamethod/C-call boundary"
+
+
+local function explain(why)
+  if type(why) == "string" and why:find(c_boundary, 1, true) then
+    return why .. " (Lua 5.1 cannot wait inside pcall, a metamethod or a `for` iterator)"
+  end
+  return why
+end
+
+
+local function settle(self, task, ok, ...)
+  self.current = nil
+  if ok and coroutine.status(task.co) ~= "dead" then
+    if (...) == PARKED then
+      return
+    end
+    ok = nil
+  end
+  self.tasks[task] = nil
+  self.count = self.count - 1
+  if ok then
+    task.finished(true, ...)
+  elseif ok == nil then
+    task.finished(false, foreign_yield)
+  else
+    task.finished(false, explain((...)))
+  end
+end
+
+
+local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
+
+
+local function resume(self, task)
+  self.current = task
+  local arguments = task.arguments
+  if arguments then
+    task.arguments = nil
+    return settle(self, task, coroutine.resume(task.co, unpack(arguments, 1, arguments.n)))
+  end
+  return settle(self, task, coroutine.resume(task.co))
+end
+
+
+-- Seconds until the first task's time is over, nil when none waits for the clock.
+local function time_left(self)
+  if self.timed == 0 then
+    return nil
+  end
+  local soonest
+  for task in pairs(self.tasks) do
+    if task.deadline and (not soonest or task.deadline < soonest) then
+      soonest = task.deadline
+    end
+  end
+  return soonest and math.max(0, soonest - core.now())
+end
+
+
+local function push_overdue(self)
+  if self.timed == 0 then
+    return
+  end
+  local now = core.now()
+  for task in pairs(self.tasks) do
+    if task.deadline and task.deadline <= now then
+      self:push(task)
+    end
+  end
+end
+
+
+local function wait(self)
+  local left = time_left(self)
+  self.waiting = true
+  if self.outer.yields then
+    self.outer_waiter:wait(left)
+  else -- Ctrl-C ends the wait with an error: nothing may stay behind
+    local ok, why = pcall(self.outer_waiter.wait, self.outer_waiter, left)
+    if not ok then
+      self:abort()
+      error(why, 0)
+    end
+  end
+  self.waiting = false
+  push_overdue(self)
+end
+
+
+--- Runs what is ready; if nothing is, waits once. Call it until `count` is 0 or `stopped` is set.
+---@async
+function M:step()
+  local task = pop(self)
+  if not task and self.count > 0 then
+    wait(self)
+    task = pop(self)
+  end
+  while task and not self.stopped do
+    resume(self, task)
+    task = pop(self)
+  end
+end
+
+
+local close = rawget(coroutine, "close") -- since 5.4
+
+
+--- Ends the tasks where they wait: their calls are cancelled, their coroutines never run again.
+function M:abort()
+  self.stopped = true
+  local tasks = self.tasks
+  self.tasks, self.ready, self.first, self.last, self.count = {}, {}, 1, 0, 0
+  for task in pairs(tasks) do
+    local at = task.waiter
+    task.waiter = nil
+    if at and at.call then
+      at.call:cancel()
+    elseif at and at.cancel then
+      at.cancel()
+    end
+    if close and coroutine.status(task.co) == "suspended" then
+      close(task.co)
+    end
+  end
+end
+
+
+return M

@@ -1,0 +1,105 @@
+/* What a call came to, and what its attempts were, as Lua tables. */
+#include "handle.h"
+
+/* [-0, +0, m] */
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+  if(text && *text) {
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+  }
+}
+
+/* [-0, +0, m] */
+static void set_number(lua_State *L, const char *name, double value)
+{
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* [-0, +0, m] */
+static void set_integer(lua_State *L, const char *name, int64_t value)
+{
+  ba_push_integer(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* [-0, +0, m] */
+static void set_boolean(lua_State *L, const char *name, bool value)
+{
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* name -> value; a header that came more than once has its values joined by
+ * ", ", as RFC 9110 section 5.2 allows. [-0, +0, m] */
+static void set_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
+{
+  lua_createtable(L, 0, (int)count);
+  for(size_t i = 0; i < count; i++) {
+    lua_pushstring(L, headers[i].name);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    if(lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      lua_pushlstring(L, headers[i].value, headers[i].value_length);
+    } else {
+      lua_pushliteral(L, ", ");
+      lua_pushlstring(L, headers[i].value, headers[i].value_length);
+      lua_concat(L, 3);
+    }
+    lua_rawset(L, -3);
+  }
+  lua_setfield(L, -2, "headers");
+}
+
+void ba_push_outcome(lua_State *L, struct ba_call *call)
+{
+  struct ba_outcome outcome;
+  ba_call_outcome(call, &outcome);
+  lua_createtable(L, 0, 16);
+  set_boolean(L, "ok", outcome.ok);
+  set_integer(L, "status", outcome.status);
+  set_integer(L, "attempts", outcome.attempts);
+  set_number(L, "elapsed", outcome.elapsed);
+  set_boolean(L, "reused", outcome.reused);
+  set_boolean(L, "retryable", outcome.retryable);
+  set_boolean(L, "maybe_sent", outcome.maybe_sent);
+  set_integer(L, "file_bytes", (int64_t)outcome.file_bytes);
+  set_text(L, "http_version", outcome.http_version);
+  if(outcome.retry_after >= 0)
+    set_number(L, "retry_after", outcome.retry_after);
+  if(!outcome.ok) {
+    set_text(L, "kind", ba_kind_name(outcome.error.kind));
+    set_text(L, "code", outcome.error.code);
+    set_text(L, "message", outcome.error.message);
+  }
+  set_headers(L, outcome.headers, outcome.header_count);
+}
+
+void ba_push_attempt(lua_State *L, struct ba_call *call)
+{
+  struct ba_attempt attempt;
+  if(!ba_call_next_attempt(call, &attempt)) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_createtable(L, 0, 14);
+  set_integer(L, "number", attempt.number);
+  set_text(L, "method", attempt.method);
+  set_text(L, "url", attempt.url);
+  if(attempt.status)
+    set_integer(L, "status", attempt.status);
+  if(attempt.kind != BA_OK) {
+    set_text(L, "kind", ba_kind_name(attempt.kind));
+    set_text(L, "message", attempt.message);
+  }
+  set_number(L, "started", attempt.started);
+  set_number(L, "elapsed", attempt.elapsed);
+  set_integer(L, "bytes_sent", (int64_t)attempt.bytes_sent);
+  set_integer(L, "bytes_received", (int64_t)attempt.bytes_received);
+  set_boolean(L, "reused", attempt.reused);
+  if(attempt.retry_in >= 0)
+    set_number(L, "retry_in", attempt.retry_in);
+  set_headers(L, attempt.request_headers, attempt.request_header_count);
+}

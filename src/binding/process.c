@@ -1,0 +1,49 @@
+/* What belongs to the process: clocks, versions, its number. */
+#include "binding.h"
+#include "compat.h"
+
+#include "clock.h"
+#include "engine.h"
+
+#include <unistd.h>
+
+/* core.now() -> seconds   Monotonic. [-0, +1, -] */
+static int process_now(lua_State *L)
+{
+  lua_pushnumber(L, ba_now());
+  return 1;
+}
+
+/* core.wall() -> seconds   Since 1970. [-0, +1, -] */
+static int process_wall(lua_State *L)
+{
+  lua_pushnumber(L, ba_wall());
+  return 1;
+}
+
+/* core.pid() -> integer   [-0, +1, -] */
+static int process_pid(lua_State *L)
+{
+  ba_push_integer(L, (int64_t)getpid());
+  return 1;
+}
+
+/* core.versions() -> "libcurl/… OpenSSL/…"   [-0, +1, m] */
+static int process_versions(lua_State *L)
+{
+  lua_pushstring(L, ba_engine_versions());
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"now", process_now},   {"pid", process_pid}, {"versions", process_versions},
+    {"wall", process_wall}, {NULL, NULL},
+};
+
+void ba_open_process(lua_State *L)
+{
+  struct ba_error err = {0};
+  if(!ba_engine_load(&err))
+    luaL_error(L, "batchapi.core: %s", err.message);
+  ba_set_functions(L, functions);
+}
