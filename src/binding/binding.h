@@ -8,13 +8,13 @@
 
 #include <stddef.h>
 
-struct ba_error;
 struct ba_call;
 struct ba_credential;
 struct ba_error;
 struct ba_mailbox;
 
-/* Each file of the binding adds its names to the module table on the top. */
+/* Each file of the binding adds its names to the module table on the top;
+ * ba_open_fs() to core.fs, which is on the top then. [-0, +0, m] each */
 void ba_open_call(lua_State *L);
 void ba_open_client(lua_State *L);
 void ba_open_credential(lua_State *L);
@@ -39,6 +39,7 @@ struct ba_credential *ba_check_credential(lua_State *L, int index);
  * takes it, or 0. The bytes must stay where they are meanwhile, although Lua
  * may collect: whoever owns them is on the stack or is C. [-0, +1|3, v] */
 int ba_json_push(lua_State *L, const char *bytes, size_t length, int options);
+
 /* The started call, the open mailbox at `index`, or an argument error. */
 struct ba_call *ba_check_call(lua_State *L, int index);
 struct ba_mailbox *ba_check_mailbox(lua_State *L, int index);

@@ -1,6 +1,5 @@
 /* A call's methods. The call is started by client:start() (client.c). */
 #include "handle.h"
-#include "json_lua.h"
 
 #include "clock.h"
 
@@ -66,11 +65,10 @@ static int call_body(lua_State *L)
 static int call_json(lua_State *L)
 {
   struct ba_call *call = ba_check_call(L, 1);
-  struct ba_json_options options;
+  lua_settop(L, 2);
   struct ba_outcome outcome;
-  ba_json_check_options(L, 2, &options);
   ba_call_outcome(call, &outcome);
-  return ba_json_push(L, outcome.body ? outcome.body : "", outcome.body_length, &options);
+  return ba_json_push(L, outcome.body ? outcome.body : "", outcome.body_length, 2);
 }
 
 /* call:next_attempt() -> table | nil   [-0, +1, e] */
