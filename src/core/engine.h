@@ -50,6 +50,11 @@ struct ba_mailbox *ba_mailbox_new(struct ba_error *err);
 void ba_mailbox_delete(struct ba_mailbox *mailbox);
 /* -1 only after a failed fork recovery. Level-triggered; never read it. */
 int ba_mailbox_fd(const struct ba_mailbox *mailbox);
+/* From now on the mailbox announces its reports by writing 8 bytes to `fd`, an
+ * eventfd or a non-blocking unix socket of the host's, instead of making its
+ * own descriptor readable: once, until a drain has left it empty. -1 ends it,
+ * which must come before `fd` is closed. A child of fork begins without. */
+void ba_mailbox_announce(struct ba_mailbox *mailbox, int fd);
 /* Blocks until a report waits, `seconds` are over, or a signal arrived: then
  * it returns at once so that the host can run its handlers. True if a report
  * waits. */

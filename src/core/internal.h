@@ -26,7 +26,9 @@ struct ba_mailbox { /* LOCK */
   bool dead;      /* its owner has deleted it */
   bool polled;    /* someone has the descriptor: it must tell the truth */
   bool waiting;   /* ba_mailbox_wait() sleeps on it */
-  bool signalled; /* the descriptor is readable */
+  int announce;   /* the host's descriptor that is written to instead; -1: none */
+  bool signalled; /* it was said that a report waits */
+  bool raised;    /* fd is readable */
   struct ba_call *first, *last;
   struct ba_mailbox *previous, *next; /* all of the process, for fork */
 };

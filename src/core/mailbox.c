@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct ba_mailbox *all;
@@ -24,6 +26,7 @@ struct ba_mailbox *ba_mailbox_new(struct ba_error *err)
     return NULL;
   }
   mailbox->references = 1;
+  mailbox->announce = -1;
   ba_lock();
   mailbox->next = all;
   if(all)
@@ -81,15 +84,51 @@ void ba_mailbox_delete(struct ba_mailbox *mailbox)
     ba_engine_sweep();
 }
 
+/* Says, once until the next drain, that a report waits. */
+static void signal_locked(struct ba_mailbox *mailbox)
+{
+  static const uint64_t one = 1;
+  if(mailbox->signalled || mailbox->fd < 0)
+    return;
+  if(mailbox->announce >= 0) {
+    mailbox->signalled = true;
+    /* A host's socket that is full will wake it up anyhow; one that is gone
+     * has nobody to be woken. */
+    if(send(mailbox->announce, &one, sizeof(one), MSG_NOSIGNAL) < 0 && errno == ENOTSOCK)
+      eventfd_write(mailbox->announce, one);
+  }
+  if(mailbox->waiting || (mailbox->polled && mailbox->announce < 0)) {
+    mailbox->signalled = true;
+    mailbox->raised = true;
+    eventfd_write(mailbox->fd, one);
+  }
+}
+
+static void quiet_locked(struct ba_mailbox *mailbox)
+{
+  eventfd_t value;
+  if(mailbox->raised && mailbox->fd >= 0)
+    eventfd_read(mailbox->fd, &value);
+  mailbox->signalled = mailbox->raised = false;
+}
+
+void ba_mailbox_announce(struct ba_mailbox *mailbox, int fd)
+{
+  ba_lock();
+  quiet_locked(mailbox);
+  mailbox->announce = fd;
+  if(mailbox->first)
+    signal_locked(mailbox);
+  ba_unlock();
+}
+
 int ba_mailbox_fd(const struct ba_mailbox *mailbox)
 {
   struct ba_mailbox *writable = (struct ba_mailbox *)mailbox;
   ba_lock();
-  if(!writable->polled && writable->first && !writable->signalled && writable->fd >= 0) {
-    eventfd_write(writable->fd, 1);
-    writable->signalled = true;
-  }
   writable->polled = true;
+  if(writable->first)
+    signal_locked(writable);
   int fd = writable->fd;
   ba_unlock();
   return fd;
@@ -109,10 +148,7 @@ void ba_mailbox_report_locked(struct ba_mailbox *mailbox, struct ba_call *call)
       mailbox->first = call;
     mailbox->last = call;
   }
-  if(!mailbox->signalled && (mailbox->polled || mailbox->waiting) && mailbox->fd >= 0) {
-    eventfd_write(mailbox->fd, 1);
-    mailbox->signalled = true;
-  }
+  signal_locked(mailbox);
 }
 
 bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
@@ -144,14 +180,6 @@ bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
     if(over)
       return ready;
   }
-}
-
-static void quiet_locked(struct ba_mailbox *mailbox)
-{
-  eventfd_t value;
-  if(mailbox->signalled && mailbox->fd >= 0)
-    eventfd_read(mailbox->fd, &value);
-  mailbox->signalled = false;
 }
 
 size_t ba_mailbox_drain(struct ba_mailbox *mailbox, uint64_t *ids, size_t capacity)
@@ -186,11 +214,10 @@ void ba_mailboxes_after_fork(void)
     if(mailbox->fd >= 0)
       close(mailbox->fd);
     mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    mailbox->signalled = false;
+    mailbox->announce = -1;
+    mailbox->signalled = mailbox->raised = false;
     mailbox->waiting = false;
-    if(mailbox->first && mailbox->fd >= 0) {
-      eventfd_write(mailbox->fd, 1);
-      mailbox->signalled = true;
-    }
+    if(mailbox->first)
+      signal_locked(mailbox);
   }
 }
