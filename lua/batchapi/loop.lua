@@ -33,7 +33,7 @@ local drain_at_once = 256 -- what mailbox:drain() takes at a time
 
 local mailbox, owner
 local ids = {}
-local waiters = setmetatable({}, { __mode = "v" }) -- call id -> waiter; its coroutine keeps it alive
+local waiters = setmetatable({}, { __mode = "v" }) -- by call id; kept alive by their coroutines
 local schedulers = setmetatable({}, { __mode = "k" }) -- coroutine -> the scheduler that runs it
 
 
@@ -106,7 +106,8 @@ end
 ---@async
 ---@param call batchapi.core.Call
 ---@param host table as `loop.host` gave it
----@return boolean done, boolean readable, boolean writable, boolean restart, boolean attempted, boolean ask_token, boolean renewed
+---@return boolean done, boolean readable, boolean writable, boolean restart
+---@return boolean attempted, boolean ask_token, boolean renewed
 function M.await(call, host)
   while true do
     local done, readable, writable, restart, attempted, ask_token, renewed = call:news()

@@ -24,7 +24,7 @@ function M.check()
 end
 
 
-function M:wait(call)
+function M.wait(_, call)
   local mailbox = loop.mailbox()
   local ok, why = pcall(mailbox.wait, mailbox, slice)
   if not ok then
@@ -59,7 +59,7 @@ function waiter:wake()
 end
 
 
-function M:waiter()
+function M.waiter()
   return setmetatable({ woken = false, call = nil }, waiter)
 end
 

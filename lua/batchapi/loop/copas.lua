@@ -123,7 +123,7 @@ function waiter:wake()
 end
 
 
-function M:waiter()
+function M.waiter()
   return setmetatable({ woken = false, call = nil, fd = -1, deadline = nil }, waiter)
 end
 

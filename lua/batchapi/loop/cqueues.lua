@@ -64,7 +64,7 @@ function waiter:wake()
 end
 
 
-function M:waiter()
+function M.waiter()
   return setmetatable({ woken = false, call = nil, condition = condition.new() }, waiter)
 end
 

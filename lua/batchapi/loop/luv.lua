@@ -119,7 +119,7 @@ function waiter:wake()
 end
 
 
-function M:waiter()
+function M.waiter()
   return setmetatable({ woken = false, call = nil, co = nil }, waiter)
 end
 

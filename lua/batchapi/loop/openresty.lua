@@ -243,7 +243,7 @@ end
 
 
 --- A waiter of a scheduler waits for many calls at once: it is told which have news.
-function M:register(call, one)
+function M.register(_, call, one)
   local mailbox = join()
   if settled == "event" then
     one.tells = true

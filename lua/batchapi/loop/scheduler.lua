@@ -45,7 +45,13 @@ end
 
 
 function M:waiter()
-  return setmetatable({ scheduler = self, woken = false, call = nil, task = nil, cancel = nil }, waiter)
+  return setmetatable({
+    scheduler = self,
+    woken = false,
+    task = nil, -- the task that waits
+    call = nil, -- what it waits for, to be cancelled
+    cancel = nil, -- or how to cancel that
+  }, waiter)
 end
 
 
