@@ -6,7 +6,7 @@ cjson.decode_invalid_numbers(false)
 cjson.encode_keep_buffer(true)
 
 local M = { null = cjson.null }
-local array_mt = {}
+local array_mt, raw_mt = {}, {}
 local encode
 
 
@@ -16,11 +16,20 @@ function M.array(t)
 end
 
 
+-- A value that is JSON text already.
+function M.raw(text)
+  return setmetatable({ text = text }, raw_mt)
+end
+
+
 local quote = cjson.encode
 
 
 local function encode_table(t, out, n)
-  if getmetatable(t) == array_mt or #t > 0 then
+  if getmetatable(t) == raw_mt then
+    out[n + 1] = t.text
+    return n + 1
+  elseif getmetatable(t) == array_mt or #t > 0 then
     out[n + 1] = "["
     n = n + 1
     for i = 1, #t do

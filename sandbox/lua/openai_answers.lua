@@ -52,6 +52,14 @@ local function sized(text, wish)
 end
 
 
+-- The answer's text to a conversation, and its usage { input, output }.
+function M.echo(messages, wish)
+  local all, last = conversation(messages)
+  local text = sized("echo: " .. last, wish)
+  return text, { tokens(all), tokens(text) }
+end
+
+
 local function missing(param)
   return nil, fail(400, "Missing required parameter: '" .. param .. "'.", "missing_required_parameter", param)
 end
@@ -61,9 +69,7 @@ local function chat(request, id, wish)
   if type(request.messages) ~= "table" or #request.messages == 0 then
     return missing("messages")
   end
-  local all, last = conversation(request.messages)
-  local text = sized("echo: " .. last, wish)
-  local usage = { tokens(all), tokens(text) }
+  local text, usage = M.echo(request.messages, wish)
   return format('{"id":"chatcmpl-%s","object":"chat.completion","created":%d,"model":%s,"choices":[{"index":0,"message":'
     .. '{"role":"assistant","content":%s,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":'
     .. '{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"prompt_tokens_details":{"cached_tokens":0},'

@@ -93,6 +93,8 @@ function M.writer(path, batch, plan)
     end
   end
 
+  writer.add = add
+
   local function ids(custom_id)
     local digest = ngx.md5(batch.id .. custom_id)
     return digest:sub(1, 24), digest

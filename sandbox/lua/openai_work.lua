@@ -5,6 +5,7 @@ local disk = require("disk")
 local files = require("openai_files")
 local json = require("json")
 local magic = require("magic")
+local pacer = require("pacer")
 local results = require("openai_results")
 local settings = require("settings")
 local store = require("store")
@@ -12,25 +13,6 @@ local store = require("store")
 local M = {}
 local MAX_ERRORS = 100
 local MAX_LINE = 64 * 1024 * 1024
-local TURN = 0.01 -- seconds of work before requests have their turn
-
-
--- Returns a function to call once per line: it yields when enough time went by.
-local function pacer()
-  local count = 0
-  ngx.update_time()
-  local started = ngx.now()
-  return function()
-    count = count + 1
-    if count % 16 == 0 then
-      ngx.update_time()
-      if ngx.now() - started > TURN then
-        ngx.sleep(0.001)
-        started = ngx.now()
-      end
-    end
-  end
-end
 
 
 local function problem(code, message, line, param)
