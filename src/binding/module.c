@@ -20,6 +20,8 @@ int luaopen_batchapi_core(lua_State *L)
   ba_open_call(L);
   ba_open_client(L);
   ba_open_credential(L);
+  ba_open_oauth(L);
+  ba_open_webhook(L);
   ba_open_files(L);
   ba_open_json(L);
   ba_open_ledger(L);
