@@ -24,18 +24,10 @@ void ba_open_json(lua_State *L);
 void ba_open_ledger(lua_State *L);
 void ba_open_lines(lua_State *L);
 void ba_open_mailbox(lua_State *L);
+void ba_open_oauth(lua_State *L);
 void ba_open_process(lua_State *L);
 void ba_open_timer(lua_State *L);
-/* Each file of the binding adds its names to the module table on the top. */
-void ba_open_credential(lua_State *L); /* [-0, +0, m] */
-void ba_open_oauth(lua_State *L);      /* [-0, +0, m] */
-void ba_open_webhook(lua_State *L);    /* [-0, +0, m] */
-void ba_open_files(lua_State *L);      /* [-0, +0, m] */
-void ba_open_fs(lua_State *L);         /* [-0, +0, m] to core.fs, which is on the top */
-void ba_open_json(lua_State *L);       /* [-0, +0, m] */
-void ba_open_ledger(lua_State *L);     /* [-0, +0, m] */
-void ba_open_lines(lua_State *L);      /* [-0, +0, m] */
-
+void ba_open_webhook(lua_State *L);
 /* Ends a function that failed: nil, message, { kind, code, message }. Memory
  * and misuse raise instead. [-0, +3, e] */
 int ba_fail(lua_State *L, const struct ba_error *err);
