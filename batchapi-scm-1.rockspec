@@ -107,6 +107,7 @@ build = {
         "src/core/origin.c",
         "src/core/random.c",
         "src/core/receive.c",
+        "src/core/redirect.c",
         "src/core/request.c",
         "src/core/retry.c",
         "src/core/secret.c",

@@ -97,6 +97,7 @@ static void call_free(struct ba_call *call)
     ba_free(call->stream);
   }
   ba_free(call->url);
+  ba_free(call->transfer.if_range);
   ba_free(call->views);
   ba_client_drop(call->client);
   if(call->mailbox) {

@@ -1,8 +1,12 @@
 #include "classify.h"
 
+#include "json_path.h"
 #include "url.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { CODE_BODY_MAX = 1 << 20 };
 
 static bool fail(struct ba_failure *out, enum ba_retry_reason reason, bool transient)
 {
@@ -105,6 +109,31 @@ static bool one_of(const int *list, int status)
   return false;
 }
 
+/* The service's own word for what is wrong, and whether a repeat can help. */
+static void read_code(struct ba_call *call, struct ba_failure *out)
+{
+  const struct ba_request *request = call->request;
+  const struct ba_buffer *body = &call->sink.body;
+  char code[BA_ERROR_CODE_MAX];
+  if(!body->length || body->length > CODE_BODY_MAX)
+    return;
+  for(char **path = request->code_paths; path && *path; path++) {
+    if(!ba_json_string_at(body->bytes, body->length, *path, code, sizeof(code)) || !code[0])
+      continue;
+    if(!out->error.code[0])
+      memcpy(out->error.code, code, sizeof(code));
+    for(char **final = request->final_codes; final && *final; final++) {
+      if(strcmp(*final, code) != 0)
+        continue;
+      memcpy(out->error.code, code, sizeof(code));
+      out->transient = false;
+      out->should_retry = 0;
+      if(out->error.kind == BA_RATE_LIMIT)
+        out->error.kind = BA_HTTP;
+    }
+  }
+}
+
 static bool by_status(struct ba_call *call, struct ba_failure *out)
 {
   static const int only_429[] = {429, 0};
@@ -118,10 +147,19 @@ static bool by_status(struct ba_call *call, struct ba_failure *out)
   out->unaccepted = one_of(request->unaccepted ? request->unaccepted : only_429, status);
   out->transient = ba_retry_status(status) || out->unaccepted;
   out->reason = status == 429 ? BA_RETRY_RATE_LIMIT : BA_RETRY_SERVER;
-  enum ba_kind kind = status == 401 || status == 403 ? BA_AUTH
-                      : status == 429                ? BA_RATE_LIMIT
-                                                     : BA_HTTP;
+  bool login = ba_redirect_to_login(call);
+  enum ba_kind kind = login || status == 401 || status == 403 ? BA_AUTH
+                      : status == 429                         ? BA_RATE_LIMIT
+                                                              : BA_HTTP;
   status_message(call, out, kind);
+  if(login)
+    snprintf(out->error.code, sizeof(out->error.code), "login_redirect");
+  read_code(call, out);
+  if(status == 416 && call->transfer.range[0]) { /* what we have is of another body */
+    ba_sink_distrust(call);
+    out->transient = true;
+    out->reason = BA_RETRY_TRUNCATED;
+  }
   return false;
 }
 
@@ -136,6 +174,8 @@ bool ba_classify(struct ba_call *call, CURLcode code, struct ba_failure *out)
   }
   if(code != CURLE_OK && !(call->sink.overflowed && call->head.status >= 300))
     return transport(call, code, out);
+  if(!call->head.closed) /* libcurl takes a head that was cut off for a whole one */
+    return cut_off(call, CURLE_GOT_NOTHING, out);
   if(call->head.status < 200 || call->head.status >= 300)
     return by_status(call, out);
   if(ba_sink_finish(call, &out->error))

@@ -162,8 +162,10 @@ static void obey(struct ba_call *commands)
   ba_call_free_list(dead);
 }
 
-/* One crossing of the lock per turn: news out, commands in. False: stop. */
-static bool exchange(void)
+enum turn { TURN_STOP, TURN_AGAIN, TURN_SLEEP };
+
+/* One crossing of the lock per turn: news out, commands in. */
+static enum turn exchange(void)
 {
   struct ba_call *dead = NULL;
   ba_lock();
@@ -172,14 +174,15 @@ static bool exchange(void)
   ba_engine.first_command = ba_engine.last_command = NULL;
   bool swept = ba_engine.sweep, stop = ba_engine.stop;
   ba_engine.sweep = false;
-  ba_engine.sleeping = !commands && !swept && !stop;
+  bool sleeping = !commands && !swept && !stop;
+  ba_engine.sleeping = sleeping;
   ba_unlock();
   ba_call_free_list(dead);
   if(commands)
     obey(commands);
   if(swept)
     sweep();
-  return !stop;
+  return stop ? TURN_STOP : sleeping ? TURN_SLEEP : TURN_AGAIN;
 }
 
 /* ---- the thread ------------------------------------------------------------- */
@@ -203,12 +206,11 @@ static void *run(void *unused)
   pthread_mutex_lock(&gate);
   for(;;) {
     ba_engine.now = ba_now();
-    bool go_on = exchange();
-    if(!go_on)
+    enum turn turn = exchange();
+    if(turn == TURN_STOP)
       break;
-    double limit = IDLE_SECONDS;
-    if(!ba_engine.sleeping || ba_engine.fresh)
-      limit = 0; /* obeying commands left news or took time: look again first */
+    /* Obeying commands left news or took time: look again before sleeping. */
+    double limit = turn == TURN_SLEEP ? IDLE_SECONDS : 0;
     pthread_mutex_unlock(&gate);
     int ready = ba_loop_sleep(ba_timers_left(&ba_engine.timers, ba_engine.now, limit));
     pthread_mutex_lock(&gate);

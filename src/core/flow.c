@@ -75,6 +75,7 @@ static void watch_stall(struct ba_call *call)
                "no byte in either direction for %g s (stall_timeout)", limit);
   ba_transfer_inspect(call);
   failure.unaccepted = !transfer->sent;
+  call->retry_after = -1;
   attempt_failed(call, &failure);
 }
 
@@ -113,6 +114,12 @@ static void link_call(struct ba_call *call)
   ba_engine.call_count++;
 }
 
+void ba_flow_proves(struct ba_call *call)
+{
+  call->proves = call->client->credential && !call->request->options.no_credential &&
+                 ba_credential_allows(call->client->credential, ba_call_url(call));
+}
+
 void ba_flow_start(struct ba_call *call)
 {
   struct ba_error error;
@@ -123,8 +130,7 @@ void ba_flow_start(struct ba_call *call)
     ba_flow_end(call, &error);
     return;
   }
-  call->proves = call->client->credential && !call->request->options.no_credential &&
-                 ba_credential_allows(call->client->credential, ba_call_url(call));
+  ba_flow_proves(call);
   if(!open_sources(call, &error)) {
     ba_flow_end(call, &error);
     return;
@@ -217,6 +223,7 @@ static void wait_for_retry(struct ba_call *call, const struct ba_failure *failur
   if(call->request->body == BA_BODY_STREAM && call->transfer.body_taken)
     ba_stream_restart(call);
   ba_transfer_stop(call);
+  ba_redirect_forget(call);
   call->state = BA_CALL_WAITS_RETRY;
   arm(call, ba_engine.now + delay);
   ba_limits_leave(call);
@@ -261,11 +268,29 @@ static void attempt_failed(struct ba_call *call, struct ba_failure *failure)
   ba_flow_end(call, &failure->error);
 }
 
+/* The next hop of the same attempt: it keeps its places. */
+static void follow(struct ba_call *call)
+{
+  struct ba_error error;
+  ba_records_add(call, NULL, 0);
+  ba_transfer_stop(call);
+  if(!ba_token_ready(call)) {
+    ba_limits_leave(call);
+    ba_flow_next(call);
+  } else if(!ba_transfer_start(call, &error)) {
+    ba_flow_end(call, &error);
+  }
+}
+
 void ba_flow_completed(struct ba_call *call, CURLcode code)
 {
   struct ba_failure failure;
   ba_transfer_inspect(call);
   call->retry_after = ba_retry_after(&call->head, ba_wall());
+  if(code == CURLE_OK && ba_redirect_follow(call)) {
+    follow(call);
+    return;
+  }
   if(ba_classify(call, code, &failure))
     ba_flow_end(call, NULL);
   else

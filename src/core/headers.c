@@ -1,6 +1,7 @@
 #include "headers.h"
 
 #include "engine.h"
+#include "http_date.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -163,5 +164,12 @@ const char *ba_head_validator(const struct ba_head *head)
   const char *etag = ba_head_get(head, "etag");
   if(etag && etag[0] == '"')
     return etag;
-  return ba_head_get(head, "last-modified");
+  /* A date has one second's grain: two versions within it look the same,
+   * unless the answer was made later (RFC 9110 8.8.2.2). */
+  const char *modified = ba_head_get(head, "last-modified");
+  const char *date = ba_head_get(head, "date");
+  int64_t then, now;
+  bool strong = modified && date && ba_http_date(date, 0, &now) &&
+                ba_http_date(modified, now, &then) && now > then;
+  return strong ? modified : NULL;
 }

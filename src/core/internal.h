@@ -195,14 +195,19 @@ enum ba_call_state {
   BA_CALL_ENDED
 };
 
+/* Its own headers are at most seven; the rest is for those of the request that
+ * may follow a redirect to another origin. */
+enum { BA_NODES_MAX = 16 };
+
 /* One attempt on the wire. I/O. */
 struct ba_transfer {
   CURL *easy;
   curl_mime *mime;
-  struct curl_slist nodes[8]; /* headers of this attempt, in front of the request's */
+  struct curl_slist nodes[BA_NODES_MAX]; /* headers of this attempt, before the request's */
   unsigned node_count;
   struct ba_buffer auth_line; /* wiped */
-  char range[48];
+  char range[48];             /* "Range: bytes=N-", "" for the whole */
+  char *if_range;
   uint64_t generation; /* of the token it carries */
   bool carries_token;
   bool added;     /* the multi has it */
@@ -264,7 +269,8 @@ struct ba_call {
   bool sent;    /* some attempt may have reached the server */
   bool in_flight_before;
   unsigned redirects;
-  char *url; /* where a redirect led; NULL: the request's */
+  char *url;    /* where a redirect led; NULL: the request's */
+  bool foreign; /* to another origin than the request's */
   double retry_after;
 
   /* the outcome */
@@ -290,6 +296,19 @@ void ba_flow_completed(struct ba_call *call, CURLcode code);
 void ba_flow_end(struct ba_call *call, const struct ba_error *error); /* at any state */
 void ba_flow_command(struct ba_call *call, unsigned commands);
 
+/* ---- redirect.c (I/O) ---------------------------------------------------- */
+
+/* After an answer that is a redirect: true if the call goes where it points;
+ * call->url is set. */
+bool ba_redirect_follow(struct ba_call *call);
+void ba_redirect_forget(struct ba_call *call); /* back to the request's own URL */
+/* Does the answer send a person to a login page elsewhere? */
+bool ba_redirect_to_login(struct ba_call *call);
+/* May this header of the request go to another origin? */
+bool ba_redirect_header_travels(const char *line);
+/* Whether the credential goes with the call's present URL. */
+void ba_flow_proves(struct ba_call *call);
+
 /* ---- transfer.c, receive.c, send.c (I/O) -------------------------------- */
 
 const char *ba_call_url(const struct ba_call *call); /* of this attempt */
@@ -314,6 +333,7 @@ bool ba_sink_open(struct ba_call *call, struct ba_error *err);   /* before anyth
 void ba_sink_rewind(struct ba_call *call);                       /* before each attempt */
 bool ba_sink_begin(struct ba_call *call, struct ba_error *err);  /* the first body byte, or none */
 bool ba_sink_finish(struct ba_call *call, struct ba_error *err); /* it came whole */
+void ba_sink_distrust(struct ba_call *call);                     /* do not continue what is there */
 void ba_sink_close(struct ba_call *call); /* at the call's end; keeps what is in memory */
 void ba_sink_free(struct ba_call *call);
 bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,

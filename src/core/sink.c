@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,6 +86,13 @@ static void remember_validator(struct ba_call *call, int64_t total)
   sink->expected = total;
 }
 
+void ba_sink_distrust(struct ba_call *call)
+{
+  ba_free(call->sink.validator);
+  call->sink.validator = NULL;
+  call->sink.expected = -1;
+}
+
 /* 206: only if it goes on exactly where we are. */
 static bool begin_part(struct ba_call *call, struct ba_error *err)
 {
@@ -92,9 +100,11 @@ static bool begin_part(struct ba_call *call, struct ba_error *err)
   const char *range = ba_head_get(&call->head, "content-range");
   if(!range || !ba_content_range(range, &first, &last, &total) ||
      (uint64_t)first != call->sink.done ||
-     (call->sink.expected >= 0 && total >= 0 && total != call->sink.expected))
+     (call->sink.expected >= 0 && total >= 0 && total != call->sink.expected)) {
+    ba_sink_distrust(call);
     return ba_error_set(err, BA_TRUNCATED, NULL,
                         "the server answered another range than was asked for");
+  }
   if(total >= 0)
     call->sink.expected = total;
   return true;
@@ -171,16 +181,40 @@ bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
   return true;
 }
 
+/* A body that ends with the connection has no end that can be checked, unless
+ * TLS says goodbye (libcurl insists on that). */
+static bool end_is_known(const struct ba_call *call)
+{
+  const struct ba_head *head = &call->head;
+  return head->version[0] != '1' || strncasecmp(ba_call_url(call), "https:", 6) == 0 ||
+         head->status == 204 || strcmp(call->request->method, "HEAD") == 0 ||
+         ba_head_get(head, "content-length") || ba_head_get(head, "transfer-encoding");
+}
+
+static bool is_whole(const struct ba_call *call, struct ba_error *err)
+{
+  const struct ba_sink *sink = &call->sink;
+  if(!end_is_known(call))
+    return ba_error_set(err, BA_TRUNCATED, NULL,
+                        "the server does not say how long the body is: its end is unknown");
+  if(sink->expected >= 0 && sink->done != (uint64_t)sink->expected &&
+     strcmp(call->request->method, "HEAD") != 0)
+    return ba_error_set(err, BA_TRUNCATED, NULL, "%llu of %lld bytes arrived",
+                        (unsigned long long)sink->done, (long long)sink->expected);
+  return true;
+}
+
 bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
 {
   struct ba_sink *sink = &call->sink;
   if(!ba_sink_begin(call, err)) /* an empty body never came to it */
     return false;
-  if(sink->to_memory || call->request->sink != BA_SINK_FILE)
+  if(sink->to_memory)
     return true;
-  if(sink->expected >= 0 && sink->done != (uint64_t)sink->expected)
-    return ba_error_set(err, BA_TRUNCATED, NULL, "%llu of %lld bytes arrived",
-                        (unsigned long long)sink->done, (long long)sink->expected);
+  if(!is_whole(call, err))
+    return false;
+  if(call->request->sink != BA_SINK_FILE)
+    return true;
   int failure = close(sink->fd) ? errno : 0;
   sink->fd = -1;
   if(!failure && sink->part && rename(sink->part, call->request->path) != 0)

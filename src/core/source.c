@@ -37,15 +37,10 @@ void ba_source_close(struct ba_source *source)
 
 /* Length is what was announced; a file that has another size by now would
  * leave the server with half a body or cut one off. */
-static bool same_size(struct ba_source *source)
+static bool same_size(const struct ba_source *source)
 {
   struct stat info;
-  if(fstat(source->fd, &info) != 0)
-    return ba_error_errno(source->failure, errno, source->path);
-  if(info.st_size != source->length)
-    return ba_error_set(source->failure, BA_IO, "ESTALE", "%s: changed its size while it was sent",
-                        source->path);
-  return true;
+  return fstat(source->fd, &info) == 0 && info.st_size == source->length;
 }
 
 size_t ba_source_read(char *out, size_t size, size_t count, void *user)
@@ -72,8 +67,11 @@ size_t ba_source_read(char *out, size_t size, size_t count, void *user)
   }
   source->offset += got;
   bool end = got == 0 || source->offset == source->length;
-  if(end && !same_size(source))
+  if(end && (got == 0 || !same_size(source))) {
+    ba_error_set(source->failure, BA_IO, "ESTALE", "%s: changed its size while it was sent",
+                 source->path);
     return CURL_READFUNC_ABORT;
+  }
   return (size_t)got;
 }
 

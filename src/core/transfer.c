@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "clock.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -101,6 +102,43 @@ static bool add_credential(struct ba_call *call, struct ba_error *err)
   return true;
 }
 
+/* What is left of a cut-off body is asked for, on the condition that it is
+ * still the same body. */
+static bool add_range(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_transfer *transfer = &call->transfer;
+  const struct ba_sink *sink = &call->sink;
+  if(!sink->done || !sink->validator)
+    return true;
+  size_t size = strlen(sink->validator) + sizeof("If-Range: ");
+  ba_free(transfer->if_range);
+  transfer->if_range = ba_malloc(size);
+  if(!transfer->if_range)
+    return ba_error_nomem(err);
+  snprintf(transfer->if_range, size, "If-Range: %s", sink->validator);
+  snprintf(transfer->range, sizeof(transfer->range), "Range: bytes=%llu-",
+           (unsigned long long)sink->done);
+  ba_transfer_header(call, transfer->range);
+  ba_transfer_header(call, transfer->if_range);
+  return true;
+}
+
+static struct curl_slist *all_headers(struct ba_call *call)
+{
+  struct ba_transfer *transfer = &call->transfer;
+  struct curl_slist *own = call->request->headers;
+  if(call->foreign) {
+    for(; own; own = own->next) {
+      if(ba_redirect_header_travels(own->data) && transfer->node_count < BA_NODES_MAX)
+        ba_transfer_header(call, own->data);
+    }
+  }
+  if(!transfer->node_count)
+    return own;
+  transfer->nodes[transfer->node_count - 1].next = own;
+  return transfer->nodes;
+}
+
 static CURL *take_handle(void)
 {
   if(ba_engine.spare_count)
@@ -132,15 +170,11 @@ bool ba_transfer_start(struct ba_call *call, struct ba_error *err)
   transfer->easy = take_handle();
   if(!transfer->easy)
     return ba_error_nomem(err);
-  if(!add_credential(call, err) || !ba_send_setup(call, transfer->easy, err))
+  if(!add_credential(call, err) || !add_range(call, err) ||
+     !ba_send_setup(call, transfer->easy, err))
     return false;
   CURLcode code = set_common(call, transfer->easy) | ba_receive_setup(call, transfer->easy);
-  struct curl_slist *headers = call->request->headers;
-  if(transfer->node_count) {
-    transfer->nodes[transfer->node_count - 1].next = headers;
-    headers = transfer->nodes;
-  }
-  code |= curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, headers);
+  code |= curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, all_headers(call));
   if(code != CURLE_OK)
     return ba_error_nomem(err);
   if(curl_multi_add_handle(ba_engine.multi, transfer->easy) != CURLM_OK)

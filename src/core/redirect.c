@@ -1,0 +1,86 @@
+/* Redirects. API calls do not follow them: a service that answers a bad token
+ * with a redirect to its login page (FactSet) would otherwise look like a page
+ * of HTML. Downloads may, if the caller says so: GET and HEAD only, never from
+ * https to http, never with a credential to another origin. */
+#include "internal.h"
+
+#include "alloc.h"
+#include "url.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { REDIRECTS_MAX = 5 };
+
+static bool is_redirect(int status)
+{
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static bool downgrades(const char *from, const char *to)
+{
+  return strncasecmp(from, "https:", 6) == 0 && strncasecmp(to, "https:", 6) != 0;
+}
+
+bool ba_redirect_follow(struct ba_call *call)
+{
+  const char *method = call->request->method;
+  const char *location = ba_head_get(&call->head, "location");
+  bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+  if(!call->request->options.allow_redirects || !reads || !location ||
+     !is_redirect(call->head.status) || call->redirects >= REDIRECTS_MAX)
+    return false;
+  char *target = ba_url_resolve(ba_call_url(call), location);
+  bool web =
+      target && (strncasecmp(target, "http://", 7) == 0 || strncasecmp(target, "https://", 8) == 0);
+  if(!web || downgrades(ba_call_url(call), target)) {
+    ba_free(target);
+    return false;
+  }
+  ba_free(call->url);
+  call->url = target;
+  call->redirects++;
+  /* Once away from the origin, headers do not come back either. */
+  call->foreign = call->foreign || !ba_url_same_origin(call->request->url, target);
+  ba_flow_proves(call);
+  return true;
+}
+
+void ba_redirect_forget(struct ba_call *call)
+{
+  if(!call->url)
+    return;
+  ba_free(call->url);
+  call->url = NULL;
+  call->redirects = 0;
+  call->foreign = false;
+  ba_flow_proves(call);
+}
+
+bool ba_redirect_to_login(struct ba_call *call)
+{
+  static const char *const words[] = {"login", "signin", "sign-in", "auth", "sso"};
+  const char *location = ba_head_get(&call->head, "location");
+  if(!location || !is_redirect(call->head.status))
+    return false;
+  char *target = ba_url_resolve(ba_call_url(call), location);
+  bool login = false;
+  if(target && !ba_url_same_origin(ba_call_url(call), target)) {
+    target[strcspn(target, "?")] = '\0';
+    for(size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+      login = login || strcasestr(target, words[i]) != NULL;
+  }
+  ba_free(target);
+  return login;
+}
+
+bool ba_redirect_header_travels(const char *line)
+{
+  static const char *const names[] = {
+      "Accept:", "Accept-Encoding:", "Accept-Language:", "User-Agent:", "Range:"};
+  for(size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    if(strncasecmp(line, names[i], strlen(names[i])) == 0)
+      return true;
+  }
+  return false;
+}
