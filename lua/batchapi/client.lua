@@ -7,10 +7,14 @@
 ---   to              path of a file that takes the answer
 ---   body            the body's bytes, ready made (JSON), in the place of the body argument
 ---   body_producer   a function that gives a fresh iterator of strings: the body, streamed
+---   body_file       the path of a file that is the body, streamed
+---   content_type    of such a body ("application/json")
 ---   parts           parts of a multipart body, as the core takes them
 ---   url             an absolute URL in the place of the operation's path
 ---   headers         { name = value }, added
 ---   text            true: give the answer's bytes as they are, undecoded
+--- With a body of its own kind, `arguments` holds the path's parameters and the query only.
+--- `client:_check(name, arguments)` checks arguments and sends nothing: true, or the failure triple.
 --- `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see
 --- lines.lua).
 
@@ -104,12 +108,15 @@ local function finish(client, name, call, outcome, made)
   if client._changes then
     client._changes(outcome.headers)
   end
-  if not outcome.ok then
-    return failure.of_outcome(client, name, outcome, call)
+  local value, message, extra
+  if outcome.ok then
+    value, message, extra = answer_of(client, name, call, outcome, made)
+  else
+    value, message, extra = failure.of_outcome(client, name, outcome, call)
   end
-  local value, message, err = answer_of(client, name, call, outcome, made)
+  call:release() -- its body may be large, and Lua's collector cannot know
   if value == nil then
-    return nil, message, err
+    return nil, message, extra
   end
   return value, nil, response.of(client._definition, outcome)
 end
@@ -152,6 +159,16 @@ function methods:_call(name, arguments, overrides)
     return nil, message, err
   end
   return perform(self, name, made)
+end
+
+
+--- Checks an operation's arguments; nothing is sent.
+function methods:_check(name, arguments)
+  local made, message, err = request.for_operation(self, operation_of(self, name), arguments, {})
+  if not made then
+    return nil, message, err
+  end
+  return true
 end
 
 
@@ -240,7 +257,7 @@ function methods:run(requests, given)
     errors.misuse("run: the definition of %s says nothing about it (it has no 'run')",
       self._definition.name)
   end
-  return require("batchapi.job").run(self, requests, given)
+  return require("batchapi.run").run(self, requests, given)
 end
 
 
@@ -311,6 +328,7 @@ local function assemble(definition, settings, credential, handle, base_url)
     _credential = credential, -- userdata
     _core = handle,           -- userdata
     _base_url = base_url,
+    _origin = settings_of.origin(base_url), -- "https://host:port", lower case, no default port
     _codec = codec.new(settings.json, settings.max_json_depth),
     _context = nil,           -- for exchange
     _changes = nil,           -- function(headers) that tells announced changes, or nil

@@ -386,6 +386,9 @@ local function compile(raw)
   if raw.wait then
     check_wait(raw.wait, compiled.by_name)
   end
+  if raw.run then
+    require("batchapi.job.definition").check(raw.run, compiled)
+  end
   return compiled
 end
 

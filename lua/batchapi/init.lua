@@ -81,7 +81,7 @@ end
 ---@param given table|nil
 ---@return batchapi.Job|nil job, string|nil message, batchapi.Error|nil err
 function M.resume(dir, given)
-  return require("batchapi.job").resume(dir, given)
+  return require("batchapi.run").resume(dir, given)
 end
 
 

@@ -158,11 +158,8 @@ local function wire_of(client, built, headers, overrides)
       weights = built.weights,
     no_credential = built.no_credential, allow_redirects = built.allow_redirects,
   }
-  if overrides.body then
-    wire.body = overrides.body
-  elseif overrides.body_producer then
-    wire.body, wire.body_producer = nil, overrides.body_producer
-  end
+  wire.body = overrides.body or wire.body
+  wire.body_producer, wire.body_file = overrides.body_producer, overrides.body_file
   add_limits(wire, client, built.sends_file or built.takes_file or wire.to, overrides)
   add_error_words(wire, definition)
   return wire
@@ -178,7 +175,8 @@ end
 ---@return string|nil message, batchapi.Error|nil err
 function M.for_operation(client, one, arguments, overrides)
   local built, message, err
-  if overrides.body or overrides.body_producer or overrides.parts then
+  local bytes = overrides.body or overrides.body_producer or overrides.body_file
+  if bytes or overrides.parts then
     built, message, err = operation.build_without_body(one, arguments)
   else
     built, message, err = operation.build(one, arguments, client._codec)
@@ -186,7 +184,7 @@ function M.for_operation(client, one, arguments, overrides)
   if not built then
     return nil, message, err
   end
-  if overrides.body or overrides.body_producer then
+  if bytes then
     built.content_type = built.content_type or "application/json"
   end
   local wire = wire_of(client, built, one.headers, overrides)

@@ -76,15 +76,20 @@ function M.inherited(definition, changed, base)
 end
 
 
-local function origin(url)
-  return url:match("^(%a+://[^/]+)"):lower()
+--- The origin of a URL: "https://host:port" in lower case, the default port left out.
+---@param url string
+---@return string
+function M.origin(url)
+  local scheme, rest = url:lower():match("^(%a+)://([^/]+)")
+  local default = scheme == "https" and ":443" or ":80"
+  return scheme .. "://" .. (rest:sub(-#default) == default and rest:sub(1, -#default - 1) or rest)
 end
 
 
 --- The credential: the base's while neither it nor the origin changes, else found anew.
 ---@return userdata|nil, string|nil, batchapi.Error|nil
 function M.credential(definition, given, changed, base, base_url)
-  local fresh = not base or origin(base_url) ~= origin(base._base_url)
+  local fresh = not base or M.origin(base_url) ~= base._origin
   for name in pairs(changed) do
     fresh = fresh or options.is_credential(definition, name)
   end
