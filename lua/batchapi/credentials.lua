@@ -189,10 +189,10 @@ end
 
 
 local function check_file(way, given)
-  if given[way.option] ~= nil then
-    errors.misuse("give either %s or api_key_file, not both", way.option)
-  elseif way.kind == "oauth_client" or way.kind == "oauth_refresh" or way.prefix then
+  if way.kind == "oauth_client" or way.kind == "oauth_refresh" or way.prefix then
     errors.misuse("option api_key_file does not go with %s", way.option)
+  elseif given[way.option] ~= nil then
+    errors.misuse("give either %s or api_key_file, not both", way.option)
   end
 end
 

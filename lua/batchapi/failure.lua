@@ -111,9 +111,9 @@ end
 
 
 local function told(client, outcome, kind, code, message, answered)
-  local parts = { said(outcome, code, message, answered) }
+  local text = said(outcome, code, message, answered)
   if (outcome.attempts or 0) > 1 then
-    parts[1] = ("%s (after %d attempts)"):format(parts[1], outcome.attempts)
+    text = ("%s (after %d attempts)"):format((text:gsub("%.$", "")), outcome.attempts)
   end
   local hint
   if outcome.status == 429 and kind == "http" then
@@ -121,8 +121,10 @@ local function told(client, outcome, kind, code, message, answered)
   else
     hint = hints[kind] and hints[kind](client, outcome)
   end
-  parts[#parts + 1] = hint
-  return table.concat(parts, "; ")
+  if not hint then
+    return text
+  end
+  return (text:gsub("%.$", "")) .. "; " .. hint
 end
 
 

@@ -131,7 +131,8 @@ end
 
 function render(value, indent, limits, state)
   local mt = type(value) == "table" and getmetatable(value)
-  if type(value) ~= "table" or (mt and type(mt) == "table" and mt.__tostring) then
+  local own_text = type(mt) == "table" and mt.__tostring and not errors.is(value)
+  if type(value) ~= "table" or own_text then
     return scalar(value, limits)
   end
   return render_table(value, indent, limits, state)

@@ -327,8 +327,6 @@ local function check_object(value, spec, where)
   local shown = where == "" and "the body" or where
   if type(value) ~= "table" or M.is_array(value) then
     return expected(shown, "a table with names for keys", value)
-  elseif getmetatable(value) == array_mt then
-    return expected(shown, "an object", value)
   end
   if spec.closed then
     local key, hint = M.unknown_key(value, spec.fields)
