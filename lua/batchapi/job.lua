@@ -1,0 +1,333 @@
+--- Whole jobs: any number of requests in, every result out, whatever happens between.
+---
+--- `client:run(requests, options)` and `batchapi.resume(dir, options)` come here. How it works:
+---
+--- - The requests are read once, completed, checked and written to files split by the service's limits
+---   (job/writing.lua, job/parts.lua); nothing is submitted before the last one was found right.
+--- - Each step at the service has its intent in the journal before and its outcome after
+---   (job/journal.lua); what the journal says is all a process needs to go on (job/state.lua).
+--- - Services that take batches are served by job/batches.lua, with job/submit.lua, job/watch.lua and
+---   job/collect.lua; services that answer at once, or take one request at a time, by job/calls.lua.
+--- - Results are appended to one file, and handed out from there (job/store.lua, job/results.lua).
+--- - Tasks move it all while the user waits for the job (job/machine.lua).
+
+local core = require("batchapi.core")
+local definitions = require("batchapi.job.definition")
+local errors = require("batchapi.errors")
+local job_dir = require("batchapi.job.dir")
+local journal = require("batchapi.job.journal")
+local object = require("batchapi.job.object")
+local options_of = require("batchapi.job.options")
+local suggest = require("batchapi.suggest")
+local writing = require("batchapi.job.writing")
+
+local M = {}
+
+
+local function run_section(client)
+  local definition = client._definition
+  definitions.check(definition.run, definition)
+  return definition.run
+end
+
+
+-- ---- opening ----------------------------------------------------------------------------------------
+
+local function open_dir(job, dir, lock_timeout)
+  local ok, why, err = job_dir.make(job.files, dir)
+  if not ok then
+    return nil, why, err
+  end
+  job.lock, why, err = job_dir.lock(dir, lock_timeout)
+  if not job.lock then
+    return nil, why, err
+  end
+  local opened, state, failure = job_dir.read(job.files, dir)
+  if not opened then
+    return nil, state, failure
+  end
+  job.journal, job.state = opened, state
+  job:settle_in(dir)
+  return true
+end
+
+
+local function open_temporary(job)
+  local dir, why, err = job_dir.make_temporary(job.files)
+  if not dir then
+    return nil, why, err
+  end
+  job:settle_in(dir, true)
+  return true
+end
+
+
+--- Takes over what an earlier process wrote, or writes the first record.
+local function begin_record(job)
+  if job.state.job then
+    local ok, why, err = job_dir.check_owner(job.state, job.client)
+    if not ok then
+      return nil, why, err
+    end
+    job.id = job.state.job.id
+    return true
+  end
+  return job:record{
+    type = "job", format = journal.format, version = core._VERSION, id = job.id, at = core.wall(),
+    service = job.definition.name, origin = job_dir.origin(job.client._base_url),
+    options = options_of.recorded(job.options),
+  }
+end
+
+
+local function recorded_options(state)
+  return state.input and state.input.options or state.job and state.job.options
+end
+
+
+local function check_unchanged(job)
+  local recorded = job.state.any_create and recorded_options(job.state)
+  local name = recorded and options_of.changed(job.run, job.options, recorded)
+  if name then
+    return errors.fail(errors.new{ kind = "job", code = "options_changed", operation = "run",
+      message = ("%s holds a job with another '%s', and it has been submitted: give the same, or another dir")
+        :format(job.dir, name) })
+  end
+  return true
+end
+
+
+--- Reads or compares the requests, then makes the account complete.
+local function take_requests(job, requests)
+  if job.state.any_create then
+    -- Options that the first request tells are known by now; the comparison needs them.
+    for name, value in pairs(recorded_options(job.state)) do
+      if job.options[name] == nil then
+        job.options[name] = value
+      end
+    end
+  end
+  local ok, why, err = check_unchanged(job)
+  if not ok then
+    return nil, why, err
+  end
+  job.machine:enter()
+  ok, why, err = writing.read(job, requests)
+  if not ok then
+    return nil, why, err
+  end
+  if job.state.any_create then
+    return job:recover()
+  end
+  return true
+end
+
+
+--- Drives the job until its first part is made at the service, or refused.
+local function until_begun(job)
+  while not (job.done or job.confirmed) do
+    local ok, why, err = job:advance()
+    if not ok then
+      return nil, why, err
+    end
+  end
+  return true
+end
+
+
+local function finish_opening(job, ok, why, err)
+  if not ok then
+    job:close()
+    return nil, why, err
+  end
+  return job
+end
+
+
+---@class batchapi.RunOptions
+---@field dir string|nil directory that makes the job survive this process
+---@field metadata table<string, string>|nil for each batch, at most 15 pairs
+---@field attempts integer|nil how often a request that expired, was rate-limited or met a 5xx is sent at most (1)
+---@field ordered boolean|nil results in the order of requests (true where results match by position)
+---@field concurrency integer|nil batches or calls in flight
+---@field max_requests_per_batch integer|nil below the service's own limit
+---@field max_bytes_per_batch integer|nil below the service's own limit
+---@field interval number|nil seconds between two looks at a batch, at first (1); grows to a tenth of its age, at most 60
+---@field timeout number|nil seconds for the whole job (90000)
+---@field cleanup boolean|nil delete the files at the service once the results are here
+---@field expires_after number|nil seconds after which the service deletes the input files
+---@field output_expires_after number|nil seconds after which it deletes the output files
+---@field follow_pages boolean|nil fetch the further pages of each answer
+---@field repeat_writes boolean|nil repeat calls that write even when they may have been carried out
+---@field requests_per_minute integer|nil
+---@field lock_timeout number|nil seconds to wait for another process that holds dir (0)
+---@field settle number|nil seconds over which a lost create is looked for before it is repeated (60)
+---@field dry_run boolean|nil check every request and report; nothing is sent
+---@field on_update fun(status: batchapi.JobStatus)|nil
+
+--- Runs any number of requests as a job. Returns once they are read and the first part is made at the
+--- service, or refused.
+---@param client batchapi.Client
+---@param requests table[]|fun(): table|string an array, an iterator, or the path of a JSONL file
+---@param given batchapi.RunOptions|nil and the service's own options
+---@return batchapi.Job|table|nil job, or with dry_run the report
+---@return string|nil message
+---@return batchapi.Error|nil err
+function M.run(client, requests, given)
+  local run = run_section(client)
+  local options, problem = options_of.parse(run, given)
+  if not options then
+    return errors.invalid("run", problem)
+  end
+  local job = object.new(client, options)
+  local ok, why, err = job:check_create()
+  if not ok then
+    return nil, why, err
+  elseif options.dry_run then
+    return require("batchapi.job.rehearsal").run(job, requests)
+  end
+  if options.dir then
+    ok, why, err = open_dir(job, options.dir, options.lock_timeout)
+  else
+    ok, why, err = open_temporary(job)
+  end
+  if ok then
+    ok, why, err = begin_record(job)
+  end
+  if ok then
+    ok, why, err = take_requests(job, requests)
+  end
+  if ok then
+    ok, why, err = until_begun(job)
+  end
+  return finish_opening(job, ok, why, err)
+end
+
+
+-- ---- resuming ---------------------------------------------------------------------------------------
+
+local resume_options = {
+  client = true, timeout = true, interval = true, concurrency = true, lock_timeout = true, on_update = true,
+  settle = true, attempts = true, cleanup = true,
+}
+
+
+local function check_resume_options(dir, given)
+  if type(dir) ~= "string" then
+    errors.misuse(("resume: the directory of a job expected, got a %s"):format(type(dir)))
+  elseif given ~= nil and type(given) ~= "table" then
+    errors.misuse(("resume: options must be a table, got a %s"):format(type(given)))
+  end
+  local names = {}
+  for name in pairs(resume_options) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for name in pairs(given or {}) do
+    if not resume_options[name] then
+      errors.misuse(("resume: unknown option '%s'%s"):format(tostring(name), suggest.hint(tostring(name), names)))
+    end
+  end
+  local client = given and given.client
+  if client ~= nil and (type(client) ~= "table" or not client._definition or not client._definition.run) then
+    errors.misuse("resume: option 'client' must be a client of a service that has 'run'")
+  end
+end
+
+
+--- The first record of a journal, read without holding the directory.
+local function first_record(dir)
+  local reader, why, err = core.reader(dir .. "/journal.jsonl")
+  if not reader then
+    return errors.adopt("resume", err, why)
+  end
+  local record = reader:json()
+  reader:close()
+  if type(record) ~= "table" or record.type ~= "job" then
+    return errors.fail(errors.new{ kind = "job", code = "not_a_job", operation = "resume",
+      message = dir .. " does not hold a job of batchapi" })
+  elseif type(record.format) ~= "number" or record.format > journal.format then
+    return errors.fail(errors.new{ kind = "job", code = "newer_format", operation = "resume",
+      message = dir .. " was made by a newer version of batchapi; use that version to go on" })
+  end
+  return record
+end
+
+
+local function client_of(dir, given)
+  local record, why, err = first_record(dir)
+  if not record then
+    return nil, why, err
+  elseif given.client then
+    return given.client, record
+  end
+  local make = require("batchapi")[record.service]
+  if type(record.service) ~= "string" or type(make) ~= "function" and type(make) ~= "table" then
+    return errors.fail(errors.new{ kind = "job", code = "other_service", operation = "resume",
+      message = ("the job is one of '%s', a service of your own: give { client = … }"):format(tostring(record.service)) })
+  end
+  local client
+  client, why, err = make{}
+  return client, client and record or why, err
+end
+
+
+local function merged_options(run, record, given)
+  local options = {}
+  for name, value in pairs(record.options or {}) do
+    options[name] = value
+  end
+  for name, value in pairs(given) do
+    options[name] = name ~= "client" and value or nil
+  end
+  return options_of.parse(run, options)
+end
+
+
+local function take_up(job)
+  if not job.state.input then
+    return errors.fail(errors.new{ kind = "job", code = "input_incomplete", operation = "resume",
+      message = ("the process died while the requests of %s were still being read: call run again with the "
+        .. "same requests and dir"):format(job.dir) })
+  end
+  for name, value in pairs(job.state.input.options or {}) do
+    if job.options[name] == nil then
+      job.options[name] = value
+    end
+  end
+  return job:recover()
+end
+
+
+--- Goes on with the job in a directory, or replays its results if it has ended.
+---@param dir string
+---@param given { client: batchapi.Client|nil, timeout: number|nil, interval: number|nil, concurrency: integer|nil, lock_timeout: number|nil, on_update: function|nil }|nil
+---@return batchapi.Job|nil job
+---@return string|nil message
+---@return batchapi.Error|nil err
+function M.resume(dir, given)
+  check_resume_options(dir, given)
+  given = given or {}
+  local client, record, err = client_of(dir, given)
+  if not client then
+    return nil, record, err
+  end
+  local options, problem = merged_options(run_section(client), record, given)
+  if not options then
+    return errors.invalid("resume", problem)
+  end
+  options.dir = dir
+  local job = object.new(client, options)
+  local ok, why
+  ok, why, err = open_dir(job, dir, options.lock_timeout)
+  if ok then
+    ok, why, err = begin_record(job)
+  end
+  if ok then
+    ok, why, err = take_up(job)
+  end
+  return finish_opening(job, ok, why, err)
+end
+
+
+return M

@@ -1,0 +1,377 @@
+--- Answers of calls (families "envelope" and "each") become results.
+
+local core = require("batchapi.core")
+local outcomes = require("batchapi.job.outcome")
+local paths = require("batchapi.path")
+local requests_of = require("batchapi.job.request")
+local submit = require("batchapi.job.submit")
+local template = require("batchapi.job.template")
+local waiting_mark = require("batchapi.job.collect").waiting_mark
+local watch = require("batchapi.job.watch")
+
+local M = {}
+
+local PATIENCE, LONGEST_PAUSE = 900, 60
+local SAFE_TRIES = 4
+local MOST_PAGES = 10000
+
+
+--- The id of a request: its own, or one made of its number.
+function M.custom_id(job, request, index)
+  local field = (job.run.request or {}).id
+  local id = field and type(request) == "table" and request[field]
+  return type(id) == "string" and id or requests_of.made_id(index)
+end
+
+
+--- Gives the items of a call that was read from the journal their requests' ids.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.name_items(job, call)
+  if not (job.run.request or {}).id then
+    for _, item in ipairs(call.items) do
+      item.custom_id = requests_of.made_id(item.index)
+    end
+    return true
+  end
+  local by_index, last = {}, 0
+  for _, item in ipairs(call.items) do
+    by_index[item.index], last = item, math.max(last, item.index)
+  end
+  local reader, why, err = job.files:reader(job:path("requests.jsonl"))
+  if not reader then
+    return nil, why, err
+  end
+  for index = 1, last do
+    local request = job.files:json(reader)
+    if by_index[index] then
+      by_index[index].custom_id = M.custom_id(job, request, index)
+    end
+    job:breathe()
+  end
+  job.files:close(reader)
+  return true
+end
+
+
+--- Gives every request of a call the same failed result.
+---@param status integer|nil
+---@param body any
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.settle_all(job, call, code, message, status, body)
+  for _, item in ipairs(call.items) do
+    local ok, why, err = job.store:append{
+      custom_id = item.custom_id, index = item.index, ok = false, status = status, body = body,
+      error = { code = code, message = message },
+    }
+    if not ok then
+      return nil, why, err
+    end
+  end
+  return true
+end
+
+
+--- Closes the call's intent. Its results, if all its requests have one, say as much.
+function M.close(job, call, repeated)
+  local ok, why, err = job.store:sync()
+  if not ok then
+    return nil, why, err
+  elseif not call.number then
+    return true
+  end
+  return job:record({ type = "answered", call = call.number }, repeated == 0)
+end
+
+
+-- ---- answers --------------------------------------------------------------------------------------
+
+--- May this request be repeated after this answer? A write that may have run only where the user says so.
+local function may_repeat(job, item, result)
+  local again = job.pass and job.pass.attempt < job.options.attempts and not job.state.cancelled
+    and job.outcome:retryable(result)
+  return again and (item.safe or job.options.repeat_writes or result.status == 429)
+end
+
+
+local function take(job, item, result)
+  if may_repeat(job, item, result) then
+    job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
+    return 1
+  end
+  result.custom_id, result.index = item.custom_id, item.index
+  local ok, why, err = job.store:append(result)
+  if not ok then
+    return nil, why, err
+  end
+  return 0
+end
+
+
+--- The further pages of one answer, put together with it.
+local function follow(job, item, answer)
+  local words = job.run.pages
+  local cursor, pages = paths.get(answer, words.next), 1
+  if cursor == nil or cursor == core.null then
+    return answer
+  end
+  local items = paths.get(answer, words.items)
+  while cursor ~= nil and cursor ~= core.null do
+    if pages >= MOST_PAGES or type(items) ~= "table" then
+      return nil, "the pages of one request do not end", { kind = "decode", sent = true }
+    end
+    local request = template.put(item.request, words.put, cursor)
+    local known = job:known(nil)
+    known.requests = setmetatable({ request }, core.array_mt)
+    known.request = request
+    local page, why, err = job:call(job.run.create, known)
+    local inner = page and (job.run.items and (paths.get(page, job.run.items) or {})[1] or page)
+    if not inner then
+      return nil, why, err
+    end
+    local result = job.outcome:read(inner)
+    if not result.ok then
+      return inner -- says itself why the rest is not here
+    end
+    for _, element in ipairs(paths.get(inner, words.items) or {}) do
+      items[#items + 1] = element
+    end
+    local following = paths.get(inner, words.next)
+    if following == cursor then
+      return nil, "the service repeats a page's cursor", { kind = "decode", sent = true }
+    end
+    cursor, pages = following, pages + 1
+    job:breathe()
+  end
+  return words.remove and template.put(answer, words.remove, nil) or answer
+end
+
+
+local function take_answer(job, item, answer, status)
+  local result = job.outcome:read(answer, status)
+  if result.ok and job.options.follow_pages then
+    local whole, why, err = follow(job, item, answer)
+    if not whole then
+      result = { ok = false, status = result.status, error = { code = err.code or err.kind, message = why } }
+    else
+      result = job.outcome:read(whole, status)
+    end
+  end
+  return take(job, item, result)
+end
+
+
+--- Which answer is whose, by id or by position.
+local function by_item(job, call, list)
+  if not (job.run.result or {}).id then
+    return list
+  end
+  local place, found = {}, {}
+  for i, item in ipairs(call.items) do
+    place[item.custom_id] = i
+  end
+  for _, answer in ipairs(list) do
+    local id = job.outcome:id(answer)
+    local i = id and place[id]
+    if not i then
+      job.state.strangers = job.state.strangers + 1
+    elseif found[i] then
+      job.state.duplicates = job.state.duplicates + 1
+    else
+      found[i] = answer
+    end
+  end
+  return found
+end
+
+
+--- The answer of a synchronous call: one for each of its requests. Gives how many are to be repeated.
+---@return integer|nil repeated
+---@return string|nil message
+---@return table|nil err
+function M.of_call(job, call, answer, response)
+  local list = job.run.items and paths.get(answer, job.run.items) or not job.run.items and { answer } or {}
+  local found = by_item(job, call, type(list) == "table" and list or {})
+  local repeated = 0
+  for i, item in ipairs(call.items) do
+    local more, why, err
+    if found[i] == nil or found[i] == core.null then
+      more, why, err = take(job, item, { ok = false,
+        error = { code = "missing", message = "the service's answer holds none for this request" } })
+    else
+      more, why, err = take_answer(job, item, found[i], not job.run.items and response.status or nil)
+    end
+    if not more then
+      return nil, why, err
+    end
+    repeated = repeated + more
+  end
+  return repeated
+end
+
+
+-- ---- batches of one request -----------------------------------------------------------------------
+
+local function collect_one(job, call, ended)
+  local source = job.run.collect[1]
+  local known = job:known(nil)
+  known.batch_id, known.result_id = call.batch_id, ended.sources[1]
+  local answer, why, response
+  local began, pause = core.now(), 0.5
+  repeat
+    answer, why, response = job:call(source, known)
+    if answer == nil then
+      local passes = response.retryable or response.kind == "connect" or response.kind == "timeout"
+        or response.kind == "truncated"
+      if not passes or core.now() - began > PATIENCE then
+        return nil, why, response
+      end
+      local ok, message, err = job:sleep(response.retry_after or pause)
+      if not ok then
+        return nil, message, err
+      end
+      pause = math.min(pause * 2, LONGEST_PAUSE)
+    end
+  until answer ~= nil
+  return answer, nil, response
+end
+
+
+--- Watches the batch of a call to its end and takes its result.
+---@return integer|nil repeated
+---@return string|nil message
+---@return table|nil err
+function M.watch(job, call)
+  local item = call.items[1]
+  local ended, why, err = watch.until_ended(job, { batch_id = call.batch_id, resumed = call.resumed })
+  if not ended and err and err.status == 404 then
+    return take(job, item, { ok = false, status = 404, body = err.body, error = { code = err.code or "http_404", message = why } })
+  elseif not ended then
+    return nil, why, err
+  end
+  if ended.outcome == "failed" or not ended.sources[1] then
+    local first = (ended.reasons or {})[1] or {}
+    return take(job, item, { ok = false, error = { code = first.code or ended.outcome,
+      message = first.message or ("the batch ended as %s"):format(ended.outcome) } })
+  end
+  local answer, message, response = collect_one(job, call, ended)
+  if answer ~= nil then
+    return take_answer(job, item, answer, response and response.status)
+  elseif response.status and response.kind ~= "auth" then
+    local code = ended.outcome ~= "completed" and ended.outcome or response.code or ("http_%d"):format(response.status)
+    return take(job, item, { ok = false, status = response.status, body = response.body,
+      error = { code = code, message = message } })
+  end
+  return nil, message, response
+end
+
+
+--- The answer that says a batch was made.
+---@return integer|nil repeated
+---@return string|nil message
+---@return table|nil err
+function M.of_batch(job, call, answer)
+  local id = paths.get(answer, job.run.create.id)
+  if id == nil then
+    return nil, ("the service accepted the batch but names no '%s'"):format(job.run.create.id),
+      { kind = "decode", sent = true }
+  end
+  call.batch_id = id
+  local ok, why, err = job:record{ type = "created", call = call.number, batch_id = id }
+  if not ok then
+    return nil, why, err
+  end
+  job.confirmed = true
+  return M.watch(job, call)
+end
+
+
+-- ---- failures of a whole call ---------------------------------------------------------------------
+
+--- The call was surely not carried out.
+local function refused(job, call, why, err, perform)
+  call.began = call.began or core.now()
+  if submit.passes(err) and core.now() - call.began < PATIENCE then
+    if call.number then
+      local ok, message, failure = job:record{ type = "answered", call = call.number }
+      if not ok then
+        return nil, message, failure
+      end
+    end
+    call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
+    local ok, message, failure = job:sleep(err.retry_after or call.pause)
+    if not ok then
+      return nil, message, failure
+    end
+    return perform(job, call)
+  elseif err.status and err.kind ~= "auth" and err.status ~= 429 or err.kind == "invalid" then
+    local single = job.run.family == "each"
+    local ok, message, failure = M.settle_all(job, call, err.code or err.status and ("http_%d"):format(err.status)
+      or err.kind, why, single and err.status or nil, single and err.body or nil)
+    if not ok then
+      return nil, message, failure
+    end
+    return M.close(job, call, 0)
+  end
+  if call.number then
+    job:record{ type = "answered", call = call.number }
+  end
+  return nil, why, err
+end
+
+
+--- Nobody knows whether the call was carried out, and that may not be repeated.
+local function unknown(job, call, why, perform)
+  local lost, rest = { items = {}, number = call.number }, { items = {} }
+  for _, item in ipairs(call.items) do
+    local into = item.safe and rest or lost
+    into.items[#into.items + 1] = item
+  end
+  local ok, message, failure = M.settle_all(job, lost, "unknown_outcome",
+    "it may have been carried out or not, and was not repeated: " .. why)
+  if ok then
+    ok, message, failure = M.close(job, lost, #rest.items)
+  end
+  if not ok then
+    return nil, message, failure
+  end
+  return #rest.items == 0 or perform(job, rest)
+end
+
+
+--- What becomes of a call that failed as a whole. `perform` makes it again.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.failed(job, call, why, err, perform)
+  if submit.surely_refused(err) or err.kind == "invalid" then
+    return refused(job, call, why, err, perform)
+  elseif err.kind == "closed" and job.client._core:closed() then
+    return nil, why, err
+  elseif not call.safe then
+    return unknown(job, call, why, perform)
+  end
+  call.tries = (call.tries or 0) + 1
+  if call.tries < SAFE_TRIES then
+    call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
+    local ok, message, failure = job:sleep(err.retry_after or call.pause)
+    if not ok then
+      return nil, message, failure
+    end
+    return perform(job, call)
+  elseif err.status then
+    local ok, message, failure = M.settle_all(job, call, err.code or ("http_%d"):format(err.status), why,
+      job.run.family == "each" and err.status or nil)
+    if not ok then
+      return nil, message, failure
+    end
+    return M.close(job, call, 0)
+  end
+  return nil, why, err
+end
+
+
+return M

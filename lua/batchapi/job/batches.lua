@@ -1,0 +1,295 @@
+--- The families "file" and "inline": parts that become batches at the service, are watched, and collected.
+---
+--- Each part has a task of its own while it is under way: uploads run beside the writing of the next
+--- part; batches are made once the whole input is written, so that a broken line has cost nothing.
+
+local collect = require("batchapi.job.collect")
+local errors = require("batchapi.errors")
+local paths = require("batchapi.path")
+local submit = require("batchapi.job.submit")
+local watch = require("batchapi.job.watch")
+
+local M = {}
+
+local UPLOADS = 2 -- at once
+local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
+
+
+-- ---- the steps of one part ------------------------------------------------------------------------
+
+local function upload(job, part)
+  local known = job:known(part.part)
+  known.path = job:path(part.file)
+  known.filename = job.id .. "-" .. part.file
+  local answer, why, err = job:call(job.run.upload, known)
+  if not answer then
+    return nil, why, err
+  end
+  local id = paths.get(answer, job.run.upload.id)
+  if type(id) ~= "string" then
+    return errors.fail(errors.new{ kind = "decode", operation = job.run.upload.operation, sent = true,
+      message = ("the answer names no file ('%s')"):format(job.run.upload.id) })
+  end
+  return job:record{ type = "uploaded", part = part.part, file_id = id }
+end
+
+
+--- The reasons of a batch that the service refused or never answered for.
+local function end_without_batch(job, part, outcome, code, message)
+  return job:record{
+    type = "ended", part = part.part, outcome = outcome, reasons = { { code = code, message = message } },
+  }
+end
+
+
+local function submitted(job, part)
+  local verdict, why, err = submit.submit(job, part)
+  if verdict == "created" then
+    job.confirmed = true
+    return true
+  elseif verdict == "unknown" then
+    return end_without_batch(job, part, "unknown", "unknown_outcome",
+      "the answer to the batch's creation was lost, and the service has no way to find out what became of it")
+  elseif verdict == "queue" then
+    return "queue", why
+  elseif verdict == "refused" and (job.confirmed or part.attempt > 1) then
+    return end_without_batch(job, part, "refused", err.code or err.kind, why)
+  end
+  return nil, why, err
+end
+
+
+--- A batch that ended before anything ran, for a reason that passes.
+local function passing_failure(job, part, ended)
+  for _, reason in ipairs(ended.reasons or {}) do
+    if submit.is_queue(job, reason.code, reason.message) then
+      part.queued = (part.queued or 0) + 1
+      return part.queued <= QUEUE_TRIES and "queue"
+    elseif submit.is_not_yet(job, reason.message) then
+      part.not_yet = (part.not_yet or 0) + 1
+      return part.not_yet <= 5 and "not_yet"
+    end
+  end
+end
+
+
+--- A batch of a cancelled job is cancelled, if that was not asked before.
+local function cancel_one(job, part)
+  if part.cancel_sent or not job.run.cancel then
+    return true
+  end
+  local answer, why, err = job:call(job.run.cancel, { batch_id = part.batch_id })
+  -- 400, 404 and 409 say that it has ended already.
+  if not answer and not (err.status == 400 or err.status == 404 or err.status == 409) then
+    return nil, why, err
+  end
+  part.cancel_sent = true
+  return true
+end
+
+
+local function watched(job, part)
+  if job.state.cancelled then
+    local ok, why, err = cancel_one(job, part)
+    if not ok then
+      return nil, why, err
+    end
+  end
+  local ended, why, err = watch.until_ended(job, part)
+  if not ended then
+    return nil, why, err
+  end
+  local passing = ended.outcome == "failed" and not job.state.cancelled and passing_failure(job, part, ended)
+  if passing then
+    local ok
+    ok, why, err = job:record{ type = "requeued", part = part.part, why = passing }
+    if not ok then
+      return nil, why, err
+    elseif passing == "queue" then
+      return "queue"
+    end
+    ok, why, err = job:sleep(2 ^ part.not_yet / 2)
+    return ok and "again", why, err
+  end
+  ended.type, ended.part = "ended", part.part
+  return job:record(ended)
+end
+
+
+--- Deletes what the part left at the service, as `cleanup` asks. What is gone already is fine.
+local function clean(job, part)
+  local ids = { part.file_id }
+  for _, id in ipairs(part.sources or {}) do
+    ids[#ids + 1] = type(id) == "string" and id or nil
+  end
+  for _, id in ipairs(ids) do
+    local answer, why, err = job:call(job.run.delete, { file_id = id })
+    if not answer and err.status ~= 404 then
+      job.warnings[#job.warnings + 1] = why -- the results are safe; a file left behind is no failure
+    end
+  end
+  return job:record{ type = "cleaned", part = part.part }
+end
+
+
+-- What is to be done next, by the state a part is in.
+local steps = {}
+
+
+function steps.uploaded(job, part)
+  if job.state.cancelled then
+    return end_without_batch(job, part, "cancelled_before", "cancelled", "the job was cancelled before this batch was made")
+  end
+  return submitted(job, part)
+end
+
+
+function steps.written(job, part)
+  if job.state.cancelled then
+    return steps.uploaded(job, part)
+  elseif job.run.upload then
+    return upload(job, part)
+  end
+  return submitted(job, part)
+end
+
+steps.creating = submitted
+steps.created = watched
+
+
+function steps.ended(job, part)
+  local ok, why, err = collect.download(job, part)
+  if not ok then
+    return nil, why, err
+  end
+  return collect.settle(job, part)
+end
+
+
+--- Takes a part from where it is to its end. "queue" gives its place to another.
+local function pipeline(job, part)
+  while steps[part.status] do
+    local before = part.status
+    local ok, why, err = steps[before](job, part)
+    if not ok then
+      return nil, why, err
+    elseif ok == "queue" then
+      part.held = true
+      return true
+    end
+    job.confirmed = job.confirmed or part.status == "settled"
+    job:changed()
+  end
+  if job.options.cleanup and job.run.delete and not part.cleaned then
+    return clean(job, part)
+  end
+  return true
+end
+
+
+-- ---- which part is next ---------------------------------------------------------------------------
+
+local function begin(job, part, f, counter)
+  part.busy = true
+  job[counter] = job[counter] + 1
+  job.machine:spawn(function()
+    local ok, why, err = f(job, part)
+    part.busy = false
+    job[counter] = job[counter] - 1
+    return ok, why, err
+  end)
+end
+
+
+--- Uploads of parts that are written while others are still to come.
+local function begin_uploads(job)
+  for number = 1, job.state.last_part do
+    local part = job.state.parts[number]
+    if part and job.uploading < UPLOADS and not part.busy and part.status == "written" and job.run.upload
+      and not job.state.cancelled then
+      begin(job, part, upload, "uploading")
+    end
+  end
+end
+
+
+local function is_done(job, part)
+  return part.status == "settled" and (part.cleaned or not (job.options.cleanup and job.run.delete))
+end
+
+
+--- Once no other batch of ours is under way, a held part is tried again after a pause.
+local function release_held(job)
+  local held
+  for _, part in pairs(job.state.parts) do
+    held = held or part.held
+  end
+  if not held or job.active > 0 or job.releasing then
+    return
+  end
+  job.releasing = true
+  job.machine:spawn(function()
+    job.queue_pause = math.min((job.queue_pause or job.options.interval) * 2, 600)
+    local ok, why, err = job:sleep(job.queue_pause)
+    job.releasing = false
+    for _, part in pairs(job.state.parts) do
+      part.held = false
+    end
+    return ok, why, err
+  end)
+end
+
+
+--- Begins what can begin; says whether anything is left to do.
+---@param job table
+---@return boolean left
+function M.schedule(job)
+  begin_uploads(job)
+  if not job.state.input then
+    return true
+  end
+  local left = false
+  for number = 1, job.state.last_part do
+    local part = job.state.parts[number]
+    if part and not is_done(job, part) then
+      left = true
+      -- Until one batch was accepted, only one is tried: a refusal then has cost nothing.
+      local most = job.confirmed and job.concurrency or 1
+      if not part.busy and not part.held and job.active < most then
+        begin(job, part, function(...)
+          local was_held_by = job.active
+          local ok, why, err = pipeline(...)
+          if ok and not part.held and was_held_by > 0 then
+            for _, other in pairs(job.state.parts) do
+              other.held = false
+            end
+          end
+          return ok, why, err
+        end, "active")
+      end
+    end
+  end
+  release_held(job)
+  return left
+end
+
+
+--- Asks the service to cancel every batch that is under way.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.cancel(job)
+  for number = 1, job.state.last_part do
+    local part = job.state.parts[number]
+    if part and part.status == "created" then
+      local ok, why, err = cancel_one(job, part)
+      if not ok then
+        return nil, why, err
+      end
+    end
+  end
+  return true
+end
+
+
+return M

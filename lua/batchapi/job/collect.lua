@@ -1,0 +1,335 @@
+--- Collecting: what a batch left at the service is brought here whole, and each request of the part gets
+--- its one result, whatever the batch came to.
+
+local core = require("batchapi.core")
+local outcomes = require("batchapi.job.outcome")
+local parts = require("batchapi.job.parts")
+local paths = require("batchapi.path")
+local store = require("batchapi.job.store")
+local state = require("batchapi.job.state")
+
+local M = {}
+
+local DOWNLOAD_TRIES, LONGEST_PAUSE = 6, 30
+local keep_null = { null = "keep" }
+
+-- In the ledger: settled by a process that died before the part was done. And the marks of requests
+-- that wait for their next attempt, one for even and one for odd attempts.
+local RECOVERED = 4
+
+
+local function waiting_mark(attempt)
+  return attempt == 1 and store.OPEN or store.REPEAT + attempt % 2 * 3
+end
+
+M.waiting_mark, M.RECOVERED = waiting_mark, RECOVERED
+
+
+local function raw_path(job, part, i)
+  return job:path(("part-%05d.answer-%d.jsonl"):format(part.part, i))
+end
+
+
+--- May a failed download work in a while? A file may also not be visible yet.
+local function passes(err, tries)
+  return err.retryable or err.kind == "truncated" or err.kind == "connect" or err.kind == "timeout"
+    or (err.status == 404 or err.status == 409) and tries <= 3
+end
+
+
+local function download_one(job, part, i, source)
+  local known = job:known(part.part)
+  known.result_id = part.sources[i]
+  local pause, tries = 0.5, 0
+  while true do
+    tries = tries + 1
+    local answer, why, err = job:call(source, known, { to = raw_path(job, part, i) })
+    if answer then
+      return true
+    elseif tries >= DOWNLOAD_TRIES or not passes(err, tries) then
+      return nil, why, err
+    end
+    local ok
+    ok, why, err = job:sleep(err.retry_after or pause)
+    if not ok then
+      return nil, why, err
+    end
+    pause = math.min(pause * 2, LONGEST_PAUSE)
+  end
+end
+
+
+--- The ids of what can be collected, by the place of the source; false: there is nothing.
+---@param run table
+---@param batch table the service's last answer
+---@return table
+function M.sources(run, batch)
+  local ids = {}
+  for i, source in ipairs(run.collect) do
+    local id = true
+    if source.id then
+      id = paths.get(batch, source.id)
+      if id == nil or id == core.null or id == "" then
+        id = false
+      end
+    end
+    ids[i] = id
+  end
+  return ids
+end
+
+
+--- Brings every file of the part's batch here. A short file never arrives: the transfer is checked
+--- against its length and made whole, or fails.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.download(job, part)
+  for i, source in ipairs(job.run.collect) do
+    if part.sources[i] then
+      local ok, why, err = download_one(job, part, i, source)
+      if not ok then
+        return nil, why, err
+      end
+    end
+  end
+  return true
+end
+
+
+-- ---- settling -------------------------------------------------------------------------------------
+
+local settling = {}
+settling.__index = settling
+
+
+local function begin(job, part)
+  local self = setmetatable({
+    job = job, part = part, ledger = job.ledger, outcome = outcomes.new(job.run),
+    mine = waiting_mark(part.attempt), next_mark = waiting_mark(part.attempt + 1),
+    last = part.first + part.span - 1,
+    repeats = part.attempt < job.options.attempts and not job.state.cancelled,
+    duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
+  }, settling)
+  for index = part.first, part.recovered and self.last or 0 do
+    if self.ledger:state(index) == store.SETTLED then
+      self.ledger:set(index, RECOVERED)
+    end
+  end
+  return self
+end
+
+
+--- The request of this part that an answer is for, or nil when it is counted and done with.
+function settling:match(line)
+  local id = self.outcome:id(line)
+  local index = id and self.job:find(id)
+  if not index or index < self.part.first or index > self.last then
+    self.strangers = self.strangers + 1
+    return nil
+  end
+  local mark = self.ledger:state(index)
+  if mark == RECOVERED then
+    self.ledger:set(index, store.SETTLED)
+    return nil
+  elseif mark ~= self.mine then
+    self.duplicates = self.duplicates + 1
+    return nil
+  end
+  return index, id
+end
+
+
+--- Settles a request, or marks it for its next attempt.
+function settling:take(index, id, result)
+  if self.repeats and self.outcome:retryable(result) then
+    self.ledger:set(index, self.next_mark)
+    self.repeated = self.repeated + 1
+    return true
+  end
+  result.index, result.custom_id = index, id
+  return self.job.store:append(result)
+end
+
+
+function settling:read_file(i)
+  local job, files = self.job, self.job.files
+  local reader, why, err = files:reader(raw_path(job, self.part, i), {
+    max_line_bytes = job.client._settings.max_line_bytes })
+  if not reader then
+    return nil, why, err
+  end
+  local ok = true
+  while ok do
+    local line, message, failure = files:json(reader, keep_null)
+    if line == nil and not message then
+      break
+    elseif line == nil and (failure or {}).kind ~= "decode" and (failure or {}).kind ~= "invalid" then
+      ok, why, err = nil, message, failure
+    elseif line == nil then
+      self.broken = self.broken + 1
+    else
+      ok, why, err = self:answer(line)
+    end
+    job:breathe()
+  end
+  files:close(reader)
+  return ok, why, err
+end
+
+
+function settling:answer(line)
+  local index, id = self:match(line)
+  if not index then
+    return true
+  end
+  local result = self.outcome:read(line)
+  if not self.part.usage and type(result.body) == "table" then
+    self.usage = state.add_usage(self.usage, result.body.usage)
+  end
+  return self:take(index, id, result)
+end
+
+
+--- Why a request has no answer of its own.
+function settling:absent_reason(line_number)
+  local part = self.part
+  if part.outcome == "completed" or part.outcome == "expired" or part.outcome == "cancelled" then
+    return { code = "missing", message = part.outcome == "completed"
+      and "the service's answers hold none for this request"
+      or ("the batch was %s before this request was answered"):format(part.outcome) }
+  end
+  for _, reason in ipairs(part.reasons or {}) do
+    if reason.line == line_number then
+      return { code = reason.code, message = reason.message }
+    end
+  end
+  local first = (part.reasons or {})[1] or {}
+  return { code = first.code or part.outcome, message = first.message or "the batch failed" }
+end
+
+
+--- Every request of the part that is still without a result gets one; those to be repeated are written
+--- into the next attempt's part.
+function settling:fill_gaps(writer)
+  local job, part = self.job, self.part
+  local lines, why, err = parts.lines(job, part)
+  if not lines then
+    return nil, why, err
+  end
+  local number, ok = 0, true
+  while ok do
+    local line, message, failure = lines.next()
+    if not line then
+      ok, why, err = message == nil or nil, message, failure
+      break
+    end
+    number = number + 1
+    ok, why, err = self:fill_gap(writer, line, number)
+    job:breathe()
+  end
+  lines.close()
+  return ok, why, err
+end
+
+
+function settling:fill_gap(writer, line, number)
+  local id = self.job:id_of_line(line)
+  local index = id and self.job:find(id)
+  if not index then
+    return nil, ("%s, line %d: the request is not the one the journal knows"):format(self.part.file, number),
+      { kind = "job", code = "part_damaged" }
+  end
+  local mark = self.ledger:state(index)
+  if mark == self.mine then
+    local result = { ok = false, error = self:absent_reason(number) }
+    if self.repeats and self.part.outcome == "expired" then
+      self.ledger:set(index, self.next_mark)
+      self.repeated = self.repeated + 1
+      mark = self.next_mark
+    else
+      result.index, result.custom_id = index, id
+      return self.job.store:append(result)
+    end
+  end
+  if mark == self.next_mark then
+    if not writer.part then
+      local ok, why, err = writer:begin(self.job:new_part(), self.part.attempt + 1,
+        self.part.first)
+      if not ok then
+        return nil, why, err
+      end
+    end
+    return writer:add(line, 0)
+  end
+  return true
+end
+
+
+--- Requests that an earlier process settled stay so.
+function settling:close_recovered()
+  for index = self.part.first, self.last do
+    if self.ledger:state(index) == RECOVERED then
+      self.ledger:set(index, store.SETTLED)
+    end
+  end
+end
+
+
+function settling:retry_record(writer)
+  if not writer.part then
+    return nil
+  end
+  local record, why, err = writer:finish()
+  if record then
+    record.span = self.part.span
+  end
+  return record, why, err
+end
+
+
+--- Gives every request of an ended part its result. The files its batch left must be here.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.settle(job, part)
+  local self = begin(job, part)
+  local ok, why, err = true, nil, nil
+  for i in ipairs(job.run.collect) do
+    if ok and part.sources[i] then
+      ok, why, err = self:read_file(i)
+    end
+  end
+  local writer = parts.new(job)
+  if ok then
+    ok, why, err = self:fill_gaps(writer)
+  end
+  if not ok then
+    writer:abandon()
+    return nil, why, err
+  end
+  self:close_recovered()
+  local retry
+  retry, why, err = self:retry_record(writer)
+  if err then
+    return nil, why, err
+  end
+  ok, why, err = job.store:sync()
+  if not ok then
+    return nil, why, err
+  end
+  ok, why, err = job:record{
+    type = "settled", part = part.part, duplicates = self.duplicates, strangers = self.strangers,
+    broken = self.broken, usage = self.usage, retry = retry,
+  }
+  if not ok then
+    return nil, why, err
+  end
+  for i in ipairs(job.run.collect) do
+    job.files:unlink(raw_path(job, part, i))
+  end
+  return true
+end
+
+
+return M

@@ -1,0 +1,248 @@
+--- The `run` section of a definition: how work is submitted, watched and collected, as data.
+---
+--- In a template, "$name" stands for a value known only while the job runs (batchapi.job.template): every
+--- option of `run` by its name (`$endpoint`, `$metadata` with the part's token added, …), `$path` and
+--- `$filename` of the part's file, `$file_id`, `$batch_id`, `$result_id`, `$requests` (the requests of a
+--- part, an array) and, in the family "each", `$request`. A path is dotted text, "" the value itself.
+---
+--- | word | what it says |
+--- |---|---|
+--- | `family` | "file": a file is uploaded, a batch made of it, and files collected; "inline": the requests stand in the body that makes the batch; "envelope": one call carries many requests and answers them; "each": one call (or one batch) for each request |
+--- | `options` | options of `run` beyond the common ones: name = `{ type =, required =, default =, one_of =, help = }`; `infer`, a path in the first request it is taken from, then `needed` if it cannot do without |
+--- | `request` | what a request is (below) |
+--- | `limits` | of one batch or call: `requests`, `bytes`, `inputs = { path =, url =, max = }` (elements of the array at `path`, in requests whose `url` field ends so) |
+--- | `concurrency` | batches, or calls, in flight unless the option says otherwise |
+--- | `upload` | family "file": `operation`, `arguments` (templates), `id` (path of the file's id in the answer) |
+--- | `create` | `operation`, `arguments`, `id` (path of the batch's id; absent: the answer is the result), `not_yet` (texts in a message, any case, that mean "again in a moment"), `queue` (codes that mean "when another batch has ended") |
+--- | `lookup` | how a create whose answer was lost is found again: `operation` (a list), `query`, `token` (path of the metadata's token in an item), `id`, `created` (path of its time) |
+--- | `watch` | adds to the definition's `wait`: `arguments`, `expired`, `cancelled` (states), `counts = { total =, completed =, failed = }`, `usage` (path) |
+--- | `collect` | an array: `operation`, `arguments`, `id` (path, in the batch, of what is asked for; empty: there is none), `content` "jsonl" (default: a file of lines) or "json" (the answer is the one result) |
+--- | `items` | envelope: path of the answers in the answer |
+--- | `result` | how an answer line is read (below) |
+--- | `pages` | `follow_pages`: `next` (path of the cursor in an answer), `put` (path in the request it goes to), `items` (path of the array that grows), `remove` (path left out of the whole) |
+--- | `cancel` | `operation`, `arguments` |
+--- | `delete` | `operation`, `arguments` (with `$file_id`): what `cleanup` does to each file |
+---
+--- **request**: `type` "table" (default) or "string"; `id`, the field with the caller's own id (absent: answers
+--- match by position); `id_pattern` (a Lua pattern), `id_max`; `required`, fields; `fields`, name = type, all there
+--- may be; `defaults`, templates; `verbatim`, fields with which a JSONL line is sent byte for byte; `equal`,
+--- field = template, what the service insists on; `uniform`, paths whose value is one in all of a batch;
+--- `send`, a template of what goes out, if it is not the request itself (`$request.field`); `safe`, `{ path =, one_of = }`:
+--- repeating these harms nothing.
+---
+--- **result**: `id`, `status`, `body` (paths); `failed`, a path that is only there when the request failed; `code`,
+--- `message`, paths of which the first that is there counts; `ok`, `{ path =, one_of = }` or `{ every = path of an
+--- array, field =, one_of = }`, instead of a status from 200 to 299; `retry = { statuses =, codes = }`, what `attempts` repeats;
+--- `retry_after`, path of the seconds to wait.
+
+local words = require("batchapi.words")
+
+local M = {}
+
+
+-- ---- kinds of values: function(value, place), raising through words.refuse ----------------------
+
+local function kind(name)
+  return function(value, place)
+    if type(value) ~= name then
+      words.refuse(place, ("must be a %s, got a %s"):format(name, type(value)))
+    end
+  end
+end
+
+local text, flag, number, any_table = kind("string"), kind("boolean"), kind("number"), kind("table")
+
+
+local function anything() end
+
+
+local function one_of(...)
+  local known = { ... }
+  return function(value, place)
+    for _, word in ipairs(known) do
+      if word == value then
+        return
+      end
+    end
+    words.refuse(place, ("must be one of %s, got '%s'"):format(table.concat(known, ", "),
+      tostring(value)))
+  end
+end
+
+
+local function array_of(item)
+  return function(value, place)
+    any_table(value, place)
+    for i, element in ipairs(value) do
+      item(element, ("%s[%d]"):format(place, i))
+    end
+  end
+end
+
+
+local function map_of(item)
+  return function(value, place)
+    any_table(value, place)
+    for key, element in pairs(value) do
+      item(element, place .. "." .. tostring(key))
+    end
+  end
+end
+
+
+local function section(name)
+  return function(value, place)
+    words.check(value, name, place)
+  end
+end
+
+
+local function required(check)
+  return { check = check, required = true }
+end
+
+local texts = array_of(text)
+local call = { operation = required(text), arguments = required(any_table) }
+
+
+local function with(extra)
+  local all = {}
+  for word, check in pairs(call) do
+    all[word] = check
+  end
+  for word, check in pairs(extra) do
+    all[word] = check
+  end
+  return all
+end
+
+
+words.sections.run = {
+  family = required(one_of("file", "inline", "envelope", "each")),
+  options = map_of(section("run_option")), request = required(section("run_request")),
+  limits = section("run_limits"), concurrency = number,
+  upload = section("run_upload"), create = required(section("run_create")),
+  lookup = section("run_lookup"), watch = section("run_watch"),
+  collect = array_of(section("run_collect")), items = text,
+  result = section("run_result"), pages = section("run_pages"),
+  cancel = section("run_call"), delete = section("run_call"),
+}
+words.sections.run_option = {
+  type = one_of("string", "number", "boolean", "table"), required = flag, needed = flag, infer = text,
+  default = anything,
+  one_of = texts, help = text,
+}
+words.sections.run_request = {
+  type = one_of("table", "string"), id = text, id_pattern = text, id_max = number,
+  required = texts, fields = map_of(one_of("string", "number", "boolean", "table", "any")),
+  defaults = any_table, verbatim = texts, equal = map_of(text), uniform = texts,
+  send = any_table, safe = section("run_among"),
+}
+words.sections.run_among = {
+  path = text, every = text, field = text, one_of = required(texts),
+}
+words.sections.run_limits = { requests = number, bytes = number, inputs = section("run_inputs") }
+words.sections.run_inputs = { path = required(text), url = required(text), max = required(number) }
+words.sections.run_call = call
+words.sections.run_upload = with{ id = required(text) }
+words.sections.run_create = with{ id = text, not_yet = texts, queue = texts }
+words.sections.run_lookup = {
+  operation = required(text), query = any_table, token = required(text), id = required(text),
+  created = text,
+}
+words.sections.run_watch = {
+  arguments = any_table, expired = texts, cancelled = texts, usage = text,
+  counts = section("run_counts"),
+}
+words.sections.run_counts = { total = text, completed = text, failed = text }
+words.sections.run_collect = {
+  operation = required(text), arguments = required(any_table), id = text,
+  content = one_of("jsonl", "json"),
+}
+words.sections.run_result = {
+  id = text, status = text, body = text, failed = text, code = texts, message = texts,
+  ok = section("run_among"), retry = section("run_retry"), retry_after = text,
+}
+words.sections.run_retry = { statuses = array_of(number), codes = texts }
+words.sections.run_pages = {
+  next = required(text), put = required(text), items = required(text), remove = text,
+}
+
+
+-- ---- what belongs together ------------------------------------------------------------------------
+
+local function find_operation(definition, name)
+  for _, operation in ipairs(definition.operations or {}) do
+    if operation.name == name then
+      return operation
+    end
+  end
+end
+
+
+local function check_operations(run, definition)
+  local places = {
+    { "upload", run.upload }, { "create", run.create }, { "lookup", run.lookup },
+    { "cancel", run.cancel }, { "delete", run.delete },
+  }
+  for i, source in ipairs(run.collect or {}) do
+    places[#places + 1] = { ("collect[%d]"):format(i), source }
+  end
+  for _, entry in ipairs(places) do
+    local name = entry[2] and entry[2].operation
+    if name and not find_operation(definition, name) then
+      words.refuse(("run.%s.operation"):format(entry[1]), ("the service has no operation '%s'"):format(name))
+    end
+  end
+  if run.lookup and not find_operation(definition, run.lookup.operation).page then
+    words.refuse("run.lookup.operation", "must be an operation with pages")
+  end
+end
+
+
+local needed = {
+  file = { "upload", "collect" },
+  inline = { "collect" },
+  envelope = { "items" },
+  each = {},
+}
+
+
+local function check_family(run, definition)
+  for _, word in ipairs(needed[run.family]) do
+    if not run[word] then
+      words.refuse("run", ("family = '%s' needs '%s'"):format(run.family, word))
+    end
+  end
+  local is_batch = run.create.id ~= nil
+  if is_batch and not definition.wait then
+    words.refuse("run", "a batch must be watched: the definition needs 'wait'")
+  elseif is_batch and not run.collect then
+    words.refuse("run", "a batch must be collected: 'collect' is missing")
+  elseif not is_batch and (run.family == "file" or run.family == "inline") then
+    words.refuse("run.create", ("family = '%s' needs 'id'"):format(run.family))
+  elseif (run.family == "file" or run.family == "inline") and not (run.request.id and (run.result or {}).id) then
+    words.refuse("run", "answers of a batch match by id: 'request.id' and 'result.id' are needed")
+  end
+end
+
+
+local checked = setmetatable({}, { __mode = "k" })
+
+
+--- Checks a `run` section against its definition; raises with the word and the place. A section that
+--- was found right once is not looked at again.
+---@param run table
+---@param definition table raw or compiled: `operations` and `wait` are looked at
+function M.check(run, definition)
+  if checked[run] then
+    return
+  end
+  words.check(run, "run", ".run")
+  check_operations(run, definition)
+  check_family(run, definition)
+  checked[run] = true
+end
+
+
+return M

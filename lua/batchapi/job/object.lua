@@ -1,0 +1,480 @@
+--- The job as users hold it, and what its parts share.
+
+local batches = require("batchapi.job.batches")
+local calls = require("batchapi.job.calls")
+local core = require("batchapi.core")
+local errors = require("batchapi.errors")
+local journal = require("batchapi.job.journal")
+local files_of = require("batchapi.files")
+local loop = require("batchapi.loop")
+local machine = require("batchapi.job.machine")
+local outcomes = require("batchapi.job.outcome")
+local restore = require("batchapi.job.restore")
+local results_of = require("batchapi.job.results")
+local states = require("batchapi.job.state")
+local status_of = require("batchapi.job.status")
+local store = require("batchapi.job.store")
+local template = require("batchapi.job.template")
+local wire = require("batchapi.request")
+
+---@class batchapi.Job
+---@field id string
+local methods = {}
+
+local M = {}
+
+local CHUNK = 65536
+local NOTICE_EVERY = 0.1 -- seconds between two updates while requests are read
+
+
+-- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
+local function at_end(object, f)
+  if rawget(_G, "newproxy") then
+    local proxy = newproxy(true) -- luacheck: ignore 113
+    getmetatable(proxy).__gc = f
+    object._guard = proxy
+  else
+    object._guard = setmetatable({}, { __gc = f })
+  end
+end
+
+
+--- Removes every file that a job writes, and its directory if nothing else is in it.
+---@param paths table { dir, part_count }
+function M.remove_files(paths)
+  if paths.gone then
+    return
+  end
+  paths.gone = true
+  for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
+    "results.jsonl.part", "lock" } do
+    os.remove(paths.dir .. "/" .. name)
+  end
+  for number = 1, paths.part_count + 1 do
+    for _, ending in ipairs{ "jsonl", "json", "jsonl.new", "json.new", "answer-1.jsonl", "answer-2.jsonl" } do
+      os.remove(("%s/part-%05d.%s"):format(paths.dir, number, ending))
+    end
+  end
+  os.remove(paths.dir)
+end
+
+
+-- ---- what the parts of the machinery use ------------------------------------------------------------
+
+--- The path of a file in the job's directory.
+function methods:path(name)
+  return self.dir .. "/" .. name
+end
+
+
+--- Writes a record into the journal and applies it.
+---@param record table
+---@param lazy boolean|nil see journal.lua
+function methods:record(record, lazy)
+  local ok, why, err = self.journal:append(record, lazy)
+  if not ok then
+    return nil, why, err
+  end
+  return self.state:apply(record)
+end
+
+
+--- What is written into a batch's metadata, so that it can be found again.
+function methods:token(number)
+  return ("%s/%d"):format(self.id, number)
+end
+
+
+function methods:new_part()
+  self.part_count = math.max(self.part_count, self.state.last_part) + 1
+  return self.part_count
+end
+
+
+--- The directory is known.
+---@param dir string
+---@param temporary boolean|nil nothing in it is to survive the job
+function methods:settle_in(dir, temporary)
+  self.dir, self.temporary, self.paths.dir = dir, temporary or false, dir
+  self.store = store.new(self.files, dir, self.ledger, self.durable)
+  if temporary then
+    local paths = self.paths
+    at_end(self, function()
+      M.remove_files(paths)
+    end)
+  end
+end
+
+
+--- The values that templates may name, for a part (nil: none in particular).
+function methods:known(number)
+  local known = {}
+  for name, value in pairs(self.options) do
+    known[name] = value
+  end
+  if number and self.run.lookup then
+    known.metadata = { batchapi_part = self:token(number) }
+    for key, value in pairs(self.options.metadata or {}) do
+      known.metadata[key] = value
+    end
+  end
+  local part = number and self.state.parts[number]
+  if part then
+    known.file_id, known.batch_id = part.file_id, part.batch_id
+  end
+  return known
+end
+
+
+--- Calls an operation named by a definition's words.
+---@param words table { operation, arguments }
+---@param known table
+---@param overrides table|nil
+function methods:call(words, known, overrides)
+  local arguments = template.arguments(words.arguments, known)
+  if overrides and overrides.body_producer then
+    arguments.n, arguments[arguments.n] = arguments.n - 1, nil
+  end
+  return self.client:_call(words.operation, arguments, overrides)
+end
+
+
+--- An inline batch is sent from its file.
+function methods:create_overrides(part)
+  if self.run.family ~= "inline" then
+    return nil
+  end
+  local path = self:path(part.file)
+  return {
+    content_type = "application/json",
+    body_producer = function()
+      local file, why = io.open(path, "rb")
+      return function()
+        if not file then
+          return nil, why
+        end
+        local chunk = file:read(CHUNK)
+        if not chunk then
+          file:close()
+        end
+        return chunk
+      end
+    end,
+  }
+end
+
+
+--- The number of the request with an id, or nil.
+function methods:find(id)
+  return self.collided[id] or self.ledger:find(id)
+end
+
+
+--- The id in a line that was written for a request.
+function methods:id_of_line(line)
+  local request = core.decode(line)
+  local id = type(request) == "table" and request[self.run.request.id]
+  return type(id) == "string" and id or nil
+end
+
+
+function methods:sleep(seconds)
+  return self.machine:sleep(seconds)
+end
+
+
+function methods:breathe()
+  self.machine:breathe()
+  if not self.state.input and self.dirty and core.now() >= self.next_notice then
+    self.next_notice = core.now() + NOTICE_EVERY
+    self:tell()
+  end
+end
+
+
+--- Something is to be told to `on_update`.
+function methods:changed()
+  self.dirty = true
+end
+
+
+--- Begins whatever can begin now; ends the job when nothing is left.
+function methods:schedule()
+  if self.done or self.ending or not self.machine.tasks then
+    return
+  end
+  if self.family.schedule(self) or self.machine.running > 0 then
+    return
+  end
+  self.ending = true
+  self.machine:spawn(function()
+    local ok, why, err = self:finish()
+    self.ending = false
+    return ok, why, err
+  end)
+end
+
+
+function methods:finish()
+  local ok, why, err
+  if self.temporary then
+    ok, why, err = self.store:flush()
+  else
+    ok, why, err = self.store:finish(self.options.ordered, function()
+      self:breathe()
+    end)
+    if ok then
+      ok, why, err = self:record{ type = "finished" }
+    end
+  end
+  if not ok then
+    return nil, why, err
+  end
+  self.done = true
+  self:changed()
+  self:release()
+  return true
+end
+
+
+--- Lets go of the directory.
+function methods:release()
+  self.journal:close()
+  self.store:close()
+  if self.lock then
+    self.lock:close()
+    self.lock = nil
+  end
+end
+
+
+--- Checks what makes a batch before anything is written; metadata too long is found here.
+function methods:check_create()
+  if not self.has_parts then
+    return true
+  end
+  local known = self:known(1)
+  known.file_id, known.requests = known.file_id or "file-0", setmetatable({ {} }, core.array_mt)
+  for name, rule in pairs(self.run.options or {}) do
+    known[name] = known[name] or rule.infer and "/" or nil
+  end
+  local one = self.definition.by_name[self.run.create.operation]
+  local made, why, err = wire.for_operation(self.client, one, template.arguments(self.run.create.arguments, known), {})
+  if not made then
+    return nil, why, err
+  end
+  return true
+end
+
+
+--- A job begun by an earlier process: its account is made again.
+function methods:recover()
+  self.part_count = self.state.last_part
+  self.machine:enter()
+  local ok, why, err = restore.account(self)
+  if not ok then
+    return errors.adopt("run", err, why)
+  end
+  self.processed_before = self.store.counts.ok + self.store.counts.failed
+  calls.restart(self)
+  if self.store.finished then
+    self.done, self.confirmed = true, true
+    self:release()
+  end
+  return true
+end
+
+
+--- Drives the job on; tells what changed. True, or nil, why, err.
+function methods:advance()
+  local fresh = not self.machine.tasks
+  if fresh then
+    self:forget_tasks()
+  end
+  local ok, why, err = self.machine:drive()
+  if self.dirty then
+    self:tell()
+  end
+  return ok, why, err
+end
+
+
+--- The tasks of a stopped machine are gone: their marks too.
+function methods:forget_tasks()
+  self.active, self.uploading, self.releasing, self.ending = 0, 0, false, false
+  for _, part in pairs(self.state.parts) do
+    part.busy, part.held = false, false
+    part.resumed = part.status == "created"
+    part.recovered = part.status == "ended"
+  end
+  calls.restart(self)
+end
+
+
+function methods:tell()
+  self.dirty = false
+  local status
+  for _, hook in ipairs{ self.options.on_update or false, self.hook or false } do
+    if hook then
+      status = status or status_of.of(self)
+      hook(status)
+    end
+  end
+end
+
+
+--- Nothing was submitted and nothing will be: takes back what was uploaded and written.
+function methods:discard()
+  self.machine:stop()
+  for _, part in pairs(self.state.parts) do
+    if part.file_id and self.run.delete then
+      self:call(self.run.delete, { file_id = part.file_id })
+    end
+  end
+  self:release()
+  M.remove_files(self.paths)
+end
+
+
+--- An iterator has read all results of a job without a directory: its files go.
+function methods:results_ended()
+  if self.temporary and self.done then
+    self:close()
+  end
+end
+
+
+-- ---- what users call ----------------------------------------------------------------------------------
+
+--- The results, one for each request, in a `for` or with `:next()`. With `dir` it may be called again.
+---@return batchapi.Results
+function methods:results()
+  if self.temporary and self.results_given then
+    errors.misuse("job:results(): without dir the results can be read once; give run a dir to replay them")
+  end
+  self.results_given = true
+  return results_of.new(self)
+end
+
+
+--- How far the job is: see batchapi.JobStatus.
+---@return batchapi.JobStatus
+function methods:status()
+  return status_of.of(self)
+end
+
+
+--- Waits until every request has its result.
+---@param given { on_update: fun(status: batchapi.JobStatus)|nil, timeout: number|nil }|nil
+---@return batchapi.JobStatus|nil status
+---@return string|nil message
+---@return batchapi.Error|nil err
+function methods:wait(given)
+  for name, value in pairs(given or {}) do
+    if name ~= "on_update" and name ~= "timeout" then
+      errors.misuse(("job:wait: unknown option '%s'; there are on_update and timeout"):format(tostring(name)))
+    elseif name == "on_update" and not loop.is_callable(value) then
+      errors.misuse("job:wait: on_update must be a function")
+    elseif name == "timeout" and type(value) ~= "number" then
+      errors.misuse("job:wait: timeout must be a number of seconds")
+    end
+  end
+  given = given or {}
+  self.hook = given.on_update
+  local before = self.machine.deadline
+  if given.timeout then
+    self.machine.deadline = math.min(before, core.now() + given.timeout)
+  end
+  self:tell()
+  local ok, why, err = true, nil, nil
+  while ok and not self.done do
+    ok, why, err = self:advance()
+  end
+  if ok then
+    self:tell()
+  end
+  self.hook, self.machine.deadline = nil, before
+  if not ok then
+    return nil, why, err
+  end
+  return self:status()
+end
+
+
+--- Cancels everything at the service; what is not sent yet never is. The results then say so.
+---@return batchapi.JobStatus|nil status
+---@return string|nil message
+---@return batchapi.Error|nil err
+function methods:cancel()
+  if self.done then
+    return self:status()
+  end
+  local ok, why, err = true, nil, nil
+  if not self.state.cancelled then
+    ok, why, err = self:record{ type = "cancel" }
+  end
+  if ok then
+    ok, why, err = self.family.cancel(self)
+  end
+  self:changed()
+  if not ok then
+    return errors.adopt("cancel", err, why)
+  end
+  return self:status()
+end
+
+
+--- Lets go of the job: its directory is free for others, a job without one leaves nothing behind.
+--- What the service has goes on there.
+function methods:close()
+  self.machine:stop()
+  self:release()
+  if self.temporary then
+    M.remove_files(self.paths)
+  end
+end
+
+
+local function job_tostring(self)
+  local counts = self.store.counts
+  local requests = self.state.input and self.state.input.requests or self.ledger:count()
+  return ("batchapi.job (%s, %s, %d of %d settled)"):format(self.id, status_of.of(self).state,
+    counts.ok + counts.failed, requests)
+end
+
+local job_mt = { __name = "batchapi.job", __index = methods, __tostring = job_tostring }
+
+
+--- A job that is in no directory yet.
+---@param client batchapi.Client
+---@param options table
+---@return batchapi.Job
+function M.new(client, options)
+  local definition = client._definition
+  local run = definition.run
+  local has_parts = run.family == "file" or run.family == "inline"
+  local host = client._context.host
+  local paths = { part_count = 0 }
+  local self = setmetatable({
+    id = "job_" .. core.random(12), client = client, definition = definition, run = run, options = options,
+    family = has_parts and batches or calls, has_parts = has_parts, outcome = outcomes.new(run),
+    dir = options.dir, durable = options.dir ~= nil, temporary = false, lock = nil,
+    files = files_of.new(loop.host(host).name == "block" and "block" or host),
+    journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(core.wall() * 1000) % 2 ^ 40),
+    collided = {},       -- ids whose hash another one has
+    part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,
+    confirmed = false,   -- the service has accepted something
+    done = false, ending = false, releasing = false, results_given = false,
+    pass = nil, kept_item = nil, drawing = false, paced = {}, warnings = {},
+    dirty = false, hook = nil, next_notice = 0, began = core.now(), processed_before = 0, paths = paths,
+  }, job_mt)
+  self.machine = machine.new(host, function()
+    self:schedule()
+  end)
+  self.machine.deadline = core.now() + options.timeout
+  self.store = store.new(self.files, options.dir or "", self.ledger, self.durable)
+  return self
+end
+
+
+return M

@@ -1,0 +1,150 @@
+--- The results of a job as an iterator: waits as long as it must, then streams from disk.
+
+local core = require("batchapi.core")
+local errors = require("batchapi.errors")
+local iterator = require("batchapi.iterator")
+local store = require("batchapi.job.store")
+
+local M = {}
+
+---@class batchapi.Results
+---@overload fun(): table the next result, in a `for`; a failure raises
+local methods = {}
+
+
+local function damaged(self)
+  return errors.fail(errors.new{ kind = "job", code = "results_damaged", operation = "results",
+    message = ("%s holds a line that is no result"):format(self._job.store.path) })
+end
+
+
+local function checked(self, result, message, err)
+  if result == nil and message then
+    return errors.adopt("results", err, message)
+  elseif type(result) ~= "table" then
+    return damaged(self)
+  end
+  self._count = self._count + 1
+  return result
+end
+
+
+--- The next line of the file as far as it is visible; nil when more must come.
+local function read_on(self)
+  local job = self._job
+  local files, results = job.files, job.store
+  if self._place >= results.visible then
+    return nil
+  end
+  if not self._reader then
+    local why, err
+    self._reader, why, err = files:reader(results.path, { offset = self._place,
+      max_line_bytes = job.client._settings.max_line_bytes })
+    if not self._reader then
+      return errors.adopt("results", err, why)
+    end
+    self._until = results.visible
+  end
+  local result, message, err = files:json(self._reader)
+  self._place = self._reader:offset()
+  if self._place >= self._until then
+    files:close(self._reader)
+    self._reader = nil
+  end
+  return checked(self, result, message, err)
+end
+
+
+--- The result of the next request in order, if it is settled.
+local function read_in_order(self)
+  local job = self._job
+  local ledger, index = job.ledger, self._count + 1
+  if index > ledger:count() then
+    return nil
+  end
+  local mark = ledger:state(index)
+  if mark ~= store.SETTLED and mark ~= 4 then
+    return nil
+  end
+  if ledger:place(index) >= job.store.visible then
+    local ok, why, err = job.store:flush()
+    if not ok then
+      return errors.adopt("results", err, why)
+    end
+  end
+  if not self._file then
+    local why
+    self._file, why = io.open(job.store.path, "rb")
+    if not self._file then
+      return errors.adopt("results", { kind = "io" }, why)
+    end
+  end
+  local line = job.store:line_at(self._file, index)
+  return checked(self, core.decode(line or ""))
+end
+
+
+local function close(self)
+  self._ended = true
+  if self._reader then
+    self._job.files:close(self._reader)
+    self._reader = nil
+  end
+  if self._file then
+    self._file:close()
+    self._file = nil
+  end
+  self._job:results_ended()
+end
+
+
+--- The next result; nil alone when every request had its own; nil, why, err on a failure, after which it
+--- may be called again.
+---@return table|nil result
+---@return string|nil message
+---@return batchapi.Error|nil err
+function methods:next()
+  if self._ended then
+    return nil
+  end
+  local job = self._job
+  while true do
+    local result, message, err
+    if self._in_order then
+      result, message, err = read_in_order(self)
+    else
+      result, message, err = read_on(self)
+    end
+    if result ~= nil or message then
+      job:breathe()
+      return result, message, err
+    elseif job.done and self._count < job.state.input.requests then
+      return damaged(self)
+    elseif job.done then
+      close(self)
+      return nil
+    end
+    local ok
+    ok, message, err = job:advance()
+    if not ok then
+      return nil, message, err
+    end
+  end
+end
+
+
+local mt = iterator.metatable(methods, "batchapi.results")
+
+
+---@param job table
+---@return batchapi.Results
+function M.new(job)
+  return setmetatable({
+    _job = job, _what = "results", _host = job.client._context.host,
+    _in_order = job.options.ordered and not job.store.finished,
+    _place = 0, _until = 0, _count = 0, _reader = nil, _file = nil, _ended = false,
+  }, mt)
+end
+
+
+return M

@@ -1,0 +1,183 @@
+--- What a job's journal says, recomputed record by record.
+---
+--- The same function applies a record when it is written and when it is read again, so that a job that
+--- was killed and one that was not know the same. Parts go through these states:
+---
+---   written -> uploaded -> creating -> created -> ended -> settled [-> cleaned]
+---
+--- "creating" stands between the intent and the outcome of a create: after a crash nobody knows whether
+--- the service has the batch. Calls (families "envelope" and "each") have no parts: an open call is an
+--- intent without outcome, and a request is settled when its result is on disk.
+
+local M = {}
+M.__index = M
+
+
+function M.new()
+  return setmetatable({
+    job = nil,        -- the first record
+    parts = {},       -- by number
+    last_part = 0,
+    input = nil,      -- the record that says all requests are written
+    calls = {},       -- open calls by number
+    last_call = 0,
+    any_create = false, -- something may have been created at the service
+    cancelled = false, finished = false,
+    duplicates = 0, strangers = 0, broken = 0,
+    usage = nil,      -- summed
+  }, M)
+end
+
+
+--- Adds numbers, and numbers within tables, of `more` to `sum`.
+---@param sum table|nil
+---@param more table|nil
+---@return table|nil
+function M.add_usage(sum, more)
+  if type(more) ~= "table" then
+    return sum
+  end
+  sum = sum or {}
+  for name, value in pairs(more) do
+    if type(value) == "number" and type(sum[name] or 0) == "number" then
+      sum[name] = (sum[name] or 0) + value
+    elseif type(value) == "table" and type(sum[name] or {}) == "table" then
+      sum[name] = M.add_usage(sum[name], value)
+    end
+  end
+  return sum
+end
+
+local apply = {}
+
+
+function apply.job(state, record)
+  state.job = record
+end
+
+
+function apply.part(state, record)
+  state.parts[record.part] = {
+    part = record.part, attempt = record.attempt, file = record.file, first = record.first,
+    span = record.span, count = record.count, bytes = record.bytes, hash = record.hash,
+    status = "written", past = {},
+  }
+  state.last_part = math.max(state.last_part, record.part)
+end
+
+
+function apply.input(state, record)
+  state.input = record
+end
+
+
+--- A part of an earlier try at writing that the requests given now do not have.
+function apply.dropped(state, record)
+  state.parts[record.part] = nil
+end
+
+
+function apply.uploaded(state, record)
+  local part = state.parts[record.part]
+  part.file_id, part.status = record.file_id, "uploaded"
+end
+
+
+function apply.create(state, record)
+  local part = state.parts[record.part]
+  part.status, part.created_from, part.intent = "creating", part.status, record.at
+  state.any_create = true
+end
+
+
+function apply.uncreated(state, record)
+  local part = state.parts[record.part]
+  part.status, part.intent = part.created_from or "uploaded", nil
+end
+
+
+function apply.created(state, record)
+  if record.call then
+    state.calls[record.call].batch_id = record.batch_id
+    return
+  end
+  local part = state.parts[record.part]
+  part.status, part.batch_id, part.intent = "created", record.batch_id, nil
+end
+
+
+--- The batch ended before anything ran, for a reason that passes: it may be made anew.
+function apply.requeued(state, record)
+  local part = state.parts[record.part]
+  part.past[part.batch_id] = true
+  part.status, part.batch_id = part.created_from or "uploaded", nil
+end
+
+
+function apply.ended(state, record)
+  local part = state.parts[record.part]
+  part.status, part.outcome, part.sources = "ended", record.outcome, record.sources or {}
+  part.reasons, part.usage = record.reasons, record.usage
+  state.usage = M.add_usage(state.usage, record.usage)
+end
+
+
+function apply.settled(state, record)
+  local part = state.parts[record.part]
+  part.status = "settled"
+  state.duplicates = state.duplicates + (record.duplicates or 0)
+  state.strangers = state.strangers + (record.strangers or 0)
+  state.broken = state.broken + (record.broken or 0)
+  if not part.usage then
+    state.usage = M.add_usage(state.usage, record.usage)
+  end
+  if record.retry then
+    apply.part(state, record.retry)
+  end
+end
+
+
+function apply.cleaned(state, record)
+  state.parts[record.part].cleaned = true
+end
+
+
+function apply.call(state, record)
+  state.calls[record.call] = { call = record.call, requests = record.requests, at = record.at }
+  state.last_call = math.max(state.last_call, record.call)
+  state.any_create = true
+end
+
+
+function apply.answered(state, record)
+  state.calls[record.call] = nil
+end
+
+
+function apply.cancel(state)
+  state.cancelled = true
+end
+
+
+function apply.finished(state)
+  state.finished = true
+end
+
+
+--- Applies a record.
+---@param record table
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M:apply(record)
+  local f = apply[record.type]
+  if not f then
+    return nil, ("the journal has a record of type '%s', which this version does not know"):format(
+      tostring(record.type)), { kind = "job", code = "journal_damaged" }
+  end
+  f(self, record)
+  return true
+end
+
+
+return M

@@ -1,0 +1,106 @@
+--- How far a job is.
+
+local core = require("batchapi.core")
+local states = require("batchapi.job.state")
+
+local M = {}
+
+
+local function part_status(part)
+  return {
+    part = part.part, attempt = part.attempt, state = part.status, requests = part.count, bytes = part.bytes,
+    batch_id = part.batch_id, file_id = part.file_id, outcome = part.outcome, service_state = part.state,
+    counts = part.counts,
+  }
+end
+
+
+--- How many requests the service says it has dealt with, in batches that are not settled.
+local function under_way(job)
+  local count = 0
+  for _, part in pairs(job.state.parts) do
+    if part.status == "created" and part.counts then
+      count = count + (part.counts.completed or 0) + (part.counts.failed or 0)
+    end
+  end
+  return count
+end
+
+
+local function list_parts(job)
+  local list = {}
+  for number = 1, job.state.last_part do
+    local part = job.state.parts[number]
+    if part then
+      list[#list + 1] = part_status(part)
+    end
+  end
+  return list
+end
+
+
+local function name_state(job)
+  if job.done then
+    return job.state.cancelled and "cancelled" or "done"
+  elseif not job.state.input then
+    return "writing"
+  end
+  return job.state.cancelled and "cancelling" or "running"
+end
+
+
+--- Seconds until the end, as the pace so far lets expect; nil while nothing says so.
+local function estimate(job, requests, processed)
+  local elapsed = core.now() - job.began
+  if job.done or not requests or processed <= job.processed_before or elapsed <= 0 then
+    return nil
+  end
+  return (requests - processed) * elapsed / (processed - job.processed_before)
+end
+
+
+---@class batchapi.JobStatus
+---@field id string
+---@field state "writing"|"running"|"cancelling"|"cancelled"|"done"
+---@field requests integer how many there are (so far, while they are being written)
+---@field settled integer how many have their result here
+---@field processed integer settled ones, and those the service says it has dealt with
+---@field ok integer
+---@field failed integer
+---@field missing integer of the failed ones
+---@field duplicates integer lines of the service for a request that had its answer
+---@field strangers integer lines of the service that no request asked for
+---@field broken integer lines of the service that are not JSON
+---@field bytes integer of the parts that were written
+---@field parts table[] { part, attempt, state, requests, bytes, batch_id, file_id, outcome, service_state, counts }
+---@field states table<string, integer> how many parts are in each state
+---@field usage table|nil summed
+---@field elapsed number seconds since this process began with it
+---@field remaining number|nil seconds, estimated
+---@field ends_at number|nil estimated end, seconds since 1970
+---@field warnings string[]
+
+---@param job table
+---@return batchapi.JobStatus
+function M.of(job)
+  local counts = job.store.counts
+  local settled = counts.ok + counts.failed
+  local requests = job.state.input and job.state.input.requests or job.ledger:count()
+  local status = {
+    id = job.id, dir = job.options.dir, state = name_state(job), requests = requests, settled = settled,
+    processed = math.min(settled + under_way(job), requests), ok = counts.ok, failed = counts.failed,
+    missing = counts.missing, duplicates = job.state.duplicates, strangers = job.state.strangers,
+    broken = job.state.broken, bytes = 0, parts = list_parts(job), states = {},
+    usage = states.add_usage(nil, job.state.usage), elapsed = core.now() - job.began, warnings = job.warnings,
+  }
+  for _, part in ipairs(status.parts) do
+    status.bytes = status.bytes + (part.attempt == 1 and part.bytes or 0)
+    status.states[part.state] = (status.states[part.state] or 0) + 1
+  end
+  status.remaining = estimate(job, requests, status.processed)
+  status.ends_at = status.remaining and core.wall() + status.remaining
+  return status
+end
+
+
+return M

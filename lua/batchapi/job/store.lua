@@ -1,0 +1,264 @@
+--- The results of a job on disk: one JSON line each, in the order they came, appended.
+---
+--- The file is results.jsonl.part while the job runs; when every request has its result it becomes
+--- results.jsonl, in request order if the job is ordered, by one rename. A torn last line is cut off when
+--- the file is opened again; a request whose line is there is settled.
+
+local errors = require("batchapi.errors")
+
+local M = {}
+M.__index = M
+
+-- States of a request in the ledger.
+M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN = 0, 1, 2, 3
+
+local FLUSH_BYTES = 262144
+local keep_null = { null = "keep" }
+
+
+---@param files table batchapi.files
+---@param dir string
+---@param ledger userdata
+---@param durable boolean
+function M.new(files, dir, ledger, durable)
+  return setmetatable({
+    files = files,
+    final = dir .. "/results.jsonl", path = dir .. "/results.jsonl.part", ledger = ledger, durable = durable,
+    bytes = 0, visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, finished = false,
+  }, M)
+end
+
+
+function M:account(result)
+  local counts = self.counts
+  if result.ok then
+    counts.ok = counts.ok + 1
+  else
+    counts.failed = counts.failed + 1
+    if result.error and result.error.code == "missing" then
+      counts.missing = counts.missing + 1
+    end
+  end
+end
+
+
+--- Takes over what an earlier process wrote. `settled(result, place)` is told of each result.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M:recover(settled)
+  local path, files = self.path, self.files
+  if files:stat(self.final) then
+    self.finished, self.path, path = true, self.final, self.final
+  end
+  local stat = files:stat(path)
+  if not stat or stat.size == 0 then
+    return true
+  end
+  local reader, why, err = files:reader(path)
+  if not reader then
+    return nil, why, err
+  end
+  local place = 0
+  while true do
+    local result = files:json(reader)
+    local next_place = reader:offset()
+    if type(result) ~= "table" or type(result.index) ~= "number" then
+      break
+    end
+    settled(result, place)
+    self:account(result)
+    place = next_place
+  end
+  files:close(reader)
+  if place < stat.size then
+    if self.finished then
+      return errors.adopt("run", { kind = "job", code = "results_damaged" },
+        self.final .. " is damaged; remove it and run again")
+    end
+    local ok
+    ok, why, err = files:truncate(path, place)
+    if not ok then
+      return nil, why, err
+    end
+  end
+  self.bytes, self.visible = place, place
+  return self:mend_end(place)
+end
+
+
+--- A last line without its line feed is whole, but what is appended must not join it.
+function M:mend_end(size)
+  local file = not self.finished and size > 0 and io.open(self.path, "rb")
+  if not file then
+    return true
+  end
+  file:seek("set", size - 1)
+  local whole = file:read(1) == "\n"
+  file:close()
+  if whole then
+    return true
+  end
+  local ok, why, err = self:open_writer()
+  if not ok then
+    return nil, why, err
+  end
+  self.bytes, self.visible = size + 1, size + 1
+  return self.files:write(self.writer, "\n")
+end
+
+
+function M:open_writer()
+  if self.writer then
+    return true
+  end
+  local why, err
+  self.writer, why, err = self.files:writer(self.path, { append = true })
+  if not self.writer then
+    return nil, why, err
+  end
+  return true
+end
+
+
+--- Appends a result and settles its request.
+---@param result table
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M:append(result)
+  local ok, why, err = self:open_writer()
+  if not ok then
+    return nil, why, err
+  end
+  local length
+  length, why, err = self.files:encode(self.writer, result)
+  if not length then
+    return nil, why, err
+  end
+  self.ledger:put(result.index, self.bytes)
+  self.ledger:set(result.index, M.SETTLED)
+  self.bytes = self.bytes + length
+  self:account(result)
+  if self.bytes - self.visible >= FLUSH_BYTES then
+    return self:flush()
+  end
+  return true
+end
+
+
+--- Makes what was appended visible to readers.
+function M:flush()
+  if self.writer then
+    local ok, why, err = self.files:flush(self.writer)
+    if not ok then
+      return nil, why, err
+    end
+  end
+  self.visible = self.bytes
+  return true
+end
+
+
+--- The same, and durable.
+function M:sync()
+  if self.writer and self.durable then
+    local ok, why, err = self.files:sync(self.writer)
+    if not ok then
+      return nil, why, err
+    end
+    self.visible = self.bytes
+    return true
+  end
+  return self:flush()
+end
+
+
+function M:close()
+  if self.writer then
+    self.files:close(self.writer)
+    self.writer = nil
+  end
+end
+
+
+--- The line of a settled request, read from where it lies.
+function M:line_at(file, index)
+  file:seek("set", self.ledger:place(index))
+  return file:read("*l")
+end
+
+
+--- Writes the results in the order of requests into a new file. `breathe` lets others run.
+function M:write_ordered(path, breathe)
+  local file, why = io.open(self.path, "rb")
+  if not file then
+    return nil, why, { kind = "io", message = why }
+  end
+  local writer, message, err = self.files:writer(path)
+  if not writer then
+    file:close()
+    return nil, message, err
+  end
+  for index = 1, self.ledger:count() do
+    local line = self:line_at(file, index)
+    local ok
+    ok, message, err = self.files:write(writer, (line or "") .. "\n")
+    if not ok then
+      break
+    end
+    breathe()
+  end
+  file:close()
+  if not message then
+    local ok
+    ok, message, err = self.files:sync(writer)
+    message = not ok and message or nil
+  end
+  self.files:close(writer)
+  if message then
+    return nil, message, err
+  end
+  return true
+end
+
+
+--- All requests are settled: makes results.jsonl appear, whole.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M:finish(ordered, breathe)
+  if self.finished then
+    return true
+  end
+  local ok, why, err = self:open_writer() -- so that a job without results has an empty file
+  if not ok then
+    return nil, why, err
+  end
+  ok, why, err = self:sync()
+  if not ok then
+    return nil, why, err
+  end
+  self:close()
+  local from = self.path
+  if ordered then
+    from = self.final .. ".ordered"
+    ok, why, err = self:write_ordered(from, breathe)
+    if not ok then
+      return nil, why, err
+    end
+  end
+  ok, why, err = self.files:rename(from, self.final)
+  if not ok then
+    return nil, why, err
+  end
+  if ordered then
+    self.files:unlink(self.path)
+  end
+  self.path, self.finished = self.final, true
+  return true
+end
+
+M.keep_null = keep_null
+
+return M
