@@ -2,12 +2,15 @@
 ---
 --- `client:run(requests, options)` and `batchapi.resume(dir, options)` come here. How it works:
 ---
---- - The requests are read once, completed, checked and written to files split by the service's limits
+--- - The requests are read once, completed, checked and written to files split by the service's
+--- limits
 ---   (job/writing.lua, job/parts.lua); nothing is submitted before the last one was found right.
 --- - Each step at the service has its intent in the journal before and its outcome after
 ---   (job/journal.lua); what the journal says is all a process needs to go on (job/state.lua).
---- - Services that take batches are served by job/batches.lua, with job/submit.lua, job/watch.lua and
----   job/collect.lua; services that answer at once, or take one request at a time, by job/calls.lua.
+--- - Services that take batches are served by job/batches.lua, with job/submit.lua, job/watch.lua
+--- and
+---   job/collect.lua; services that answer at once, or take one request at a time, by
+--- job/calls.lua.
 --- - Results are appended to one file, and handed out from there (job/store.lua, job/results.lua).
 --- - Tasks move it all while the user waits for the job (job/machine.lua).
 
@@ -31,7 +34,8 @@ local function run_section(client)
 end
 
 
--- ---- opening ----------------------------------------------------------------------------------------
+-- ---- opening
+-- ----------------------------------------------------------------------------------------
 
 local function open_dir(job, dir, lock_timeout)
   local ok, why, err = job_dir.make(job.files, dir)
@@ -165,7 +169,8 @@ end
 ---@field dry_run boolean|nil check every request and report; nothing is sent
 ---@field on_update fun(status: batchapi.JobStatus)|nil
 
---- Runs any number of requests as a job. Returns once they are read and the first part is made at the
+--- Runs any number of requests as a job. Returns once they are read and the first part is made at
+--- the
 --- service, or refused.
 ---@param client batchapi.Client
 ---@param requests table[]|fun(): table|string an array, an iterator, or the path of a JSONL file
@@ -204,7 +209,8 @@ function M.run(client, requests, given)
 end
 
 
--- ---- resuming ---------------------------------------------------------------------------------------
+-- ---- resuming
+-- ---------------------------------------------------------------------------------------
 
 local resume_options = {
   client = true, timeout = true, interval = true, concurrency = true, lock_timeout = true, on_update = true,

@@ -87,9 +87,11 @@ function M.close(job, call, repeated)
 end
 
 
--- ---- answers --------------------------------------------------------------------------------------
+-- ---- answers
+-- --------------------------------------------------------------------------------------
 
---- May this request be repeated after this answer? A write that may have run only where the user says so.
+--- May this request be repeated after this answer? A write that may have run only where the user
+--- says so.
 local function may_repeat(job, item, result)
   local again = job.pass and job.pass.attempt < job.options.attempts and not job.state.cancelled
     and job.outcome:retryable(result)
@@ -188,7 +190,8 @@ local function by_item(job, call, list)
 end
 
 
---- The answer of a synchronous call: one for each of its requests. Gives how many are to be repeated.
+--- The answer of a synchronous call: one for each of its requests. Gives how many are to be
+--- repeated.
 ---@return integer|nil repeated
 ---@return string|nil message
 ---@return table|nil err
@@ -213,7 +216,8 @@ function M.of_call(job, call, answer, response)
 end
 
 
--- ---- batches of one request -----------------------------------------------------------------------
+-- ---- batches of one request
+-- -----------------------------------------------------------------------
 
 local function collect_one(job, call, ended)
   local source = job.run.collect[1]
@@ -289,7 +293,8 @@ function M.of_batch(job, call, answer)
 end
 
 
--- ---- failures of a whole call ---------------------------------------------------------------------
+-- ---- failures of a whole call
+-- ---------------------------------------------------------------------
 
 --- The call was surely not carried out.
 local function refused(job, call, why, err, perform)

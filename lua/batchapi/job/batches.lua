@@ -1,6 +1,8 @@
---- The families "file" and "inline": parts that become batches at the service, are watched, and collected.
+--- The families "file" and "inline": parts that become batches at the service, are watched, and
+--- collected.
 ---
---- Each part has a task of its own while it is under way: uploads run beside the writing of the next
+--- Each part has a task of its own while it is under way: uploads run beside the writing of the
+--- next
 --- part; batches are made once the whole input is written, so that a broken line has cost nothing.
 
 local collect = require("batchapi.job.collect")
@@ -15,7 +17,8 @@ local UPLOADS = 2 -- at once
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
--- ---- the steps of one part ------------------------------------------------------------------------
+-- ---- the steps of one part
+-- ------------------------------------------------------------------------
 
 local function upload(job, part)
   local known = job:known(part.part)
@@ -187,7 +190,8 @@ local function pipeline(job, part)
 end
 
 
--- ---- which part is next ---------------------------------------------------------------------------
+-- ---- which part is next
+-- ---------------------------------------------------------------------------
 
 local function begin(job, part, f, counter)
   part.busy = true

@@ -1,7 +1,10 @@
---- The families "envelope" and "each": requests are drawn from one file into calls of as many as the
---- service takes, several calls at once, and each request is settled as soon as its answer is on disk.
+--- The families "envelope" and "each": requests are drawn from one file into calls of as many as
+--- the
+--- service takes, several calls at once, and each request is settled as soon as its answer is on
+--- disk.
 ---
---- What repeating could harm has an intent in the journal before it is sent. If its outcome is not known
+--- What repeating could harm has an intent in the journal before it is sent. If its outcome is not
+--- known
 --- it is never repeated: the result says "unknown_outcome".
 
 local answers = require("batchapi.job.answers")
@@ -16,7 +19,8 @@ local M = {}
 local keep_null = { null = "keep" }
 
 
--- ---- which requests are next ----------------------------------------------------------------------
+-- ---- which requests are next
+-- ----------------------------------------------------------------------
 
 local function is_safe(job, request)
   local rule = (job.run.request or {}).safe
@@ -97,7 +101,8 @@ local function draw(job)
 end
 
 
--- ---- one call -------------------------------------------------------------------------------------
+-- ---- one call
+-- -------------------------------------------------------------------------------------
 
 --- Waits until the last minute has room for `count` more requests.
 local function keep_pace(job, count)
@@ -191,9 +196,11 @@ local function perform(job, call)
 end
 
 
--- ---- what is left over from an earlier process ----------------------------------------------------
+-- ---- what is left over from an earlier process
+-- ----------------------------------------------------
 
---- Calls whose intent has no outcome: those with a batch are watched on, of the others nobody knows.
+--- Calls whose intent has no outcome: those with a batch are watched on, of the others nobody
+--- knows.
 local function take_up(job, open)
   local call = { number = open.call, items = {}, batch_id = open.batch_id, resumed = true }
   for _, index in ipairs(open.requests) do
@@ -242,7 +249,8 @@ local function begin_open_calls(job)
 end
 
 
--- ---- workers --------------------------------------------------------------------------------------
+-- ---- workers
+-- --------------------------------------------------------------------------------------
 
 local function work(job)
   while true do
@@ -338,7 +346,8 @@ function M.schedule(job)
 end
 
 
---- A stopped machine begins again: what was taken and not settled is open once more, unless its intent
+--- A stopped machine begins again: what was taken and not settled is open once more, unless its
+--- intent
 --- is in the journal.
 ---@param job table
 function M.restart(job)

@@ -1,4 +1,5 @@
---- Collecting: what a batch left at the service is brought here whole, and each request of the part gets
+--- Collecting: what a batch left at the service is brought here whole, and each request of the part
+--- gets
 --- its one result, whatever the batch came to.
 
 local core = require("batchapi.core")
@@ -97,7 +98,8 @@ function M.download(job, part)
 end
 
 
--- ---- settling -------------------------------------------------------------------------------------
+-- ---- settling
+-- -------------------------------------------------------------------------------------
 
 local settling = {}
 settling.__index = settling
@@ -209,7 +211,8 @@ function settling:absent_reason(line_number)
 end
 
 
---- Every request of the part that is still without a result gets one; those to be repeated are written
+--- Every request of the part that is still without a result gets one; those to be repeated are
+--- written
 --- into the next attempt's part.
 function settling:fill_gaps(writer)
   local job, part = self.job, self.part

@@ -1,9 +1,13 @@
 --- The `run` section of a definition: how work is submitted, watched and collected, as data.
 ---
---- In a template, "$name" stands for a value known only while the job runs (batchapi.job.template): every
---- option of `run` by its name (`$endpoint`, `$metadata` with the part's token added, …), `$path` and
---- `$filename` of the part's file, `$file_id`, `$batch_id`, `$result_id`, `$requests` (the requests of a
---- part, an array) and, in the family "each", `$request`. A path is dotted text, "" the value itself.
+--- In a template, "$name" stands for a value known only while the job runs (batchapi.job.template):
+--- every
+--- option of `run` by its name (`$endpoint`, `$metadata` with the part's token added, …), `$path`
+--- and
+--- `$filename` of the part's file, `$file_id`, `$batch_id`, `$result_id`, `$requests` (the requests
+--- of a
+--- part, an array) and, in the family "each", `$request`. A path is dotted text, "" the value
+--- itself.
 ---
 --- | word | what it says |
 --- |---|---|
@@ -23,16 +27,24 @@
 --- | `cancel` | `operation`, `arguments` |
 --- | `delete` | `operation`, `arguments` (with `$file_id`): what `cleanup` does to each file |
 ---
---- **request**: `type` "table" (default) or "string"; `id`, the field with the caller's own id (absent: answers
---- match by position); `id_pattern` (a Lua pattern), `id_max`; `required`, fields; `fields`, name = type, all there
---- may be; `defaults`, templates; `verbatim`, fields with which a JSONL line is sent byte for byte; `equal`,
---- field = template, what the service insists on; `uniform`, paths whose value is one in all of a batch;
---- `send`, a template of what goes out, if it is not the request itself (`$request.field`); `safe`, `{ path =, one_of = }`:
+--- **request**: `type` "table" (default) or "string"; `id`, the field with the caller's own id
+--- (absent: answers
+--- match by position); `id_pattern` (a Lua pattern), `id_max`; `required`, fields; `fields`, name =
+--- type, all there
+--- may be; `defaults`, templates; `verbatim`, fields with which a JSONL line is sent byte for byte;
+--- `equal`,
+--- field = template, what the service insists on; `uniform`, paths whose value is one in all of a
+--- batch;
+--- `send`, a template of what goes out, if it is not the request itself (`$request.field`); `safe`,
+--- `{ path =, one_of = }`:
 --- repeating these harms nothing.
 ---
---- **result**: `id`, `status`, `body` (paths); `failed`, a path that is only there when the request failed; `code`,
---- `message`, paths of which the first that is there counts; `ok`, `{ path =, one_of = }` or `{ every = path of an
---- array, field =, one_of = }`, instead of a status from 200 to 299; `retry = { statuses =, codes = }`, what `attempts` repeats;
+--- **result**: `id`, `status`, `body` (paths); `failed`, a path that is only there when the request
+--- failed; `code`,
+--- `message`, paths of which the first that is there counts; `ok`, `{ path =, one_of = }` or `{
+--- every = path of an
+--- array, field =, one_of = }`, instead of a status from 200 to 299; `retry = { statuses =, codes =
+--- }`, what `attempts` repeats;
 --- `retry_after`, path of the seconds to wait.
 
 local words = require("batchapi.words")
@@ -169,7 +181,8 @@ words.sections.run_pages = {
 }
 
 
--- ---- what belongs together ------------------------------------------------------------------------
+-- ---- what belongs together
+-- ------------------------------------------------------------------------
 
 local function find_operation(definition, name)
   for _, operation in ipairs(definition.operations or {}) do
@@ -230,7 +243,8 @@ end
 local checked = setmetatable({}, { __mode = "k" })
 
 
---- Checks a `run` section against its definition; raises with the word and the place. A section that
+--- Checks a `run` section against its definition; raises with the word and the place. A section
+--- that
 --- was found right once is not looked at again.
 ---@param run table
 ---@param definition table raw or compiled: `operations` and `wait` are looked at

@@ -1,4 +1,5 @@
---- The directory of a job: held by one process, its journal read, and what it says made ready again.
+--- The directory of a job: held by one process, its journal read, and what it says made ready
+--- again.
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")

@@ -1,6 +1,7 @@
 --- What moves a job: tasks (coroutines) that do its steps, run whenever the user waits for the job.
 ---
---- Nothing runs between two calls of the user's but what the I/O thread already has in hand. A step that
+--- Nothing runs between two calls of the user's but what the I/O thread already has in hand. A step
+--- that
 --- fails for good stops the machine; the next wait begins again from what the journal says.
 
 local core = require("batchapi.core")
@@ -161,6 +162,9 @@ function M:drive()
     self:watch_clock()
   end
   self.driver = loop.coroutine() or "main"
+  if loop.mailbox() then
+    loop.pump()
+  end
   if not (self.failure or self.raised) then
     self.tasks:step()
   end

@@ -59,7 +59,8 @@ function M.remove_files(paths)
 end
 
 
--- ---- what the parts of the machinery use ------------------------------------------------------------
+-- ---- what the parts of the machinery use
+-- ------------------------------------------------------------
 
 --- The path of a file in the job's directory.
 function methods:path(name)
@@ -242,7 +243,7 @@ function methods:release()
   self.journal:close()
   self.store:close()
   if self.lock then
-    self.lock:close()
+    self.lock:release()
     self.lock = nil
   end
 end
@@ -344,9 +345,11 @@ function methods:results_ended()
 end
 
 
--- ---- what users call ----------------------------------------------------------------------------------
+-- ---- what users call
+-- ----------------------------------------------------------------------------------
 
---- The results, one for each request, in a `for` or with `:next()`. With `dir` it may be called again.
+--- The results, one for each request, in a `for` or with `:next()`. With `dir` it may be called
+--- again.
 ---@return batchapi.Results
 function methods:results()
   if self.temporary and self.results_given then

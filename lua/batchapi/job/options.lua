@@ -9,7 +9,8 @@ local M = {}
 
 local null = core.null
 
---- name = { type, default, least, shapes the job (then another run on the same dir may not change it) }
+--- name = { type, default, least, shapes the job (then another run on the same dir may not change
+--- it) }
 local common = {
   dir = { "string" },
   metadata = { "table", shapes = true },
@@ -174,7 +175,8 @@ local function check_required(run, options)
 end
 
 
---- Checks the options given to `run` and fills in the defaults. Misuse raises; a value out of range is
+--- Checks the options given to `run` and fills in the defaults. Misuse raises; a value out of range
+--- is
 --- `nil, message`.
 ---@param run table the definition's run section
 ---@param given table|nil

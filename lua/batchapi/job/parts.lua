@@ -1,7 +1,9 @@
 --- The files a job's requests are written to, split by the service's limits.
 ---
---- Family "file": a part is a file of JSON lines, uploaded as it is. Family "inline": the body that makes
---- the batch, with a request on each line between its head and its tail. Either way a request is a line.
+--- Family "file": a part is a file of JSON lines, uploaded as it is. Family "inline": the body that
+--- makes
+--- the batch, with a request on each line between its head and its tail. Either way a request is a
+--- line.
 
 local core = require("batchapi.core")
 local template = require("batchapi.job.template")
@@ -177,7 +179,8 @@ function M:abandon()
 end
 
 
---- The lines of requests of a written part, one at a time: `next() -> line | nil | nil, message, err`.
+--- The lines of requests of a written part, one at a time: `next() -> line | nil | nil, message,
+--- err`.
 ---@param job table
 ---@param part table
 ---@param path string|nil another name of its file

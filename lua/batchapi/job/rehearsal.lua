@@ -1,4 +1,5 @@
---- `dry_run`: every request is completed and checked, parts are counted, nothing is written or sent.
+--- `dry_run`: every request is completed and checked, parts are counted, nothing is written or
+--- sent.
 
 local errors = require("batchapi.errors")
 local input = require("batchapi.job.input")

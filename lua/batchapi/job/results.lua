@@ -98,7 +98,8 @@ local function close(self)
 end
 
 
---- The next result; nil alone when every request had its own; nil, why, err on a failure, after which it
+--- The next result; nil alone when every request had its own; nil, why, err on a failure, after
+--- which it
 --- may be called again.
 ---@return table|nil result
 ---@return string|nil message

@@ -1,7 +1,8 @@
 --- The results of a job on disk: one JSON line each, in the order they came, appended.
 ---
 --- The file is results.jsonl.part while the job runs; when every request has its result it becomes
---- results.jsonl, in request order if the job is ordered, by one rename. A torn last line is cut off when
+--- results.jsonl, in request order if the job is ordered, by one rename. A torn last line is cut
+--- off when
 --- the file is opened again; a request whose line is there is settled.
 
 local errors = require("batchapi.errors")

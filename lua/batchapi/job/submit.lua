@@ -1,5 +1,7 @@
---- Submitting once: a batch is created with its intent on disk before, its outcome after; when the answer
---- is lost the service is asked, again and again over the settling time, before anything is repeated.
+--- Submitting once: a batch is created with its intent on disk before, its outcome after; when the
+--- answer
+--- is lost the service is asked, again and again over the settling time, before anything is
+--- repeated.
 
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
@@ -151,7 +153,8 @@ function M.passes(err)
 end
 
 
---- When the call whose answer was lost can last have been under way. An earlier process may have died
+--- When the call whose answer was lost can last have been under way. An earlier process may have
+--- died
 --- at any moment of it.
 local function lost_since(job, part)
   local now = core.wall()

@@ -43,7 +43,8 @@ function M.counts(run, batch)
 end
 
 
---- What a batch came to: "completed", "failed", "expired", "cancelled"; nil while it runs. An unknown
+--- What a batch came to: "completed", "failed", "expired", "cancelled"; nil while it runs. An
+--- unknown
 --- state counts as running.
 ---@param definition table
 ---@param batch table

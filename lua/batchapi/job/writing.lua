@@ -1,4 +1,5 @@
---- Reading a job's requests to their end: each is completed, checked, counted, and written to disk; or,
+--- Reading a job's requests to their end: each is completed, checked, counted, and written to disk;
+--- or,
 --- when the job has been submitted already, compared with what was written then.
 
 local core = require("batchapi.core")
@@ -78,7 +79,8 @@ local function each_request(job, source, maker, take)
 end
 
 
--- ---- families with parts --------------------------------------------------------------------------
+-- ---- families with parts
+-- --------------------------------------------------------------------------
 
 --- The id of an earlier request, read back from the part it is in.
 local function id_reader(job, writer)
@@ -202,7 +204,8 @@ local function write_parts(job, source, maker)
 end
 
 
--- ---- families without parts -----------------------------------------------------------------------
+-- ---- families without parts
+-- -----------------------------------------------------------------------
 
 local function write_requests(job, source, maker)
   local files, path = job.files, job:path("requests.jsonl")
@@ -242,7 +245,8 @@ local function write_requests(job, source, maker)
 end
 
 
--- ---- comparing --------------------------------------------------------------------------------------
+-- ---- comparing
+-- --------------------------------------------------------------------------------------
 
 local function changed_input(job)
   return errors.fail(errors.new{ kind = "job", code = "input_changed", operation = "run",

@@ -244,6 +244,35 @@ function M:step()
 end
 
 
+--- The coroutine that calls is the one that steps from now on: it waits as its own host does. For
+--- tasks that outlive one call of their owner's (a job's).
+---@param host string|table|nil
+function M:enter(host)
+  local outer = loop.host(host)
+  if outer.check then
+    outer:check()
+  end
+  self.outer, self.outer_waiter = outer, outer:waiter()
+  self.outer_waiter.cancel = function()
+    self:abort()
+  end
+end
+
+
+--- Runs what is ready and does not wait.
+function M:poll()
+  if loop.mailbox() then
+    loop.pump()
+  end
+  push_overdue(self)
+  local task = pop(self)
+  while task and not self.stopped do
+    resume(self, task)
+    task = pop(self)
+  end
+end
+
+
 local close = rawget(coroutine, "close") -- since 5.4
 
 

@@ -93,4 +93,30 @@ return {
   wait = {
     operation = "retrieve_batch", status = "processing_status", done = { "ended" },
   },
+  run = {
+    family = "inline",
+    request = {
+      id = "custom_id", id_pattern = "^[%w_-]+$", id_max = 64, required = { "params" },
+      fields = { custom_id = "string", params = "table" },
+      verbatim = { "custom_id", "params" },
+    },
+    limits = { requests = 100000, bytes = 256000000 },
+    concurrency = 8,
+    create = {
+      operation = "create_batch", arguments = { { requests = "$requests" } }, id = "id",
+    },
+    watch = {
+      counts = { completed = "request_counts.succeeded", failed = "request_counts.errored" },
+    },
+    collect = { { operation = "retrieve_batch_results", arguments = { "$batch_id" } } },
+    result = {
+      id = "custom_id", body = "result.message",
+      ok = { path = "result.type", one_of = { "succeeded" } },
+      code = { "result.error.error.type", "result.error.type", "result.type" },
+      message = { "result.error.error.message", "result.error.message" },
+      retry = { codes = { "expired", "overloaded_error", "rate_limit_error", "api_error",
+        "timeout_error" } },
+    },
+    cancel = { operation = "cancel_batch", arguments = { "$batch_id" } },
+  },
 }

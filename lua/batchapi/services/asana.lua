@@ -101,4 +101,23 @@ return {
       workspace = "12345" } } } } }]],
     },
   },
+  run = {
+    family = "envelope",
+    request = {
+      safe = { path = "method", one_of = reads },
+    },
+    limits = { requests = 10 },
+    concurrency = 8, -- the limits above say how many actions may be in flight
+    create = {
+      operation = "create_batch_request", arguments = { { data = { actions = "$requests" } } },
+    },
+    items = "data",
+    result = {
+      status = "status_code", body = "body",
+      code = { "body.errors.1.code", "body.error" }, message = { "body.errors.1.message" },
+      retry = { statuses = { 429, 500, 502, 503, 504 } },
+    },
+    pages = { next = "body.next_page.offset", put = "options.offset", items = "body.data",
+      remove = "body.next_page" },
+  },
 }

@@ -134,4 +134,22 @@ return {
     done_statuses = { 201 }, -- the body's word goes before it
     reasons = { list = "errors", code = "code", message = "title" },
   },
+  run = {
+    family = "each",
+    request = { type = "string" },
+    concurrency = 4,
+    create = {
+      operation = "post_batch", arguments = { { data = { documentName = "$request" } } },
+      id = "data.batchId",
+    },
+    watch = { cancelled = { "cancelled", "canceled" } },
+    collect = {
+      { operation = "get_batch_job_result", arguments = { "$batch_id" }, content = "json" },
+    },
+    result = {
+      ok = { every = "data.jobs", field = "status", one_of = { "created" } },
+      code = { "data.jobs.1.status", "data.status" },
+      message = { "data.jobs.1.logs.errors.1.title", "data.jobs.1.logs.errors.1.detail" },
+    },
+  },
 }

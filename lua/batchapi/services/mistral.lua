@@ -124,4 +124,50 @@ return {
     done = { "success", "timeout_exceeded", "cancelled" }, failed = { "failed" },
     reasons = { list = "errors", message = "message" },
   },
+  run = {
+    family = "file",
+    options = {
+      endpoint = { type = "string", required = true,
+        help = "path every request is for, such as /v1/chat/completions" },
+      model = { type = "string", help = "the model of every request" },
+      timeout_hours = { type = "number", help = "hours the service may take (24)" },
+    },
+    request = {
+      id = "custom_id", required = { "body" },
+      fields = { custom_id = "string", body = "table" },
+      verbatim = { "custom_id", "body" },
+    },
+    limits = { requests = 100000, bytes = 512000000 },
+    concurrency = 8,
+    upload = {
+      operation = "create_file", id = "id", arguments = { { file = "$path", purpose = "batch" } },
+    },
+    create = {
+      operation = "create_job", id = "id",
+      arguments = { {
+        input_files = { "$file_id" }, endpoint = "$endpoint", model = "$model",
+        timeout_hours = "$timeout_hours", metadata = "$metadata",
+      } },
+    },
+    lookup = {
+      operation = "list_jobs", query = { page_size = 100 }, token = "metadata.batchapi_part", id = "id",
+    },
+    watch = {
+      expired = { "timeout_exceeded" }, cancelled = { "cancelled" },
+      counts = { total = "total_requests", completed = "succeeded_requests",
+        failed = "failed_requests" },
+    },
+    collect = {
+      { operation = "download_file", arguments = { "$result_id" }, id = "output_file" },
+      { operation = "download_file", arguments = { "$result_id" }, id = "error_file" },
+    },
+    result = {
+      id = "custom_id", status = "response.status_code", body = "response.body", failed = "error",
+      code = { "error.code", "error.type", "response.body.code", "response.body.type" },
+      message = { "error.message", "error", "response.body.message" },
+      retry = { statuses = { 408, 429, 500, 502, 503, 504 } },
+    },
+    cancel = { operation = "cancel_job", arguments = { "$batch_id" } },
+    delete = { operation = "delete_file", arguments = { "$file_id" } },
+  },
 }

@@ -47,4 +47,20 @@ return {
     requests = { { id = "1", method = "GET", url = "/me" } } }]],
     },
   },
+  run = {
+    family = "envelope",
+    request = {
+      id = "id", required = { "method", "url" },
+      safe = { path = "method", one_of = { "get" } },
+    },
+    limits = { requests = 20 },
+    concurrency = 4,
+    create = { operation = "create_batch", arguments = { { requests = "$requests" } } },
+    items = "responses",
+    result = {
+      id = "id", status = "status", body = "body",
+      code = { "body.error.code" }, message = { "body.error.message" },
+      retry = { statuses = { 429, 500, 502, 503, 504 } },
+    },
+  },
 }

@@ -203,4 +203,63 @@ return {
     done = { "completed", "expired", "cancelled" }, failed = { "failed" },
     reasons = { list = "errors.data", code = "code", message = "message", line = "line" },
   },
+  run = {
+    family = "file",
+    options = {
+      endpoint = { type = "string", infer = "url", needed = true,
+        help = "path every request is for, such as /v1/chat/completions" },
+      completion_window = { type = "string", default = "24h", help = "time the service may take" },
+    },
+    request = {
+      id = "custom_id", required = { "body" },
+      fields = { custom_id = "string", method = "string", url = "string", body = "table" },
+      defaults = { method = "POST", url = "$endpoint" },
+      verbatim = { "custom_id", "method", "url", "body" },
+      equal = { url = "$endpoint" }, uniform = { "body.model" },
+    },
+    limits = {
+      requests = 50000, bytes = 200000000,
+      inputs = { path = "body.input", url = "/embeddings", max = 50000 },
+    },
+    concurrency = 20,
+    upload = {
+      operation = "create_file", id = "id",
+      arguments = { {
+        file = "$path", purpose = "batch",
+        expires_after = { anchor = "created_at", seconds = "$expires_after" },
+      } },
+    },
+    create = {
+      operation = "create_batch", id = "id",
+      arguments = { {
+        input_file_id = "$file_id", endpoint = "$endpoint", completion_window = "$completion_window",
+        metadata = "$metadata",
+        output_expires_after = { anchor = "created_at", seconds = "$output_expires_after" },
+      } },
+      not_yet = { "cannot find file" },
+      queue = { "token_limit_exceeded" },
+    },
+    lookup = {
+      operation = "list_batches", query = { limit = 100 }, token = "metadata.batchapi_part",
+      id = "id", created = "created_at",
+    },
+    watch = {
+      expired = { "expired" }, cancelled = { "cancelled" }, usage = "usage",
+      counts = { total = "request_counts.total", completed = "request_counts.completed",
+        failed = "request_counts.failed" },
+    },
+    collect = {
+      { operation = "download_file", arguments = { "$result_id" }, id = "output_file_id" },
+      { operation = "download_file", arguments = { "$result_id" }, id = "error_file_id" },
+    },
+    result = {
+      id = "custom_id", status = "response.status_code", body = "response.body", failed = "error",
+      code = { "error.code", "response.body.error.code", "response.body.error.type" },
+      message = { "error.message", "response.body.error.message", "response.body.message" },
+      retry = { statuses = { 408, 429, 500, 502, 503, 504 },
+        codes = { "batch_expired", "rate_limit_exceeded", "timeout" } },
+    },
+    cancel = { operation = "cancel_batch", arguments = { "$batch_id" } },
+    delete = { operation = "delete_file", arguments = { "$file_id" } },
+  },
 }

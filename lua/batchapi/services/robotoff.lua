@@ -30,4 +30,13 @@ return {
       batch_dir = "ingredients-spellcheck/20240915101530-org" }]],
     },
   },
+  run = {
+    family = "each",
+    request = {
+      required = { "job_type", "batch_dir" },
+      fields = { job_type = "string", batch_dir = "string" },
+    },
+    concurrency = 1,
+    create = { operation = "batch_import_post", arguments = { "$request" } },
+  },
 }
