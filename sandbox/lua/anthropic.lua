@@ -81,9 +81,11 @@ local function render(job)
   local counts = job.counts or { processing = job.total, succeeded = 0, errored = 0, canceled = 0, expired = 0 }
   local ended = job.phase == "ended"
   return {
-    id = job.id, type = "message_batch", processing_status = ended and "ended" or job.phase == "cancelling" and "canceling"
+    id = job.id, type = "message_batch", processing_status = ended and "ended" or job.phase == "cancelling"
+      and "canceling"
       or "in_progress",
-    request_counts = counts, created_at = iso(job.created), expires_at = iso(job.created + WINDOW), ended_at = iso(job.ended),
+    request_counts = counts, created_at = iso(job.created), expires_at = iso(job.created + WINDOW),
+      ended_at = iso(job.ended),
     cancel_initiated_at = iso(job.cancelled), archived_at = json.null,
     results_url = ended and job.origin .. "/anthropic/v1/messages/batches/" .. job.id .. "/results" or json.null,
   }
@@ -129,8 +131,10 @@ local function create(request)
   if not lines then
     return unending
   end
-  local job = jobs.start(KIND, { id = store.new_id("msgbatch_", KIND), total = #lines, range = jobs.save(lines), wishes = {},
-    window = WINDOW, unending = unending, order = request.fault and request.fault.type == "lines" and request.fault or nil,
+  local job = jobs.start(KIND, { id = store.new_id("msgbatch_", KIND), total = #lines, range = jobs.save(lines),
+    wishes = {},
+    window = WINDOW, unending = unending, order = request.fault and request.fault.type == "lines" and request.fault
+      or nil,
     origin = ngx.var.scheme .. "://" .. tostring(ngx.var.http_host) })
   return { status = 200, json = render(job) }
 end
@@ -148,10 +152,12 @@ jobs.define(KIND, {
       result = { type = OUTCOMES[reason] }
     else
       local answer, status, text, code = message(request.body, raw)
-      result = answer and { type = "succeeded", message = answer } or { type = "errored", error = fault_of(status, text, code) }
+      result = answer and { type = "succeeded", message = answer } or { type = "errored", error = fault_of(status, text,
+        code) }
     end
     counts[result.type] = counts[result.type] + 1
-    outcome.files.results.add('{"custom_id":' .. json.encode(request.custom_id) .. ',"result":' .. json.encode(result) .. "}\n")
+    outcome.files.results.add('{"custom_id":' .. json.encode(request.custom_id) .. ',"result":' .. json.encode(result)
+      .. "}\n")
   end,
   ended = function(job, outcome)
     job.counts, job.results = outcome.counts, outcome.files.results.path:match("[^/]+$")

@@ -73,7 +73,8 @@ local function run_action(action)
   if fault then
     answer = fail(400, fault)
   else
-    answer = world.run(action.method, action.relative_path, json.given(action.data) or {}, json.given(action.options) or {})
+    answer = world.run(action.method, action.relative_path, json.given(action.data) or {}, json.given(action.options)
+      or {})
   end
   return { status_code = answer.status, headers = answer.headers or {}, body = answer.json }
 end

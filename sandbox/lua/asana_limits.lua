@@ -52,7 +52,8 @@ function M.enter(request, actions)
     return too_many(wait)
   end
   local rules = settings.get().asana
-  local reading, writing = totals.count("in_flight", "asana_reads", reads), totals.count("in_flight", "asana_writes", writes)
+  local reading, writing = totals.count("in_flight", "asana_reads", reads), totals.count("in_flight", "asana_writes",
+    writes)
   totals.maximum("in_flight_max", "asana_reads", reading)
   totals.maximum("in_flight_max", "asana_writes", writing)
   request.over = function()

@@ -47,7 +47,8 @@ local function authorize(_)
   elseif query.code_challenge and query.code_challenge_method ~= "S256" then
     return refuse(400, "invalid_request", "code_challenge_method must be S256")
   end
-  local code = tokens.issue("asana_code", CODE_LIFE, { redirect_uri = query.redirect_uri, challenge = query.code_challenge })
+  local code = tokens.issue("asana_code", CODE_LIFE, { redirect_uri = query.redirect_uri,
+    challenge = query.code_challenge })
   local answer = { code = code, state = query.state }
   local mark = query.redirect_uri:find("?", 1, true) and "&" or "?"
   return { status = 302, body = "", headers = { Location = query.redirect_uri .. mark .. ngx.encode_args(answer) } }
@@ -70,7 +71,8 @@ end
 
 local function access_answer()
   local life = settings.get().asana.token_lifetime
-  return { access_token = tokens.issue("asana", life, { user = "1" }), expires_in = life, token_type = "bearer", data = USER }
+  return { access_token = tokens.issue("asana", life, { user = "1" }), expires_in = life, token_type = "bearer",
+    data = USER }
 end
 
 

@@ -106,8 +106,10 @@ local function list(kind, path, options, endless)
   if limit then
     local more = stop < size or endless
     local offset = more and next_offset(stop)
-    answer.next_page = more and { offset = offset, path = path .. "?limit=" .. limit .. "&offset=" .. ngx.escape_uri(offset),
-      uri = ngx.var.scheme .. "://" .. tostring(ngx.var.http_host) .. "/api/1.0" .. path .. "?limit=" .. limit .. "&offset=" .. ngx.escape_uri(offset) } or json.null
+    answer.next_page = more and { offset = offset, path = path .. "?limit=" .. limit .. "&offset="
+      .. ngx.escape_uri(offset),
+      uri = ngx.var.scheme .. "://" .. tostring(ngx.var.http_host) .. "/api/1.0" .. path .. "?limit=" .. limit
+        .. "&offset=" .. ngx.escape_uri(offset) } or json.null
   end
   return { status = 200, json = answer }
 end
@@ -122,7 +124,8 @@ local function create(kind, data, options)
   keep(resource)
   totals.count("asana", "created")
   totals.count("asana_created", tostring(data.name or kind))
-  return { status = 201, headers = { location = "/api/1.0/" .. kind .. "s/" .. gid }, json = { data = with_fields(resource, options) } }
+  return { status = 201, headers = { location = "/api/1.0/" .. kind .. "s/" .. gid },
+    json = { data = with_fields(resource, options) } }
 end
 
 

@@ -5,7 +5,8 @@ local M = {}
 -- FactSet's configuration of an application, with a fresh key, as its portal hands it out.
 function M.make_app()
   local app = {
-    name = "sandbox", clientId = "sandbox-factset-client", clientAuthType = "Confidential", owners = { "SANDBOX-123456" },
+    name = "sandbox", clientId = "sandbox-factset-client", clientAuthType = "Confidential",
+      owners = { "SANDBOX-123456" },
     wellKnownUri = "http://127.0.0.1:" .. M.port("PLAIN") .. "/.well-known/openid-configuration",
     jwk = require("crypto").new_jwk("sandbox-key-1"),
   }

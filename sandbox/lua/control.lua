@@ -20,7 +20,7 @@ end
 
 
 -- The request's JSON object, or nil and the refusal. An empty body is an empty object.
-local function wish_of(request)
+local function wish_of()
   local request_body = body.read()
   if request_body.size == 0 then
     return {}
@@ -38,8 +38,8 @@ local function show_clock(_)
 end
 
 
-local function change_clock(request)
-  local wish, refusal = wish_of(request)
+local function change_clock(_)
+  local wish, refusal = wish_of()
   if not wish then
     return refusal
   end
@@ -57,8 +57,8 @@ local function show_settings(_)
 end
 
 
-local function change_settings(request)
-  local wish, refusal = wish_of(request)
+local function change_settings(_)
+  local wish, refusal = wish_of()
   if not wish then
     return refusal
   end
@@ -76,7 +76,8 @@ local function reset(_)
   log.reset()
   settings.reset()
   clock.reset()
-  os.execute("rm -rf '" .. require("boot").directory .. "/files' && mkdir -m 700 '" .. require("boot").directory .. "/files'")
+  os.execute("rm -rf '" .. require("boot").directory .. "/files' && mkdir -m 700 '" .. require("boot").directory
+    .. "/files'")
   return { status = 200, json = { reset = true } }
 end
 
@@ -86,8 +87,8 @@ local function show_faults(_)
 end
 
 
-local function change_faults(request)
-  local wish, refusal = wish_of(request)
+local function change_faults(_)
+  local wish, refusal = wish_of()
   if not wish then
     return refusal
   end
@@ -120,8 +121,8 @@ local function revoke(_)
 end
 
 
-local function register_client(request)
-  local wish, refusal = wish_of(request)
+local function register_client(_)
+  local wish, refusal = wish_of()
   if not wish then
     return refusal
   end

@@ -18,8 +18,10 @@ void EVP_PKEY_free(EVP_PKEY *key);
 EVP_MD_CTX *EVP_MD_CTX_new(void);
 void EVP_MD_CTX_free(EVP_MD_CTX *context);
 const void *EVP_sha256(void);
-int EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **key_context, const void *digest, void *engine, EVP_PKEY *key);
-int EVP_DigestVerify(EVP_MD_CTX *context, const unsigned char *signature, size_t signature_size, const unsigned char *text,
+int EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **key_context, const void *digest, void *engine,
+  EVP_PKEY *key);
+int EVP_DigestVerify(EVP_MD_CTX *context, const unsigned char *signature, size_t signature_size,
+  const unsigned char *text,
   size_t text_size);
 int EVP_PKEY_CTX_set_rsa_padding(EVP_PKEY_CTX *context, int padding);
 void ERR_clear_error(void);

@@ -1,4 +1,5 @@
--- Sends an answer: { status =, headers =, json = | body = | file = NAME, path = its folder }, whole and at once, or with a
+-- Sends an answer: { status =, headers =, json = | body = | file = NAME, path = its folder }, whole and at once, or
+-- with a
 -- fault that strikes while it is being sent.
 local disk = require("disk")
 local json = require("json")
@@ -40,7 +41,8 @@ local function file_range(path)
   ngx.header["Accept-Ranges"] = settings.get().ranges and "bytes" or nil
   local from, to = (ngx.var.http_range or ""):match("^bytes=(%d+)%-(%d*)$")
   local condition = ngx.var.http_if_range
-  if not from or not settings.get().ranges or condition and condition ~= etag and condition ~= ngx.http_time(modified) then
+  if not from or not settings.get().ranges or condition and condition ~= etag
+    and condition ~= ngx.http_time(modified) then
     return { path = path, offset = 0, length = size }
   end
   from, to = tonumber(from), math.min(tonumber(to) or size - 1, size - 1)

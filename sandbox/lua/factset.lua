@@ -11,13 +11,15 @@ local totals = require("totals")
 local M = {}
 local state = ngx.shared.state
 local BASIC = "SANDBOX-123456:sandbox-factset-key"
-local TITLES = { [400] = { "BadRequest", "Bad Request" }, [404] = { "NotFound", "Not Found" }, [409] = { "Conflict", "Conflict" } }
+local TITLES = { [400] = { "BadRequest", "Bad Request" }, [404] = { "NotFound", "Not Found" }, [409] = { "Conflict",
+  "Conflict" } }
 
 
 -- The service's error body; only 400, 404 and 409 have one.
 local function fail(status, detail, _, pointer)
   local title = TITLES[status]
-  return { status = status, body = "", json = title and { errors = { { id = ngx.md5(tostring(clock.now()) .. detail), code = title[1],
+  return { status = status, body = "", json = title and { errors = { { id = ngx.md5(tostring(clock.now()) .. detail),
+    code = title[1],
     title = title[2], detail = detail, source = { parameter = json.null, pointer = pointer or json.null } } } } or nil }
 end
 
@@ -131,7 +133,8 @@ local function post_batch(request)
     return fail(404, "The document '" .. name .. "' was not found.", nil, "/data/documentName")
   end
   local id = store.new_id("", "factset_batch")
-  id = id:sub(1, 8) .. "-" .. id:sub(9, 12) .. "-" .. id:sub(13, 16) .. "-" .. id:sub(17, 20) .. "-" .. id:sub(21) .. "00000000"
+  id = id:sub(1, 8) .. "-" .. id:sub(9, 12) .. "-" .. id:sub(13, 16) .. "-" .. id:sub(17, 20) .. "-" .. id:sub(21)
+    .. "00000000"
   store.put("factset_batch", { id = id, document = name, created = clock.now() })
   totals.count("factset_batches", name)
   return { status = 202, json = { data = { batchId = id } } }
@@ -188,7 +191,8 @@ local function jobs_of(batch, status)
       elseif #jobs == 0 then
         warnings[1] = message("Missing prices", "2 positions have no price.")
       end
-      jobs[#jobs + 1] = { jobId = batch.id .. "-" .. #jobs + 1, name = portfolio .. "-" .. scenario, duration = "00:00:12",
+      jobs[#jobs + 1] = { jobId = batch.id .. "-" .. #jobs + 1, name = portfolio .. "-" .. scenario,
+        duration = "00:00:12",
         status = state_of_job, logs = { errors = errors, warnings = warnings } }
     end
   end
@@ -222,7 +226,8 @@ local function list_documents(_)
       documents[#documents + 1] = record.id
     end
   end
-  return { status = 200, json = { data = { documents = documents, directories = json.array { directory .. ":/ACFP" } } } }
+  return { status = 200, json = { data = { documents = documents, directories = json.array { directory
+    .. ":/ACFP" } } } }
 end
 
 
@@ -239,7 +244,8 @@ local function save_document(request)
     return fail(409, "The document '" .. data.newDocumentName .. "' exists already.")
   end
   store.put("document", { id = data.newDocumentName, asOfDate = json.given(data.asOfDate) or source.asOfDate,
-    portfolios = json.given(data.portfolios) or source.portfolios, scenarios = json.given(data.scenarios) or source.scenarios })
+    portfolios = json.given(data.portfolios) or source.portfolios, scenarios = json.given(data.scenarios)
+      or source.scenarios })
   return { status = 201, body = "" }
 end
 
@@ -281,7 +287,8 @@ local function scenario_fault(data)
     end
   end
   local extension = data.fileName:match("%.(%a+)$") or ""
-  if #data.fileName > 41 or not EXTENSIONS[extension:lower()] or extension ~= extension:lower() and extension ~= extension:upper() then
+  if #data.fileName > 41 or not EXTENSIONS[extension:lower()] or extension ~= extension:lower()
+    and extension ~= extension:upper() then
     return fail(400, "fileName has at most 41 characters and ends in csv, scn, fac or rts.", nil, "/data/fileName")
   elseif not data.asOfDate:find("^%d%d%d%d%-%d%d%-%d%d$") then
     return fail(400, "asOfDate must be a date.", nil, "/data/asOfDate")
@@ -300,7 +307,8 @@ local function upload_scenario(request)
   if store.get("scenario_name", data.fileName) and data.overwrite ~= true then
     return fail(409, "The file '" .. data.fileName .. "' exists already.")
   end
-  local upload = { id = store.new_id("", "scenario"), fileName = data.fileName, asOfDate = data.asOfDate, created = clock.now() }
+  local upload = { id = store.new_id("", "scenario"), fileName = data.fileName, asOfDate = data.asOfDate,
+    created = clock.now() }
   store.put("scenario", upload)
   store.put("scenario_name", { id = data.fileName })
   return { status = 202, json = { data = { uploadId = upload.id, fileName = upload.fileName,
@@ -316,8 +324,10 @@ local function scenario_status(request)
   end
   local rules, age = settings.get().factset, clock.now() - upload.created
   local status = age < rules.queued and "queued" or age < rules.queued + rules.executing and "executing" or "created"
-  return { status = status == "created" and 201 or 202, json = { data = { uploadId = upload.id, fileName = upload.fileName,
-    asOfDate = upload.asOfDate, type = "FactSet", acfpStatus = status == "created" and "good" or "validating", status = status,
+  return { status = status == "created" and 201 or 202, json = { data = { uploadId = upload.id,
+    fileName = upload.fileName,
+    asOfDate = upload.asOfDate, type = "FactSet", acfpStatus = status == "created" and "good" or "validating",
+      status = status,
     uploadDateTime = status == "created" and os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(upload.created)) or json.null,
     numberOfScenarios = 1 } } }
 end

@@ -78,7 +78,8 @@ local types = {
   lost = { after = function(request, fault)
     return end_connection(request, fault)
   end },
-  stall = {}, drip = {}, truncate = {}, reset_body = {}, headers = {}, chunked = {}, bomb = {}, bad_gzip = {}, lines = {},
+  stall = {}, drip = {}, truncate = {}, reset_body = {}, headers = {}, chunked = {}, bomb = {}, bad_gzip = {},
+    lines = {},
   html = { after = function(_, fault)
     return { status = fault.status or 200, headers = { ["Content-Type"] = "text/html; charset=utf-8" },
       body = fault.body or "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n" }

@@ -150,7 +150,8 @@ local function check_rule(rule, place)
   end
 end
 
-M.words = { method = true, path = true, service = true, operation = true, port = true, nth = true, first = true, every = true,
+M.words = { method = true, path = true, service = true, operation = true, port = true, nth = true, first = true,
+  every = true,
   probability = true, seed = true }
 
 

@@ -50,7 +50,8 @@ end
 
 local function crashed(request, why)
   ngx.log(ngx.ERR, "request ", request.method, " ", request.path, ": ", why)
-  return { status = 500, json = { error = { message = "the sandbox itself failed: " .. tostring(why), type = "sandbox_error",
+  return { status = 500, json = { error = { message = "the sandbox itself failed: " .. tostring(why),
+    type = "sandbox_error",
     param = json.null, code = "sandbox_error" } } }
 end
 

@@ -10,12 +10,14 @@ local M = {}
 local TOKEN = "sandbox-graph-token"
 local MAX_REQUESTS = 20
 local METHODS = { GET = 200, POST = 201, PUT = 200, PATCH = 200, DELETE = 204 }
-local CODES = { [400] = "BadRequest", [401] = "InvalidAuthenticationToken", [403] = "Forbidden", [404] = "Request_ResourceNotFound",
+local CODES = { [400] = "BadRequest", [401] = "InvalidAuthenticationToken", [403] = "Forbidden",
+  [404] = "Request_ResourceNotFound",
   [424] = "FailedDependency", [429] = "TooManyRequests", [500] = "InternalServerError", [503] = "ServiceUnavailable" }
 
 
 local function fault_of(status, message)
-  return { error = { code = CODES[status] or "UnknownError", message = message, innerError = { date = ngx.http_time(ngx.time()),
+  return { error = { code = CODES[status] or "UnknownError", message = message,
+    innerError = { date = ngx.http_time(ngx.time()),
     ["request-id"] = ngx.md5(message):sub(1, 32) } } }
 end
 
@@ -64,7 +66,8 @@ local function envelope_fault(requests)
   end
   local seen = {}
   for _, request in ipairs(requests) do
-    if type(request) ~= "table" or type(request.id) ~= "string" or type(request.url) ~= "string" or not METHODS[request.method] then
+    if type(request) ~= "table" or type(request.id) ~= "string" or type(request.url) ~= "string"
+      or not METHODS[request.method] then
       return "Invalid batch payload format: id, method and url are needed in every request."
     elseif seen[request.id] then
       return "Request id " .. request.id .. " is not unique."

@@ -1,5 +1,7 @@
--- Jobs over lines of { custom_id, body }, for the services whose batches are not OpenAI's: queued, running (lines are done
--- one after another), cancelling, ended; then the results are written. What a line's result looks like is the service's.
+-- Jobs over lines of { custom_id, body }, for the services whose batches are not OpenAI's: queued, running (lines are
+-- done
+-- one after another), cancelling, ended; then the results are written. What a line's result looks like is the
+-- service's.
 local boot = require("boot")
 local clock = require("clock")
 local disk = require("disk")

@@ -64,7 +64,8 @@ local function entry_of(request)
     complete = var.request_completion == "OK", duration = math.max(0, ngx.now() - request.started),
     connection = tonumber(var.connection), connection_requests = tonumber(var.connection_requests),
     port = tonumber(var.server_port), protocol = var.server_protocol, tls = var.ssl_protocol,
-    tls_reused = var.ssl_session_reused == "r" or nil, fault = request.fault and request.fault.type, weights = request.weights,
+    tls_reused = var.ssl_session_reused == "r" or nil, fault = request.fault and request.fault.type,
+      weights = request.weights,
   }
 end
 

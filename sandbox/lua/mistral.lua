@@ -19,7 +19,8 @@ local STATUS = { completed = "SUCCESS", expired = "TIMEOUT_EXCEEDED", cancelled 
 
 local function fail(status, message, code)
   return { status = status, json = { object = "error", message = message, type = status == 401 and "unauthorized"
-    or status >= 500 and "internal_server_error" or "invalid_request_error", param = json.null, code = code or json.null } }
+    or status >= 500 and "internal_server_error" or "invalid_request_error", param = json.null, code = code
+      or json.null } }
 end
 
 
@@ -40,8 +41,10 @@ end
 
 
 local function render_file(file)
-  return { id = file.id, object = "file", bytes = file.bytes, size_bytes = file.bytes, created_at = math.floor(file.created),
-    filename = file.filename, purpose = "batch", sample_type = file.purpose == "batch" and "batch_request" or "batch_result",
+  return { id = file.id, object = "file", bytes = file.bytes, size_bytes = file.bytes,
+    created_at = math.floor(file.created),
+    filename = file.filename, purpose = "batch", sample_type = file.purpose == "batch" and "batch_request"
+      or "batch_result",
     source = file.purpose == "batch" and "upload" or "mistral", num_lines = json.null, mimetype = "application/jsonl",
     signature = json.null, deleted = false }
 end
@@ -112,12 +115,17 @@ end
 local function render(job)
   local counts = job.counts or { succeeded = 0, failed = 0 }
   return {
-    id = job.id, object = "batch", input_files = json.array(job.input_files), metadata = json.given(job.metadata) or json.null,
-    endpoint = job.endpoint, model = job.model or json.null, agent_id = json.null, output_file = job.output_file or json.null,
-    error_file = job.error_file or json.null, errors = json.array(job.errors), outputs = job.outputs and outputs_of(job) or json.null,
-    status = status_of(job), created_at = math.floor(job.created), started_at = job.started and math.floor(job.started) or json.null,
+    id = job.id, object = "batch", input_files = json.array(job.input_files), metadata = json.given(job.metadata)
+      or json.null,
+    endpoint = job.endpoint, model = job.model or json.null, agent_id = json.null, output_file = job.output_file
+      or json.null,
+    error_file = job.error_file or json.null, errors = json.array(job.errors), outputs = job.outputs
+      and outputs_of(job) or json.null,
+    status = status_of(job), created_at = math.floor(job.created), started_at = job.started and math.floor(job.started)
+      or json.null,
     completed_at = job.ended and math.floor(job.ended) or json.null, total_requests = job.total,
-    completed_requests = counts.succeeded + counts.failed, succeeded_requests = counts.succeeded, failed_requests = counts.failed,
+    completed_requests = counts.succeeded + counts.failed, succeeded_requests = counts.succeeded,
+      failed_requests = counts.failed,
   }
 end
 
@@ -188,9 +196,11 @@ local function create(request)
   end
   local id = store.new_id("", KIND)
   local job = jobs.start(KIND, {
-    id = id:sub(1, 8) .. "-" .. id:sub(9, 12) .. "-4000-8000-" .. id:sub(13, 24), total = total, range = range, unending = unending,
+    id = id:sub(1, 8) .. "-" .. id:sub(9, 12) .. "-4000-8000-" .. id:sub(13, 24), total = total, range = range,
+      unending = unending,
     endpoint = wish.endpoint, model = json.given(wish.model), input_files = json.given(wish.input_files) or {},
-    metadata = json.given(wish.metadata), wishes = lifecycle.wishes(json.given(wish.metadata)), inline = json.given(wish.requests) ~= nil,
+    metadata = json.given(wish.metadata), wishes = lifecycle.wishes(json.given(wish.metadata)),
+      inline = json.given(wish.requests) ~= nil,
     window = (json.given(wish.timeout_hours) or 24) * 3600, errors = faults, refused = #faults > 0 or nil,
     order = request.fault and request.fault.type == "lines" and request.fault or nil,
   })

@@ -150,7 +150,8 @@ local function token(request)
   end
   local life = settings.get().token_lifetime
   return { status = 200, headers = { ["Cache-Control"] = "no-store" }, json = {
-    access_token = tokens.issue("factset", life, { client = client, scope = form.scope }), token_type = "Bearer", expires_in = life,
+    access_token = tokens.issue("factset", life, { client = client, scope = form.scope }), token_type = "Bearer",
+      expires_in = life,
   } }
 end
 

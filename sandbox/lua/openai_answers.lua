@@ -65,16 +65,34 @@ local function missing(param)
 end
 
 
+-- The shapes of the answers, filled in by string.format because a batch has many of them.
+local CHAT = '{"id":"chatcmpl-%s","object":"chat.completion","created":%d,"model":%s,"choices":[{"index":0,"message":'
+  .. '{"role":"assistant","content":%s,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],'
+  .. '"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"prompt_tokens_details":'
+  .. '{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},"service_tier":"default",'
+  .. '"system_fingerprint":"fp_sandbox"}'
+
+local COMPLETION = '{"id":"cmpl-%s","object":"text_completion","created":%d,"model":%s,"choices":[{"index":0,'
+  .. '"text":%s,"logprobs":null,"finish_reason":"stop"}],'
+  .. '"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
+
+local RESPONSE = '{"id":"resp_%s","object":"response","created_at":%d,"status":"completed","error":null,"model":%s,'
+  .. '"output":[{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":'
+  .. '[{"type":"output_text","text":%s,"annotations":[]}]}],"usage":{"input_tokens":%d,"input_tokens_details":'
+  .. '{"cached_tokens":0},"output_tokens":%d,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":%d}}'
+
+
+local function filled(shape, id, request, text, usage)
+  return format(shape, id, clock.now(), quote(request.model), quote(text), usage[1], usage[2], usage[1] + usage[2]),
+    usage
+end
+
+
 local function chat(request, id, wish)
   if type(request.messages) ~= "table" or #request.messages == 0 then
     return missing("messages")
   end
-  local text, usage = M.echo(request.messages, wish)
-  return format('{"id":"chatcmpl-%s","object":"chat.completion","created":%d,"model":%s,"choices":[{"index":0,"message":'
-    .. '{"role":"assistant","content":%s,"refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":'
-    .. '{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"prompt_tokens_details":{"cached_tokens":0},'
-    .. '"completion_tokens_details":{"reasoning_tokens":0}},"service_tier":"default","system_fingerprint":"fp_sandbox"}',
-    id, clock.now(), quote(request.model), quote(text), usage[1], usage[2], usage[1] + usage[2]), usage
+  return filled(CHAT, id, request, M.echo(request.messages, wish))
 end
 
 
@@ -83,10 +101,7 @@ local function completion(request, id, wish)
     return missing("prompt")
   end
   local text = sized("echo: " .. request.prompt, wish)
-  local usage = { tokens(request.prompt), tokens(text) }
-  return format('{"id":"cmpl-%s","object":"text_completion","created":%d,"model":%s,"choices":[{"index":0,"text":%s,'
-    .. '"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}',
-    id, clock.now(), quote(request.model), quote(text), usage[1], usage[2], usage[1] + usage[2]), usage
+  return filled(COMPLETION, id, request, text, { tokens(request.prompt), tokens(text) })
 end
 
 
@@ -94,18 +109,10 @@ local function response(request, id, wish)
   local input = request.input
   if input == nil or input == json.null then
     return missing("input")
+  elseif type(input) == "string" then
+    input = { { role = "user", content = input } }
   end
-  local all, last = input, input
-  if type(input) == "table" then
-    all, last = conversation(input)
-  end
-  local text = sized("echo: " .. last, wish)
-  local usage = { tokens(all), tokens(text) }
-  return format('{"id":"resp_%s","object":"response","created_at":%d,"status":"completed","error":null,"model":%s,"output":'
-    .. '[{"type":"message","id":"msg_%s","status":"completed","role":"assistant","content":[{"type":"output_text","text":%s,'
-    .. '"annotations":[]}]}],"usage":{"input_tokens":%d,"input_tokens_details":{"cached_tokens":0},"output_tokens":%d,'
-    .. '"output_tokens_details":{"reasoning_tokens":0},"total_tokens":%d}}',
-    id, clock.now(), quote(request.model), id, quote(text), usage[1], usage[2], usage[1] + usage[2]), usage
+  return filled(RESPONSE, id, request, M.echo(input, wish))
 end
 
 
@@ -117,10 +124,12 @@ local function moderation(request, id)
   local results = {}
   for i, input in ipairs(inputs) do
     local flagged = tostring(text_of(input)):find("violence", 1, true) ~= nil
-    results[i] = format('{"flagged":%s,"categories":{"violence":%s},"category_scores":{"violence":%s}}', tostring(flagged),
+    results[i] = format('{"flagged":%s,"categories":{"violence":%s},"category_scores":{"violence":%s}}',
+      tostring(flagged),
       tostring(flagged), flagged and "0.99" or "0.01")
   end
-  return format('{"id":"modr-%s","model":%s,"results":[%s]}', id, quote(request.model), table.concat(results, ",")), { 0, 0 }
+  return format('{"id":"modr-%s","model":%s,"results":[%s]}', id, quote(request.model), table.concat(results, ",")),
+    { 0, 0 }
 end
 
 
@@ -223,7 +232,8 @@ end
 
 
 function M.models(_)
-  return { status = 200, json = { object = "list", data = { { id = "gpt-4o-mini", object = "model", created = 1721172741,
+  return { status = 200, json = { object = "list", data = { { id = "gpt-4o-mini", object = "model",
+    created = 1721172741,
     owned_by = "system" } } } }
 end
 

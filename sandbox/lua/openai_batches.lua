@@ -46,26 +46,29 @@ end
 -- The metadata rules, which only the reference's prose has.
 local function check_metadata(metadata)
   if type(metadata) ~= "table" or #metadata > 0 then
-    return fail(400, "Invalid type for 'metadata': expected an object, but got something else.", "invalid_type", "metadata")
+    return fail(400, "Invalid type for 'metadata': expected an object, but got something else.", "invalid_type",
+      "metadata")
   end
   local count = 0
   for key, value in pairs(metadata) do
     count = count + 1
     local name = "metadata." .. key
     if length(key) > 64 then
-      return fail(400, "Invalid 'metadata': key too long. Expected a key with maximum length 64.", "string_above_max_length",
+      return fail(400, "Invalid 'metadata': key too long. Expected a key with maximum length 64.",
+        "string_above_max_length",
         "metadata")
     elseif type(value) ~= "string" then
       return fail(400, "Invalid type for '" .. name .. "': expected a string, but got a " .. type(value) .. " instead.",
         "invalid_type", name)
     elseif length(value) > 512 then
-      return fail(400, "Invalid '" .. name .. "': string too long. Expected a string with maximum length 512, but got a "
+      return fail(400, "Invalid '" .. name
+        .. "': string too long. Expected a string with maximum length 512, but got a "
         .. "string with length " .. length(value) .. " instead.", "string_above_max_length", name)
     end
   end
   if count > 16 then
-    return fail(400, "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an "
-      .. "object with " .. count .. " properties instead.", "object_above_max_properties", "metadata")
+    return fail(400, "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but "
+      .. "got an object with " .. count .. " properties instead.", "object_above_max_properties", "metadata")
   end
 end
 
@@ -79,7 +82,8 @@ local function check_endpoint(wish)
     known[#known + 1] = "'" .. endpoint .. "'"
   end
   table.sort(known)
-  return fail(400, "Invalid value: '" .. wish.endpoint .. "'. Supported values are: " .. table.concat(known, ", ") .. ".",
+  return fail(400, "Invalid value: '" .. wish.endpoint .. "'. Supported values are: " .. table.concat(known, ", ")
+    .. ".",
     "invalid_value", "endpoint")
 end
 
@@ -102,17 +106,20 @@ local function check_file(id)
     if not file and settings.get().missing_file == "fail_later" then
       return { id = id, missing = true }
     end
-    return nil, fail(400, "Cannot find file " .. id .. ". Please check that the file exists and that it belongs to your "
+    return nil, fail(400, "Cannot find file " .. id
+      .. ". Please check that the file exists and that it belongs to your "
       .. "organization.", nil, "file_id")
   elseif file.purpose ~= "batch" then
-    return nil, fail(400, "Invalid file purpose: '" .. file.purpose .. "'. The file must be uploaded with purpose 'batch'.",
+    return nil, fail(400, "Invalid file purpose: '" .. file.purpose
+      .. "'. The file must be uploaded with purpose 'batch'.",
       "invalid_file_purpose", "input_file_id")
   end
   return file
 end
 
 
--- Reads and checks a create request: the wish, its file, seconds of the window, seconds the output lives; or nil, refusal.
+-- Reads and checks a create request: the wish, its file, seconds of the window, seconds the output lives; or nil,
+-- refusal.
 local function read_wish(request)
   request.body = body.read()
   local wish = body.json(request.body)
@@ -152,9 +159,11 @@ function M.create(request)
   local now = clock.now()
   local metadata = json.given(wish.metadata)
   local batch = {
-    id = store.new_id("batch_", "batch"), object = "batch", endpoint = wish.endpoint, input_file_id = wish.input_file_id,
+    id = store.new_id("batch_", "batch"), object = "batch", endpoint = wish.endpoint,
+      input_file_id = wish.input_file_id,
     completion_window = wish.completion_window, status = "validating", created_at = now, expires_at = now + window,
-    metadata = metadata or nil, output_life = life, order = request.fault and request.fault.lines and request.fault or nil,
+    metadata = metadata or nil, output_life = life, order = request.fault and request.fault.lines and request.fault
+      or nil,
     wishes = lifecycle.wishes(metadata), file_missing = file.missing,
   }
   store.put("batch", batch)

@@ -9,7 +9,8 @@ local settings = require("settings")
 local store = require("store")
 
 local M = {}
-local PURPOSES = { assistants = true, batch = true, ["fine-tune"] = true, vision = true, user_data = true, evals = true }
+local PURPOSES = { assistants = true, batch = true, ["fine-tune"] = true, vision = true, user_data = true,
+  evals = true }
 local MONTH = 2592000
 
 
@@ -52,7 +53,8 @@ function M.expiry(anchor, seconds, name)
   end
   local number = tonumber(seconds)
   if anchor ~= "created_at" then
-    return nil, fail(400, "Invalid value: '" .. tostring(anchor) .. "'. Supported values are: 'created_at'.", "invalid_value",
+    return nil, fail(400, "Invalid value: '" .. tostring(anchor) .. "'. Supported values are: 'created_at'.",
+      "invalid_value",
       name .. ".anchor")
   elseif not number or number % 1 ~= 0 or number < 3600 or number > MONTH then
     return nil, fail(400, "Invalid '" .. name .. ".seconds': expected an integer between 3600 and 2592000.",
@@ -107,10 +109,12 @@ local function check_upload(fields, file)
   if not purpose then
     return fail(400, "'purpose' is a required property", "missing_required_parameter", "purpose")
   elseif not PURPOSES[purpose] then
-    return fail(400, "'" .. purpose .. "' is not one of ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] "
+    return fail(400, "'" .. purpose
+      .. "' is not one of ['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals'] "
       .. "- 'purpose'", "invalid_value", "purpose")
   elseif file.length > settings.get().max_file_bytes then
-    return fail(413, "The file is too large: " .. file.length .. " bytes, the maximum is " .. settings.get().max_file_bytes
+    return fail(413, "The file is too large: " .. file.length .. " bytes, the maximum is "
+      .. settings.get().max_file_bytes
       .. ".", "request_entity_too_large", "file")
   elseif purpose == "batch" and (file.filename or "file"):find("%.[^.]*$") and not file.filename:find("%.jsonl$") then
     local refusal = fail(400, "Invalid file format for Batch API. Must be .jsonl", nil, "file")
@@ -206,9 +210,11 @@ function M.page(kind, maximum, default)
   if not limit or limit % 1 ~= 0 then
     return nil, fail(400, "Invalid type for 'limit': expected an integer.", "invalid_type", "limit")
   elseif limit < 1 or limit > maximum then
-    local bound = limit < 1 and "minimum value. Expected a value >= 1" or "maximum value. Expected a value <= " .. maximum
+    local bound = limit < 1 and "minimum value. Expected a value >= 1" or "maximum value. Expected a value <= "
+      .. maximum
     return nil, fail(400, "Invalid 'limit': integer " .. (limit < 1 and "below " or "above ") .. bound
-      .. ", but got " .. limit .. " instead.", limit < 1 and "integer_below_min_value" or "integer_above_max_value", "limit")
+      .. ", but got " .. limit .. " instead.", limit < 1 and "integer_below_min_value" or "integer_above_max_value",
+        "limit")
   end
   local after
   if query.after and query.after ~= "" then
@@ -234,7 +240,8 @@ function M.list_page(kind, limit, after, ascending, accept, render)
     end
   end
   local first, last = data[1], data[#data]
-  return { status = 200, json = { object = "list", data = data, has_more = has_more, first_id = first and first.id or json.null,
+  return { status = 200, json = { object = "list", data = data, has_more = has_more, first_id = first and first.id
+    or json.null,
     last_id = last and last.id or json.null } }
 end
 

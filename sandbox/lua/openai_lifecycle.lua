@@ -10,8 +10,10 @@ local work = require("openai_work")
 local M = {}
 
 M.fields = {
-  "id", "object", "endpoint", "errors", "input_file_id", "completion_window", "status", "output_file_id", "error_file_id",
-  "created_at", "in_progress_at", "expires_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at",
+  "id", "object", "endpoint", "errors", "input_file_id", "completion_window", "status", "output_file_id",
+    "error_file_id",
+  "created_at", "in_progress_at", "expires_at", "finalizing_at", "completed_at", "failed_at", "expired_at",
+    "cancelling_at",
   "cancelled_at", "metadata",
 }
 

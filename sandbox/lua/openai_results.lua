@@ -103,8 +103,8 @@ function M.writer(path, batch, plan)
   -- A line that ran: status and body (JSON text).
   function writer.answer(custom_id, status, text)
     local id, request_id = ids(custom_id)
-    add(format('{"id":"batch_req_%s","custom_id":%s,"response":{"status_code":%d,"request_id":"%s","body":%s},"error":null}\n',
-      id, quote(custom_id), status, request_id, text))
+    add(format('{"id":"batch_req_%s","custom_id":%s,"response":{"status_code":%d,"request_id":"%s","body":%s},'
+      .. '"error":null}\n', id, quote(custom_id), status, request_id, text))
   end
 
   -- A line that never ran.

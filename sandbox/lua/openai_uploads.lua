@@ -70,7 +70,8 @@ local function pending(request)
     store.put("upload", upload)
   end
   if upload.status ~= "pending" then
-    return nil, fail(400, "Upload " .. upload.id .. " is " .. upload.status .. ".", "invalid_upload_status", "upload_id")
+    return nil, fail(400, "Upload " .. upload.id .. " is " .. upload.status .. ".", "invalid_upload_status",
+      "upload_id")
   end
   return upload
 end
@@ -109,7 +110,8 @@ local function ranges_of(upload, part_ids)
     total = total + part.range.length
   end
   if total ~= upload.bytes then
-    return nil, fail(400, "The parts have " .. total .. " bytes, but the upload was created with " .. upload.bytes .. ".",
+    return nil, fail(400, "The parts have " .. total .. " bytes, but the upload was created with " .. upload.bytes
+      .. ".",
       "invalid_upload_bytes", "bytes")
   end
   return ranges
@@ -132,7 +134,8 @@ function M.complete(request)
   end
   local path = boot.directory .. "/files/upload-" .. store.serial("joined")
   disk.copy(ranges, path)
-  local file = files.add { purpose = upload.purpose, filename = upload.filename, expires_after = json.given(upload.expires_after),
+  local file = files.add { purpose = upload.purpose, filename = upload.filename,
+    expires_after = json.given(upload.expires_after),
     range = { path = path, offset = 0, length = upload.bytes } }
   upload.status, upload.file_id = "completed", file.id
   store.put("upload", upload)

@@ -42,15 +42,18 @@ local function check_request(request, number, seen, batch)
   if fault then
     return fault
   elseif seen.ids[request.custom_id] then
-    return problem("duplicate_custom_id", "The custom_id '" .. request.custom_id .. "' for this request is a duplicate of "
+    return problem("duplicate_custom_id", "The custom_id '" .. request.custom_id
+      .. "' for this request is a duplicate of "
       .. "another request. The custom_id parameter must be unique for each request in a batch.", number, "custom_id")
   end
   seen.ids[request.custom_id] = true
   if request.method ~= "POST" then
-    return problem("invalid_method", "The method '" .. request.method .. "' is not supported. It must be 'POST'.", number,
+    return problem("invalid_method", "The method '" .. request.method .. "' is not supported. It must be 'POST'.",
+      number,
       "method")
   elseif request.url ~= batch.endpoint then
-    return problem("url_mismatch", "The URL provided for this request does not match the batch endpoint '" .. batch.endpoint
+    return problem("url_mismatch", "The URL provided for this request does not match the batch endpoint '"
+      .. batch.endpoint
       .. "'.", number, "url")
   elseif request.body.stream == true then
     return problem("invalid_request", "Streaming is not supported in batch requests.", number, "body.stream")
@@ -58,7 +61,8 @@ local function check_request(request, number, seen, batch)
   local model = request.body.model
   if type(model) == "string" and not magic.is_model(model) then
     if model:find("^no%-such%-") then
-      return problem("model_not_found", "The provided model '" .. model .. "' is not supported by the Batch API.", number,
+      return problem("model_not_found", "The provided model '" .. model .. "' is not supported by the Batch API.",
+        number,
         "body.model")
     end
     seen.model = seen.model or model
@@ -91,7 +95,8 @@ local function check_whole(seen, file, limits)
     return problem("file_too_large", "The input file has " .. file.bytes .. " bytes; the maximum is "
       .. limits.max_batch_bytes .. ".")
   elseif seen.lines > limits.max_batch_lines or seen.inputs > limits.max_batch_lines then
-    return problem("too_many_tasks", "The batch has " .. math.max(seen.lines, seen.inputs) .. " requests; the maximum is "
+    return problem("too_many_tasks", "The batch has " .. math.max(seen.lines, seen.inputs)
+      .. " requests; the maximum is "
       .. limits.max_batch_lines .. ".")
   end
 end
@@ -113,7 +118,8 @@ end
 local function check_tokens(batch, tokens)
   local limit = tonumber(batch.wishes.token_limit) or settings.get().enqueued_token_limit
   if batch.wishes.token_limit == true or limit > 0 and enqueued(batch, tokens) > limit then
-    return problem("token_limit_exceeded", "Enqueued token limit reached for the model in this organization. Limit: " .. limit
+    return problem("token_limit_exceeded", "Enqueued token limit reached for the model in this organization. Limit: "
+      .. limit
       .. " enqueued tokens. Please try again once some in_progress batches have been completed.")
   end
 end

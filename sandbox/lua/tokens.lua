@@ -33,7 +33,8 @@ end
 -- What the token was issued about, or nil when it is unknown, over, or revoked.
 function M.find(kind, token)
   local record = store.get("token", kind .. digest.hex(token))
-  if record and (not record.expires or clock.now() < record.expires) and (record.lasting or record.epoch == epoch()) then
+  if record and (not record.expires or clock.now() < record.expires) and (record.lasting
+    or record.epoch == epoch()) then
     return record.about or {}, record
   end
 end
