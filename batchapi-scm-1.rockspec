@@ -136,6 +136,7 @@ build = {
     ["batchapi.errors"] = "lua/batchapi/errors.lua",
     ["batchapi.exchange"] = "lua/batchapi/exchange.lua",
     ["batchapi.failure"] = "lua/batchapi/failure.lua",
+    ["batchapi.files"] = "lua/batchapi/files.lua",
     ["batchapi.help"] = "lua/batchapi/help.lua",
     batchapi = "lua/batchapi/init.lua",
     ["batchapi.iterator"] = "lua/batchapi/iterator.lua",
