@@ -251,11 +251,11 @@ end
 
 --- Checks what makes a batch before anything is written; metadata too long is found here.
 function methods:check_create()
-  if not self.has_parts then
+  if self.run.family ~= "file" then
     return true
   end
   local known = self:known(1)
-  known.file_id, known.requests = known.file_id or "file-0", setmetatable({ {} }, core.array_mt)
+  known.file_id = "file-0"
   for name, rule in pairs(self.run.options or {}) do
     known[name] = known[name] or rule.infer and "/" or nil
   end
