@@ -25,7 +25,12 @@ show("a wrong key", batchapi.openai{ api_key = "sk-wrong" }:list_batches())
 local gone = batchapi.openai{ base_url = "http://127.0.0.1:9/v1", max_retries = 0 }
 local err = show("nobody there", gone:list_batches())
 print("  can it have been received? " .. tostring(err.sent))
-show("a deadline", openai:with{ timeout = 0.000001 }:list_batches())
+os.execute([[curl -sS -d '{"answer_delay":5}' "$BATCHAPI_SANDBOX_URL/_control/settings" -o /dev/null]])
+show("a deadline", openai:with{ timeout = 0.1 }:request{
+  method = "POST",
+  path = "/embeddings",
+  body = { model = "text-embedding-3-small", input = "a slow one" },
+})
 
 -- A file of ours.
 show("no such path", openai:create_file{ file = "/no/such/file", purpose = "batch" })
