@@ -14,6 +14,7 @@ local settings = require("settings")
 local store = require("store")
 
 local M = {}
+local ROUNDING = 1e-6 -- a time since 1970 is known to a quarter of a microsecond
 local rules = {}
 
 
@@ -25,7 +26,7 @@ end
 local function lines_done(job, at)
   local span = duration(job, "in_progress") + settings.get().batch.per_line * job.total
   local part = span > 0 and (at - job.started) / span or 1
-  return math.floor(job.total * math.max(0, math.min(part, tonumber(job.wishes.expire) or 1)) + 1e-9)
+  return math.floor(job.total * math.max(0, math.min(part + ROUNDING, tonumber(job.wishes.expire) or 1, 1)))
 end
 
 M.lines_done = lines_done

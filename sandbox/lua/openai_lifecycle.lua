@@ -17,6 +17,7 @@ M.fields = {
   "cancelled_at", "metadata",
 }
 
+local ROUNDING = 1e-6 -- a time since 1970 is known to a quarter of a microsecond
 local TERMINAL = { completed = true, failed = true, expired = true, cancelled = true }
 
 
@@ -52,8 +53,8 @@ local function lines_done(batch, now)
   end
   local span = running_time(batch)
   local part = span > 0 and (now - batch.in_progress_at) / span or 1
-  part = math.max(0, math.min(part, tonumber(batch.wishes.expire) or 1))
-  return math.floor((batch.total or 0) * part + 1e-9)
+  part = math.max(0, math.min(part + ROUNDING, tonumber(batch.wishes.expire) or 1, 1))
+  return math.floor((batch.total or 0) * part)
 end
 
 
