@@ -24,9 +24,15 @@ function M.check()
 end
 
 
+-- The handler of Ctrl-C raises at the next instruction of Lua: one must follow the wait here.
+local function wait_slice(mailbox)
+  local ready = mailbox:wait(slice)
+  return ready
+end
+
+
 function M.wait(_, call)
-  local mailbox = loop.mailbox()
-  local ok, why = pcall(mailbox.wait, mailbox, slice)
+  local ok, why = pcall(wait_slice, loop.mailbox())
   if not ok then
     call:cancel()
     error(why, 0)

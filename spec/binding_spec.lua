@@ -1,0 +1,365 @@
+-- The binding of the engine: mailboxes, clients, calls as userdata.
+
+local core = require("batchapi.core")
+local loopback = require("support.loopback")
+
+local server, mailbox, client
+
+
+local function finish(call, seconds)
+  local deadline = core.now() + (seconds or 10)
+  while not call:news() do
+    assert(core.now() < deadline, "the call did not end")
+    mailbox:wait(1)
+    mailbox:drain({})
+  end
+  return call:outcome()
+end
+
+
+local function get(path, more)
+  local request = { method = "GET", url = "http://loopback" .. path }
+  for name, value in pairs(more or {}) do
+    request[name] = value
+  end
+  return client:start(mailbox, request)
+end
+
+
+setup(function()
+  server = loopback.start()
+end)
+
+teardown(function()
+  assert.equal("", server:stop())
+end)
+
+before_each(function()
+  mailbox = assert(core.mailbox())
+  client = assert(core.client{ unix_socket = server.socket })
+end)
+
+after_each(function()
+  client:close()
+  mailbox:close()
+end)
+
+
+describe("a mailbox", function()
+  it("has a descriptor and says when a call has news", function()
+    assert.is_true(mailbox:fd() >= 0)
+    local call = assert(get("/bytes/3"))
+    assert.is_true(mailbox:wait(10))
+    local ids = {}
+    assert.equal(1, mailbox:drain(ids))
+    assert.equal(call:id(), ids[1])
+    assert.equal(0, mailbox:drain(ids))
+    assert.is_false(mailbox:wait(0))
+  end)
+
+  it("may be closed twice, and its calls end", function()
+    local call = assert(get("/delay/30"))
+    mailbox:close()
+    mailbox:close()
+    assert.error(function() mailbox:fd() end)
+    assert.match("closed", tostring(mailbox))
+    call:release()
+  end)
+
+  it("can be collected before its calls", function()
+    local other = assert(core.mailbox())
+    local call = assert(client:start(other, { method = "GET", url = "http://loopback/delay/30" }))
+    other = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    call:cancel()
+    assert.is_number(call:id())
+  end)
+
+  it("refuses a wait without an end", function()
+    assert.error(function() mailbox:wait(math.huge) end)
+    assert.error(function() mailbox:wait(0 / 0) end)
+    assert.is_false(mailbox:wait(-1))
+  end)
+end)
+
+
+describe("a client", function()
+  it("counts what it does", function()
+    finish(assert(get("/bytes/10")))
+    local stats = client:stats()
+    assert.equal(1, stats.requests)
+    assert.equal(1, stats.attempts)
+    assert.equal(1, stats.succeeded)
+    assert.equal(0, stats.retries.server)
+    assert.is_true(stats.bytes_received >= 10)
+  end)
+
+  it("raises for an unknown setting and names the nearest", function()
+    local ok, why = pcall(core.client, { unix_sockt = "x" })
+    assert.is_false(ok)
+    assert.match("unknown field 'unix_sockt'; did you mean 'unix_socket'", why, 1, true)
+  end)
+
+  it("raises for a setting of the wrong type", function()
+    for name, value in pairs{ proxy = 1, max_connections = -1, limits = "x", credential = {} } do
+      assert.error(function() core.client{ [name] = value } end)
+    end
+    assert.error(function() core.client{ proxy = "a\0b" } end)
+    assert.error(function() core.client{ credential = mailbox } end)
+  end)
+
+  it("raises when it is used after close, which may be called twice", function()
+    client:close()
+    client:close()
+    assert.is_true(client:closed())
+    assert.error(function() get("/bytes/1") end)
+    assert.match("closed", tostring(client))
+    assert.is_table(client:stats())
+  end)
+
+  it("ends calls in flight as closed", function()
+    local call = assert(get("/delay/30"))
+    client:close()
+    assert.equal("closed", finish(call).kind)
+  end)
+
+  it("never shows a secret", function()
+    local secret = "sk-very-secret"
+    local credential = assert(core.credential{ kind = "bearer", token = secret })
+    assert(credential:bind("http://loopback/", true))
+    client = assert(core.client{ unix_socket = server.socket, credential = credential })
+    local call = assert(get("/echo"))
+    local outcome = finish(call)
+    assert.equal("Bearer " .. secret, outcome.headers["x-authorization"])
+    for _, object in ipairs{ client, call, credential, mailbox } do
+      assert.is_nil(tostring(object):find(secret, 1, true))
+    end
+  end)
+
+  it("hides its metatable", function()
+    assert.is_string(getmetatable(client))
+    assert.is_nil(client.__gc)
+  end)
+
+  it("derives one with other settings and the same limits", function()
+    client = assert(core.client{
+      unix_socket = server.socket, limits = { { name = "read", capacity = 1 } },
+    })
+    local derived = assert(client:derive{ unix_socket = server.socket, user_agent = "other" })
+    local call = assert(derived:start(mailbox, {
+      method = "GET", url = "http://loopback/bytes/1", weights = { read = 1 },
+    }))
+    assert.is_true(finish(call).ok)
+    assert.equal(1, client:stats().requests)
+  end)
+end)
+
+
+describe("a request", function()
+  it("raises for an unknown field and names the nearest", function()
+    local ok, why = pcall(get, "/bytes/1", { tiemout = 1 })
+    assert.is_false(ok)
+    assert.match("unknown field 'tiemout'; did you mean 'timeout'", why, 1, true)
+  end)
+
+  it("raises for each field of the wrong type", function()
+    local fields = {
+      allow_redirects = 1, body = {}, body_file = 1, body_stream = "x", code_paths = "x",
+      connect_timeout = "1", final_codes = 1, headers = "x", max_body_bytes = 1.5,
+      max_header_bytes = "1", max_retries = -1, no_credential = 0, parts = 1, record_attempts = 1,
+      repeats = 1, stall_timeout = {}, stream = "yes", timeout = 0 / 0, to = 1, unaccepted = 429,
+      weights = 1,
+    }
+    for name, value in pairs(fields) do
+      assert.error(function() get("/bytes/1", { [name] = value }) end)
+    end
+    assert.error(function() client:start(mailbox, { method = "GET" }) end)
+    assert.error(function() client:start(mailbox, { "GET" }) end)
+    assert.error(function() get("/bytes/1", { headers = { "A: b" } }) end)
+    assert.error(function() get("/bytes/1", { headers = { { "A" } } }) end)
+    assert.error(function() get("/bytes/1", { unaccepted = { 1000 } }) end)
+    assert.error(function() get("/bytes/1", { final_codes = { 1 } }) end)
+    assert.error(function() get("/bytes/1", { weights = { read = 1 } }) end)
+    assert.error(function() get("/bytes/1", { repeats = "always" }) end)
+    assert.error(function() get("/bytes/1", { body = "x", body_file = "y" }) end)
+    assert.error(function() get("/bytes/1", { stream = true, to = "x" }) end)
+    assert.error(function() get("/bytes/1", { parts = { { name = "a" } } }) end)
+    assert.error(function() get("/bytes/1", { parts = { { content = "a" } } }) end)
+  end)
+
+  it("leaves nothing behind when it raises midway", function()
+    for _ = 1, 100 do
+      pcall(get, "/bytes/1", { body = ("x"):rep(1e5), unaccepted = { "x" } })
+    end
+    collectgarbage()
+    assert.equal(0, client:stats().requests)
+  end)
+
+  it("refuses a header that would break the request, as a value", function()
+    local call, why, err = get("/bytes/1", { headers = { { "X-Bad", "a\r\nEvil: yes" } } })
+    assert.is_nil(call)
+    assert.equal("invalid", err.kind)
+    assert.equal(why, err.message)
+    assert.is_nil((get("/bytes/1", { headers = { { "X\0", "a" } } })))
+  end)
+
+  it("sends a body from memory, and headers", function()
+    local call = assert(get("/echo", {
+      method = "POST", body = "a\0b", headers = { { "X-Sent", "once" } },
+    }))
+    local outcome = finish(call)
+    assert.equal(200, outcome.status)
+    assert.equal("POST", outcome.headers["x-method"])
+    assert.equal("once, twice", outcome.headers["x-seen"])
+    assert.equal("a\0b", call:body())
+  end)
+
+  it("sends a file", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "wb"))
+    file:write(("line\n"):rep(1000))
+    file:close()
+    local call = assert(get("/echo", { method = "POST", body_file = path }))
+    finish(call)
+    assert.equal(5000, #call:body())
+    os.remove(path)
+  end)
+
+  it("sends parts", function()
+    local call = assert(get("/echo", { method = "POST", parts = {
+      { name = "purpose", content = "batch" },
+      { name = "file", content = "{}", filename = "in.jsonl", type = "application/jsonl" },
+    } }))
+    finish(call)
+    assert.match('name="purpose"', call:body(), 1, true)
+    assert.match('filename="in.jsonl"', call:body(), 1, true)
+  end)
+
+  it("writes the answer into a file", function()
+    local path = os.tmpname()
+    local call = assert(get("/bytes/70000", { to = path }))
+    local outcome = finish(call)
+    assert.is_true(outcome.ok)
+    assert.equal(70000, outcome.file_bytes)
+    os.remove(path)
+  end)
+end)
+
+
+describe("a call", function()
+  it("gives an error answer with its code and body", function()
+    local call = assert(get("/status/404", { code_paths = { "error.code" } }))
+    local outcome = finish(call)
+    assert.is_false(outcome.ok)
+    assert.equal("http", outcome.kind)
+    assert.equal(404, outcome.status)
+    assert.same({ error = { code = "c", message = "m" } }, call:json())
+  end)
+
+  it("tells a body that is not JSON", function()
+    local call = assert(get("/bytes/3"))
+    finish(call)
+    local value, why, err = call:json()
+    assert.is_nil(value)
+    assert.is_string(why)
+    assert.equal("decode", err.kind)
+  end)
+
+  it("records its attempts", function()
+    local call = assert(get("/flaky/records", { record_attempts = true, repeats = "safe" }))
+    local outcome = finish(call)
+    assert.equal(2, outcome.attempts)
+    local first, second = call:next_attempt(), call:next_attempt()
+    assert.equal(503, first.status)
+    assert.is_number(first.retry_in)
+    assert.equal(200, second.status)
+    assert.is_nil(second.retry_in)
+    assert.is_nil(call:next_attempt())
+  end)
+
+  it("can be cancelled", function()
+    local call = assert(get("/delay/30"))
+    call:cancel()
+    call:cancel()
+    assert.equal("cancelled", finish(call).kind)
+  end)
+
+  it("is cancelled when its handle is collected", function()
+    local call = assert(get("/delay/30"))
+    assert.is_number(call:id())
+    call = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    local deadline = core.now() + 10
+    repeat
+      finish(assert(get("/bytes/1")))
+    until client:stats().in_flight == 0 or core.now() > deadline
+    assert.equal(0, client:stats().in_flight)
+  end)
+
+  it("can be released, and then only says so", function()
+    local call = assert(get("/bytes/1"))
+    finish(call)
+    call:release()
+    call:release()
+    assert.error(function() call:body() end)
+    assert.match("released", tostring(call))
+  end)
+
+  it("ends at its deadline", function()
+    local outcome = finish(assert(get("/delay/30", { timeout = 0.2 })))
+    assert.equal("timeout", outcome.kind)
+    assert.is_true(outcome.elapsed < 5)
+  end)
+
+  it("streams its answer", function()
+    local call = assert(get("/drip/5", { stream = true }))
+    local text, deadline = "", core.now() + 10
+    repeat
+      local bytes = call:read()
+      text = text .. (bytes or "")
+      local done = call:news()
+      if not bytes and not done then
+        mailbox:wait(1)
+        mailbox:drain({})
+      end
+      assert(core.now() < deadline, "the stream did not end")
+    until done and not bytes
+    assert.equal('{"line":1}\n{"line":2}\n{"line":3}\n{"line":4}\n{"line":5}\n', text)
+  end)
+
+  it("refuses a position outside of the bytes it is given", function()
+    local call = assert(get("/echo", { method = "POST", body_stream = { length = 3 } }))
+    assert.error(function() call:write("abc", 5) end)
+    assert.error(function() call:write("abc", 0) end)
+    assert.error(function() call:write("abc", 1.5) end)
+    call:cancel()
+  end)
+end)
+
+
+describe("the process", function()
+  it("has clocks, a number and versions", function()
+    local now = core.now()
+    assert.is_true(core.now() >= now)
+    assert.is_true(math.abs(core.wall() - os.time()) < 5)
+    assert.is_true(core.pid() > 1)
+    assert.match("libcurl", core.versions())
+  end)
+
+  it("lends timers to event loops", function()
+    local timer = assert(core.timer(0))
+    assert.is_true(timer:fd() >= 0)
+    local deadline = core.now() + 5
+    local expired
+    repeat
+      expired = timer:expired()
+    until expired or core.now() > deadline
+    assert.is_true(expired)
+    timer:close()
+    timer:close()
+    assert.error(function() timer:fd() end)
+    assert.error(function() core.timer(-1) end)
+  end)
+end)

@@ -1,0 +1,225 @@
+-- batchapi.parallel and batchapi.map in a script.
+
+local core = require("batchapi.core")
+local exchange = require("batchapi.exchange")
+local loopback = require("support.loopback")
+local loop = require("batchapi.loop")
+local parallel = require("batchapi.parallel")
+
+local server, client, context
+
+
+local function get(path)
+  local call, outcome = exchange.perform(context, { method = "GET", url = "http://loopback" .. path })
+  if not outcome.ok then
+    return nil, outcome.message, outcome
+  end
+  return call:body()
+end
+
+
+local function elapsed(f)
+  local began = core.now()
+  f()
+  return core.now() - began
+end
+
+
+setup(function()
+  server = loopback.start()
+end)
+
+teardown(function()
+  assert.equal("", server:stop())
+end)
+
+before_each(function()
+  client = assert(core.client{ unix_socket = server.socket })
+  context = { core = client }
+end)
+
+after_each(function()
+  client:close()
+end)
+
+
+describe("batchapi.parallel", function()
+  it("runs functions at the same time and gives their values in order", function()
+    local a, b, c
+    local time = elapsed(function()
+      a, b, c = parallel.parallel(
+        function() return get("/delay/0.4") end,
+        function() return get("/delay/0.3") end,
+        function() return get("/delay/0.2") end)
+    end)
+    assert.same({ "0.4", "0.3", "0.2" }, { a, b, c })
+    assert.is_true(time < 0.8)
+  end)
+
+  it("gives nothing for nothing", function()
+    assert.equal(0, select("#", parallel.parallel()))
+  end)
+
+  it("keeps nil and false results in their places", function()
+    local a, b, c = parallel.parallel(
+      function() end, function() return false end, function() return 3 end)
+    assert.is_nil(a)
+    assert.is_false(b)
+    assert.equal(3, c)
+  end)
+
+  it("raises what is not a function", function()
+    local ok, why = pcall(parallel.parallel, print, 3)
+    assert.is_false(ok)
+    assert.match("argument 2 must be a function, not a number", why, 1, true)
+  end)
+
+  it("can be nested", function()
+    local a, b
+    local time = elapsed(function()
+      a, b = parallel.parallel(
+        function()
+          local x, y = parallel.parallel(
+            function() return get("/delay/0.3") end,
+            function() return get("/delay/0.31") end)
+          return x .. " " .. y
+        end,
+        function() return get("/delay/0.32") end)
+    end)
+    assert.equal("0.3 0.31", a)
+    assert.equal("0.32", b)
+    assert.is_true(time < 0.6)
+  end)
+
+  it("sleeps beside other work", function()
+    local order = {}
+    local function note(seconds, name)
+      return function()
+        loop.sleep(seconds)
+        order[#order + 1] = name
+      end
+    end
+    local time = elapsed(function()
+      parallel.parallel(note(0.12, "c"), note(0.04, "a"), note(0.08, "b"))
+    end)
+    assert.same({ "a", "b", "c" }, order)
+    assert.is_true(time < 0.24)
+  end)
+
+  it("raises an error again and cancels the rest", function()
+    local failure = {}
+    local resumed = false
+    local time = elapsed(function()
+      local ok, why = pcall(parallel.parallel,
+        function()
+          get("/delay/20")
+          resumed = true
+        end,
+        function()
+          get("/delay/0.05")
+          error(failure)
+        end)
+      assert.is_false(ok)
+      assert.equal(failure, why)
+    end)
+    assert.is_true(time < 5)
+    assert.is_false(resumed)
+    assert.is_string(get("/bytes/1"))
+    assert.equal(0, client:stats().in_flight)
+  end)
+
+  it("cancels what a nested one waits for", function()
+    pcall(parallel.parallel,
+      function()
+        parallel.parallel(function() get("/delay/20") end, function() get("/delay/20") end)
+      end,
+      function()
+        get("/delay/0.05")
+        error("stop")
+      end)
+    get("/bytes/1")
+    assert.equal(0, client:stats().in_flight)
+  end)
+
+  it("says so when a function yields to something else", function()
+    local ok, why = pcall(parallel.parallel, function() coroutine.yield(1) end)
+    assert.is_false(ok)
+    assert.match("yielded to something else", why, 1, true)
+  end)
+end)
+
+
+describe("batchapi.map", function()
+  it("gives an array in the order of the items", function()
+    local times = { 0.05, 0.01, 0.03, 0.02 }
+    local results = parallel.map(times, function(seconds, index)
+      return index .. "=" .. get("/delay/" .. seconds)
+    end)
+    assert.same({ "1=0.05", "2=0.01", "3=0.03", "4=0.02" }, results)
+  end)
+
+  it("runs at most `concurrency` at the same time", function()
+    local running, most = 0, 0
+    parallel.map({ 1, 2, 3, 4, 5, 6, 7 }, function()
+      running = running + 1
+      most = math.max(most, running)
+      get("/delay/0.02")
+      running = running - 1
+    end, { concurrency = 3 })
+    assert.equal(3, most)
+  end)
+
+  it("asks an iterator for items as places become free", function()
+    local given = 0
+    local results = parallel.map(function()
+      given = given + 1
+      return given <= 5 and given or nil
+    end, function(item)
+      assert.is_true(given <= item + 1)
+      get("/bytes/1")
+      return item * 2
+    end, { concurrency = 1 })
+    assert.same({ 2, 4, 6, 8, 10 }, results)
+  end)
+
+  it("gives an empty array for no items", function()
+    assert.same({}, parallel.map({}, print))
+  end)
+
+  it("returns the failure of a function and begins no more", function()
+    local begun = 0
+    local results, why, err = parallel.map({ 1, 2, 3, 4, 5, 6 }, function(item)
+      begun = begun + 1
+      if item == 2 then
+        return get("/status/404")
+      end
+      return get("/delay/20")
+    end, { concurrency = 2 })
+    assert.is_nil(results)
+    assert.is_string(why)
+    assert.equal(404, err.status)
+    assert.equal(2, begun)
+    get("/bytes/1")
+    assert.equal(0, client:stats().in_flight)
+  end)
+
+  it("runs a thousand calls through sixteen places", function()
+    local items = {}
+    for i = 1, 1000 do
+      items[i] = i
+    end
+    local results = parallel.map(items, function(item)
+      return #get("/bytes/" .. item)
+    end)
+    assert.same(items, results)
+  end)
+
+  it("raises misuse", function()
+    assert.error(function() parallel.map(nil, print) end)
+    assert.error(function() parallel.map({}, 1) end)
+    assert.error(function() parallel.map({}, print, { concurency = 1 }) end)
+    assert.error(function() parallel.map({}, print, { concurrency = 0 }) end)
+    assert.error(function() parallel.map({}, print, { concurrency = 1.5 }) end)
+    assert.error(function() parallel.map({}, print, 16) end)
+  end)
+end)
