@@ -64,12 +64,11 @@ function M.mailbox()
 end
 
 
---- Wakes the coroutines that wait for the calls a function of the mailbox names.
----@param take fun(mailbox: batchapi.core.Mailbox, ids: integer[]): integer mailbox.drain or .told
-function M.wake(take)
+--- Takes the reports that wait and wakes the coroutines they are for.
+function M.pump()
   local count
   repeat
-    count = take(mailbox, ids)
+    count = mailbox:drain(ids)
     for i = 1, count do
       local waiter = waiters[ids[i]]
       if waiter then
@@ -77,12 +76,6 @@ function M.wake(take)
       end
     end
   until count < drain_at_once
-end
-
-
---- Takes the reports that wait and wakes the coroutines they are for.
-function M.pump()
-  M.wake(mailbox.drain)
 end
 
 

@@ -6,7 +6,7 @@
 ---   /drip/N             N lines, one every 10 ms, flushed one by one
 ---   /bytes/N            N bytes
 ---   /interrupt/PID      sends SIGINT to the process, then answers after 10 s
----   /flaky/NAME         503 once for each NAME, then 200
+---   /flaky/NAME         503 once for each NAME, then the request's body
 ---   /counts             JSON: { "begun":…, "ended":…, "aborted":… } of the /delay requests
 ---   /wait_aborted/N     answers when N /delay requests were aborted, 504 after 10 s
 
@@ -75,7 +75,8 @@ local http = [[
         if ngx.shared.counts:incr(ngx.var.uri, 1, 0) == 1 then
           ngx.exit(503)
         end
-        ngx.print("at last")
+        ngx.req.read_body()
+        ngx.print(ngx.req.get_body_data() or "")
       }
     }
     location /counts {

@@ -104,7 +104,7 @@ end
 
 
 --- Waits, at most `seconds`, until the process and its workers are gone; true if they are.
-function M:gone(pid, seconds)
+function M.gone(_, pid, seconds)
   return run(("timeout %g tail --pid=%s -f /dev/null"):format(seconds, pid))
 end
 

@@ -206,7 +206,7 @@ static void keep_semaphore(lua_State *L, struct ba_call_handle *handle, struct b
 
 /* call:park(mailbox, address, semaphore [, tell])   nginx's semaphore at that
  * address is posted, once, when the call has news; `semaphore` is what keeps
- * it alive. With `tell`, mailbox:told() names the call too. [-0, +0, e] */
+ * it alive. With `tell`, mailbox:drain() names the call too. [-0, +0, e] */
 static int call_park(lua_State *L)
 {
   struct ba_call_handle *handle = ba_check_call_handle(L, 1);

@@ -74,13 +74,18 @@ static int give_ids(lua_State *L, const uint64_t *ids, size_t count)
 }
 
 /* mailbox:drain(ids) -> how many   Fills ids[1..n] with the calls that have
- * news. At most 256 at a time: when it gave that many, ask again. [-0, +1, e] */
+ * news. At most 256 at a time: when it gave that many, ask again. In nginx's
+ * event loop these are only the calls parked with `tell`; for the others the
+ * semaphores are posted. [-0, +1, e] */
 static int mailbox_drain(lua_State *L)
 {
-  struct ba_mailbox *mailbox = ba_check_mailbox(L, 1);
+  struct box *box = check_box(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   uint64_t ids[DRAIN_MAX];
-  return give_ids(L, ids, ba_mailbox_drain(mailbox, ids, DRAIN_MAX));
+  if(!box->parking)
+    return give_ids(L, ids, ba_mailbox_drain(box->mailbox, ids, DRAIN_MAX));
+  ba_parking_post(box->parking);
+  return give_ids(L, ids, ba_parking_told(box->parking, ids, DRAIN_MAX));
 }
 
 /* ---- nginx: its event loop, or a cosocket -------------------------------- */
@@ -114,16 +119,6 @@ static int mailbox_proven(lua_State *L)
 {
   lua_pushboolean(L, ba_parking_proven(ba_check_parking(L, 1)));
   return 1;
-}
-
-/* mailbox:told(ids) -> how many   The calls parked with `tell` that have news;
- * at most 256 at a time. [-0, +1, e] */
-static int mailbox_told(lua_State *L)
-{
-  struct ba_parking *parking = ba_check_parking(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  uint64_t ids[DRAIN_MAX];
-  return give_ids(L, ids, ba_parking_told(parking, ids, DRAIN_MAX));
 }
 
 /* mailbox:listen() -> path of a unix socket | nil, message, err   [-0, +1..3, e] */
@@ -202,7 +197,6 @@ static const luaL_Reg methods[] = {
     {"listen", mailbox_listen},
     {"proven", mailbox_proven},
     {"ring", mailbox_ring},
-    {"told", mailbox_told},
     {"wait", mailbox_wait},
     {NULL, NULL},
 };

@@ -142,7 +142,7 @@ static void post(struct ba_parking *parking, uint64_t id)
   parking->post(semaphore, 1);
 }
 
-static void post_reports(struct ba_parking *parking)
+void ba_parking_post(struct ba_parking *parking)
 {
   uint64_t ids[64];
   size_t count;
@@ -173,7 +173,7 @@ static void on_wakeup(void *event)
   eventfd_read(hook.fd, &value);
   hook.proven = true;
   for(struct ba_parking *parking = hook.parkings; parking; parking = parking->next)
-    post_reports(parking);
+    ba_parking_post(parking);
 }
 
 static bool find_symbol(const char *name, void **symbol, struct ba_error *err)

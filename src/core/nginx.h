@@ -41,6 +41,9 @@ bool ba_parking_put(struct ba_parking *parking, uint64_t id, void *semaphore, bo
                     struct ba_error *err);
 void ba_parking_take(struct ba_parking *parking, uint64_t id); /* no entry: nothing */
 
+/* Posts for the reports that wait, as nginx's event loop would soon. */
+void ba_parking_post(struct ba_parking *parking);
+
 /* Takes up to `capacity` ids that were posted with `tell`. */
 size_t ba_parking_told(struct ba_parking *parking, uint64_t *ids, size_t capacity);
 

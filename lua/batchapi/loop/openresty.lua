@@ -231,7 +231,7 @@ function waiter:wait(seconds)
       judge(mailbox, not ok and not (seconds and seconds < limit))
     end
     if self.tells and settled == "event" then
-      loop.wake(mailbox.told)
+      loop.pump()
     end
   end
 end
