@@ -5,7 +5,7 @@ local generator = require("openai_results").generator
 
 local M = {}
 local state = ngx.shared.state
-local rules, version = {}, nil
+local rules, version, changes = {}, nil, 0
 
 
 -- The rules' counters live in the worker; the rules themselves in shared memory.
@@ -164,7 +164,8 @@ function M.set(list)
     end
   end
   state:set("faults", json.encode(json.array(list)))
-  state:incr("faults:version", 1, 0)
+  changes = changes + 1 -- never a version that was: a reset empties the shared memory
+  state:set("faults:version", ngx.worker.pid() .. "/" .. changes)
   return true
 end
 
