@@ -168,7 +168,8 @@ void ba_flow_admitted(struct ba_call *call)
   call->attempts++;
   if(call->mailbox)
     ba_count(&call->client->shared->counters.attempts, 1);
-  if(!ba_transfer_start(call, &error)) {
+  bool ready = call->attempts == 1 || !call->again || call->again(call, call->user, &error);
+  if(!ready || !ba_transfer_start(call, &error)) {
     ba_flow_end(call, &error);
     return;
   }

@@ -232,8 +232,10 @@ struct ba_call {
   struct ba_client *client;
   struct ba_mailbox *mailbox; /* NULL: internal */
   struct ba_request *request;
-  double started, deadline;                        /* monotonic */
-  void (*ended)(struct ba_call *call, void *user); /* internal calls: runs in the I/O thread */
+  double started, deadline; /* monotonic */
+  /* Internal calls, in the I/O thread: it is over; it is about to be repeated. */
+  void (*ended)(struct ba_call *call, void *user);
+  bool (*again)(struct ba_call *call, void *user, struct ba_error *err);
   void *user;
 
   /* LOCK */

@@ -99,7 +99,7 @@ static bool read_lifetime(const struct ba_field *field, double *lifetime)
   }
   if(!isfinite(value) || value < 0)
     return false;
-  *lifetime = value < 1 ? 1 : value < LIFETIME_MAX ? value : LIFETIME_MAX;
+  *lifetime = value == 0 ? 1 : value < LIFETIME_MAX ? value : LIFETIME_MAX;
   return true;
 }
 

@@ -15,6 +15,7 @@ void ba_sink_init(struct ba_call *call)
 {
   struct ba_sink *sink = &call->sink;
   ba_buffer_init(&sink->body, call->request->options.max_body_bytes);
+  sink->body.secret = call->request->secret_body; /* the answer to a token request holds tokens */
   sink->fd = -1;
   sink->expected = -1;
 }

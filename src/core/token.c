@@ -114,7 +114,6 @@ static void exchange_ended(struct ba_call *exchange, void *user)
   } else {
     release_all(fetch, &failure);
   }
-  ba_wipe(exchange->sink.body.bytes, exchange->sink.body.capacity);
 }
 
 static struct ba_request *make_request(const struct ba_exchange *next, struct ba_error *err)
@@ -140,19 +139,38 @@ static struct ba_request *make_request(const struct ba_exchange *next, struct ba
   return request;
 }
 
+/* A signed assertion is good once, even if its first answer was lost: an
+ * attempt that is repeated carries a new one. */
+static bool sign_anew(struct ba_call *exchange, void *user, struct ba_error *err)
+{
+  struct ba_token_fetch *fetch = user;
+  struct ba_request *request = exchange->request;
+  struct ba_exchange next = {0};
+  if(!ba_credential_next(fetch->credential, (int64_t)ba_wall(), &next, err))
+    return false;
+  ba_wipe_free(request->source.bytes, (size_t)request->source.length);
+  request->source.length = (int64_t)next.body.length;
+  request->source.bytes = ba_buffer_take(&next.body, NULL);
+  ba_exchange_free(&next);
+  return true;
+}
+
 static bool start_exchange(struct ba_token_fetch *fetch, struct ba_error *err)
 {
   struct ba_exchange next = {0};
   struct ba_client *client = fetch->first->client;
   if(!ba_credential_next(fetch->credential, (int64_t)ba_wall(), &next, err))
     return false;
+  bool asks_token = next.body.length > 0; /* else discovery */
   struct ba_request *request = make_request(&next, err);
   ba_exchange_free(&next);
   struct ba_call *call = request ? ba_call_make(client, NULL, request, err) : NULL;
   if(!call)
     return false;
-  ba_count(&client->shared->counters.token_requests, 1);
+  if(asks_token)
+    ba_count(&client->shared->counters.token_requests, 1);
   call->ended = exchange_ended;
+  call->again = asks_token ? sign_anew : NULL;
   call->user = fetch;
   fetch->exchange = call;
   ba_flow_start(call); /* drops the one reference when it ends */

@@ -93,7 +93,7 @@ static bool add_credential(struct ba_call *call, struct ba_error *err)
   transfer->carries_token = false;
   if(!call->proves)
     return true;
-  ba_buffer_init(&transfer->auth_line, 64 << 10);
+  ba_buffer_init_secret(&transfer->auth_line, 64 << 10);
   if(!ba_credential_line(credential, &transfer->auth_line, &transfer->generation, err))
     return false;
   transfer->carries_token = transfer->auth_line.length > 0;
