@@ -103,6 +103,16 @@ local function check_oauth(value)
 end
 
 
+--- An endpoint of a way: a URL, or a path at the origin of the base URL, so that secrets never go
+--- to the service itself while a client is pointed elsewhere.
+---@param endpoint string
+---@param base_url string
+---@return string
+function M.endpoint(endpoint, base_url)
+  return endpoint:sub(1, 1) == "/" and base_url:match("^%a+://[^/?#]+") .. endpoint or endpoint
+end
+
+
 --- Descriptions for core.credential, by kind of way.
 local builders = {
   bearer = function(way, found, file)
@@ -127,13 +137,14 @@ local builders = {
     end
     return { kind = "oauth_client", app_config = value }
   end,
-  oauth_refresh = function(way, found)
+  oauth_refresh = function(way, found, _, base_url)
     local value = found[way.option]
     check_oauth(value)
     return {
-      kind = "oauth_refresh", token_url = way.token_url, client_id = value.client_id,
+      kind = "oauth_refresh", token_url = M.endpoint(way.token_url, base_url),
+      client_id = value.client_id,
       client_secret = value.client_secret, refresh_token = value.refresh_token,
-        redirect_uri = value.redirect_uri,
+      redirect_uri = value.redirect_uri,
     }
   end,
 }
@@ -197,7 +208,7 @@ local function check_file(way, given)
 end
 
 
-local function make(definition, given)
+local function make(definition, given, base_url)
   if given.token ~= nil then
     return from_token(given)
   elseif #definition.auth == 0 then
@@ -215,7 +226,7 @@ local function make(definition, given)
     check_file(way, given)
     found[way.option] = nil -- the file goes before the environment
   end
-  return core.credential(builders[way.kind](way, found, given.api_key_file))
+  return core.credential(builders[way.kind](way, found, given.api_key_file, base_url))
 end
 
 
@@ -228,7 +239,7 @@ function M.find(definition, given, base_url)
   if given.on_token and not given.oauth then
     errors.misuse("option on_token needs oauth = { client_id, client_secret, refresh_token }")
   end
-  local credential, message, err = make(definition, given)
+  local credential, message, err = make(definition, given, base_url)
   if credential then
     local ok
     ok, message, err = credential:bind(base_url, given.allow_insecure or false)

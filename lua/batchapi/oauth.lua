@@ -11,6 +11,7 @@
 ---   -- tokens.refresh_token is what batchapi.asana{ oauth = { … } } takes
 
 local core = require("batchapi.core")
+local credentials = require("batchapi.credentials")
 local errors = require("batchapi.errors")
 
 local M = {}
@@ -68,7 +69,7 @@ local function endpoint(what, given, word)
   for _, way in ipairs(definition.auth) do
     if way[word] then
       local base = given.base_url or os.getenv(definition.environment or "") or definition.base_url
-      return way[word]:sub(1, 1) == "/" and base:match("^%a+://[^/]+") .. way[word] or way[word]
+      return credentials.endpoint(way[word], base)
     end
   end
   errors.misuse("%s: the definition of %s has no %s", what, given.service, word)

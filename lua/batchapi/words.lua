@@ -118,7 +118,7 @@ M.sections = {
   way = {
     kind = required(one_of{ "bearer", "basic", "header", "oauth_client", "oauth_refresh" }),
     option = required(text), environment = text, user_option = text, user_environment = text,
-    header = text, prefix = text, token_url = text, help = text,
+    header = text, prefix = text, token_url = text, authorize_url = text, help = text,
   },
   option = {
     [1] = required(text), [2] = required(text),

@@ -11,7 +11,8 @@ return {
   environment = "ASANA_BASE_URL",
   auth = {
     { kind = "bearer", option = "access_token", environment = "ASANA_ACCESS_TOKEN" },
-    { kind = "oauth_refresh", option = "oauth", token_url = "https://app.asana.com/-/oauth_token",
+    { kind = "oauth_refresh", option = "oauth", token_url = "/-/oauth_token",
+      authorize_url = "/-/oauth_authorize",
       help = "{ client_id, client_secret, refresh_token }" },
   },
   options = {
