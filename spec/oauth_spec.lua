@@ -282,14 +282,12 @@ describe("oauth.authorize_url and oauth.exchange", function()
   end)
 
   it("is refused with another verifier, a wrong secret, or a used code", function()
-    local url, _, verifier = authorize()
-    local code = visit(url)
-    local tokens, why, err = exchange{ code = code, code_verifier = ("a"):rep(43) }
+    local tokens, _, err = exchange{ code = visit((authorize())), code_verifier = ("a"):rep(43) }
     assert.is_nil(tokens)
     assert.equal("auth", err.kind)
     assert.equal("invalid_grant", err.code)
-    url, _, verifier = authorize()
-    code = visit(url)
+    local url, _, verifier = authorize()
+    local code, why = visit(url), nil
     tokens, why, err = exchange{ code = code, code_verifier = verifier,
       client_secret = "a-secret-nobody-gave" }
     assert.is_nil(tokens)

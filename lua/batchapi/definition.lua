@@ -26,9 +26,9 @@
 --- **A way to authenticate**: `kind` "bearer", "header", "basic", "oauth_client", "oauth_refresh";
 --- `option` the client option with the secret and `environment` the variable it is read from when
 --- absent; `header` and `prefix` for kind "header"; `user_option` and `user_environment` for kind
---- "basic"; `token_url` and `authorize_url` for kind "oauth_refresh", whole URLs or paths from '/' on
---- at the origin of the base URL; `help`. The first way whose options are given is taken, then the
---- first whose variables are set.
+--- "basic"; `token_url` and `authorize_url` for kind "oauth_refresh", URLs or paths from '/' on at
+--- the base URL's origin; `help`. The first way whose options are given is taken, then the first
+--- whose variables are set.
 ---
 --- **An option**: `{ name, type }` and `environment`, `default`, facets of a parameter, and where
 --- its value goes: `header`, `query`, or a `{name}` in `base_url`.
