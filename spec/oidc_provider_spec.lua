@@ -113,10 +113,7 @@ end
 
 describe("against oidc-provider", function()
   setup(function()
-    if not run("test -d " .. node_folder .. "/node_modules/oidc-provider") then
-      assert(run("cd " .. node_folder .. " && npm ci --no-audit --no-fund > /dev/null 2>&1"),
-        "npm ci in spec/node failed")
-    end
+    assert(run("tools/node-packages > /dev/null"), "the provider's packages cannot be installed")
     control = start()
     control.client = assert(batchapi.client({
       name = "control", base_url = control.origin, auth = {}, operations = {},
