@@ -26,8 +26,7 @@ static void the_three_date_forms_are_read(void **state)
 {
   (void)state;
   static const char *const forms[] = {"Sun, 06 Nov 1994 08:49:37 GMT",
-                                      "Sunday, 06-Nov-94 08:49:37 GMT",
-                                      "Sun Nov  6 08:49:37 1994"};
+                                      "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"};
   for(size_t i = 0; i < 3; i++) {
     int64_t out = 0;
     assert_true(ba_http_date(forms[i], THEN, &out));
@@ -210,9 +209,15 @@ static void content_ranges_are_read(void **state)
   assert_true(first == 5 && last == 9 && total == 10);
   assert_true(ba_content_range("Bytes 0-0/*", &first, &last, &total));
   assert_true(total == -1);
-  static const char *const wrong[] = {"",           "bytes",       "bytes */10",
-                                      "bytes 5-4/10", "bytes 5-10/10", "bytes 5-9",
-                                      "items 5-9/10", "bytes -9/10", "bytes 5-9/10 x",
+  static const char *const wrong[] = {"",
+                                      "bytes",
+                                      "bytes */10",
+                                      "bytes 5-4/10",
+                                      "bytes 5-10/10",
+                                      "bytes 5-9",
+                                      "items 5-9/10",
+                                      "bytes -9/10",
+                                      "bytes 5-9/10 x",
                                       "bytes 99999999999999999999-9/10"};
   for(size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
     if(ba_content_range(wrong[i], &first, &last, &total))

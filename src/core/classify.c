@@ -66,7 +66,11 @@ static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *ou
 {
   switch(code) {
   case CURLE_OUT_OF_MEMORY:
-    ba_error_nomem(&out->error);
+    /* What libcurl says, too, of a single header line above its own 100 kB. */
+    if(call->head.status && !call->head.closed)
+      ba_error_set(&out->error, BA_TOO_LARGE, NULL, "a header line of the answer is too long");
+    else
+      ba_error_nomem(&out->error);
     return fail(out, BA_RETRY_RESET, false);
   case CURLE_OPERATION_TIMEDOUT:
     return too_slow(call, out);
