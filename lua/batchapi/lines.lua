@@ -41,11 +41,14 @@ end
 
 local function broken(lines, message, err)
   lines:close()
-  local kind = type(err) == "table" and err.kind or "decode"
-  local number = type(err) == "table" and err.line or lines._splitter:number()
+  local located = type(err) == "table" and err.line
+  if not located then
+    message = ("line %d: %s"):format(lines._splitter:number(), tostring(message))
+  end
   return errors.fail(errors.new{
-    kind = kind, operation = lines._what, line = number, sent = true, attempts = 1,
-    message = ("line %d of the answer: %s"):format(number, tostring(message)),
+    kind = type(err) == "table" and err.kind or "decode", operation = lines._what,
+    message = message .. " (of the answer)", line = located or lines._splitter:number(),
+    sent = true, attempts = 1,
   })
 end
 

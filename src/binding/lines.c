@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "files.h"
+#include "handle.h"
 #include "json_lua.h"
 #include "lines.h"
 
@@ -223,6 +224,23 @@ static int lines_push(lua_State *L)
   return 1;
 }
 
+/* lines:take(call) -> boolean   Moves in what a streaming call has received;
+ * false when nothing waits. [-0, +1|3, v] */
+static int lines_take(lua_State *L)
+{
+  struct reader *reader = check_reader(L);
+  struct ba_call_handle *handle = ba_check_call_handle(L, 2);
+  struct ba_error err;
+  if(handle->chunk.length == 0 && !ba_call_read(handle->call, &handle->chunk)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if(!ba_lines_adopt(&reader->lines, &handle->chunk, &err))
+    return ba_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* lines:finish(): what is left is the last line   [-0, +0, v] */
 static int lines_finish(lua_State *L)
 {
@@ -319,10 +337,11 @@ void ba_open_lines(lua_State *L)
                                     {"raw", reader_raw},       {"number", reader_number},
                                     {"offset", reader_offset}, {"starved", reader_starved},
                                     {"close", reader_close},   {NULL, NULL}};
-  static const luaL_Reg line_methods[] = {
-      {"push", lines_push},      {"finish", lines_finish}, {"next", reader_next},
-      {"json", reader_json},     {"raw", reader_raw},      {"number", reader_number},
-      {"offset", reader_offset}, {"close", reader_close},  {NULL, NULL}};
+  static const luaL_Reg line_methods[] = {{"push", lines_push},      {"take", lines_take},
+                                          {"finish", lines_finish},  {"next", reader_next},
+                                          {"json", reader_json},     {"raw", reader_raw},
+                                          {"number", reader_number}, {"offset", reader_offset},
+                                          {"close", reader_close},   {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
   ba_new_type(L, LINES, line_methods, metamethods);
