@@ -1,10 +1,9 @@
 -- The library is written for what 5.1, LuaJIT and 5.2 to 5.4 have in common.
 std = "min"
-max_line_length = 130
+max_line_length = 125
 cache = false
 exclude_files = { "build*", "**/node_modules" }
 
-files["lua"].max_line_length = 100
 files["lua/batchapi/services"].max_line_length = false -- data
 
 -- Specs run under busted; some of them ask which Lua they run on.
