@@ -43,4 +43,14 @@ function M.worker()
 end
 
 
+-- Takes the directory away when sandbox/run was killed and cannot.
+function M.leave(runner)
+  local handle = io.open("/proc/" .. runner .. "/stat")
+  local state = handle and handle:read("*a"):match("%) (%a)")
+  if not state or state == "Z" then
+    os.execute("rm -rf '" .. M.directory .. "'")
+  end
+end
+
+
 return M

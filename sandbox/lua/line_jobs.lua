@@ -26,7 +26,7 @@ end
 local function lines_done(job, at)
   local span = duration(job, "in_progress") + settings.get().batch.per_line * job.total
   local part = span > 0 and (at - job.started) / span or 1
-  return math.floor(job.total * math.max(0, math.min(part + ROUNDING, tonumber(job.wishes.expire) or 1, 1)))
+  return math.floor(job.total * math.min(math.max(0, math.min(part, tonumber(job.wishes.expire) or 1)) + ROUNDING, 1))
 end
 
 M.lines_done = lines_done

@@ -53,7 +53,7 @@ local function lines_done(batch, now)
   end
   local span = running_time(batch)
   local part = span > 0 and (now - batch.in_progress_at) / span or 1
-  part = math.max(0, math.min(part + ROUNDING, tonumber(batch.wishes.expire) or 1, 1))
+  part = math.min(math.max(0, math.min(part, tonumber(batch.wishes.expire) or 1)) + ROUNDING, 1)
   return math.floor((batch.total or 0) * part)
 end
 
