@@ -24,6 +24,17 @@ local waiter = {}
 waiter.__index = waiter
 
 
+-- Wakes one of those who still wait, so that it becomes the leader.
+local function find_leader(others)
+  for other in pairs(others) do
+    if not other.woken then
+      other.condition:signal()
+      return
+    end
+  end
+end
+
+
 function waiter:wait(seconds)
   local controller = cqueues.running()
   local others = waiting[controller]
@@ -50,10 +61,9 @@ function waiter:wait(seconds)
   others[self] = nil
   if leaders[controller] == self then
     leaders[controller] = nil
-    local heir = next(others)
-    if heir then
-      heir.condition:signal()
-    end
+  end
+  if leaders[controller] == nil then
+    find_leader(others)
   end
 end
 

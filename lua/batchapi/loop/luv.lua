@@ -7,7 +7,7 @@ local loop = require("batchapi.loop")
 local M = { name = "luv", yields = true }
 
 local poll, polled -- the handle, and the descriptor it is for
-local waiting = 0
+local waiting = {} -- set of waiters: nothing else keeps a suspended coroutine alive
 local ready, first, last = {}, 1, 0 -- queue of waiters to be resumed
 local in_callback = false
 local soon -- timer that resumes those who were woken outside of the loop's own callback
@@ -52,7 +52,7 @@ local function on_readable()
 end
 
 
-local function watch()
+local function watch(self)
   local fd = assert(loop.mailbox()):fd()
   if fd ~= polled then
     if poll then
@@ -60,16 +60,16 @@ local function watch()
     end
     poll, polled = uv.new_poll(fd), fd
   end
-  waiting = waiting + 1
-  if waiting == 1 then
+  if next(waiting) == nil then
     poll:start("r", on_readable)
   end
+  waiting[self] = true
 end
 
 
-local function unwatch()
-  waiting = waiting - 1
-  if waiting == 0 then
+local function unwatch(self)
+  waiting[self] = nil
+  if next(waiting) == nil then
     poll:stop()
   end
 end
@@ -92,9 +92,9 @@ function waiter:wait(seconds)
     end)
   end
   self.co = coroutine.running()
-  watch()
+  watch(self)
   coroutine.yield()
-  unwatch()
+  unwatch(self)
   self.woken = false
   if timer then
     timer:close()
