@@ -38,19 +38,26 @@ static inline bool is_plain(unsigned char byte)
   return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
+#if defined(__SSE2__)
+/* A bit for each of the 16 bytes that is not plain. */
+static inline unsigned special_bytes(__m128i bytes)
+{
+  const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
+  const __m128i space = _mm_set1_epi8(0x20);
+  /* compared as signed, bytes from 0x80 on are below 0x20 too */
+  __m128i special =
+      _mm_or_si128(_mm_cmplt_epi8(bytes, space),
+                   _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, escape)));
+  return (unsigned)_mm_movemask_epi8(special);
+}
+#endif
+
 /* The first byte from `at` on that is not plain. */
 static inline const char *skip_plain(const char *at, const char *end)
 {
 #if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
-  const __m128i space = _mm_set1_epi8(0x20);
   while(end - at >= 16) {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-    /* compared as signed, bytes from 0x80 on are below 0x20 too */
-    __m128i special =
-        _mm_or_si128(_mm_cmplt_epi8(bytes, space),
-                     _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, escape)));
-    unsigned mask = (unsigned)_mm_movemask_epi8(special);
+    unsigned mask = special_bytes(_mm_loadu_si128((const __m128i *)(const void *)at));
     if(mask)
       return at + __builtin_ctz(mask);
     at += 16;
@@ -147,29 +154,31 @@ static int read_unicode(const char **at, const char *end, struct ba_error *err)
   return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
 }
 
+/* What stands for the letter of a two-letter escape; 0: no such escape. */
+static const char unescaped[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+
 /* *at stands at the '\\'. Writes at most four bytes to `out`; 0: failed. */
-static size_t read_escape(const char **at, const char *end, char *out, struct ba_error *err)
+static inline size_t read_escape(const char **at, const char *end, char *out, struct ba_error *err)
 {
-  static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
   if(end - *at < 2) {
     *at = end;
     ba_error_set(err, BA_DECODE, NULL, "a string without its closing quote");
     return 0;
   }
-  char letter = (*at)[1];
-  if(letter == 'u') {
+  unsigned char letter = (unsigned char)(*at)[1];
+  *out = unescaped[letter];
+  if(*out) {
     *at += 2;
-    int code = read_unicode(at, end, err);
-    return code < 0 ? 0 : put_utf8(out, (unsigned)code);
+    return 1;
   }
-  const char *found = letter ? strchr(from, letter) : NULL;
-  if(!found) {
+  if(letter != 'u') {
     ba_error_set(err, BA_DECODE, NULL, "an unknown escape in a string");
     return 0;
   }
   *at += 2;
-  *out = to[found - from];
-  return 1;
+  int code = read_unicode(at, end, err);
+  return code < 0 ? 0 : put_utf8(out, (unsigned)code);
 }
 
 static bool fail_string(const char *at, const char *end, struct ba_error *err)
@@ -181,34 +190,77 @@ static bool fail_string(const char *at, const char *end, struct ba_error *err)
   return ba_error_set(err, BA_DECODE, NULL, "a control character in a string");
 }
 
+/* Copies plain bytes from *at to `out` until one is not plain, or `room`
+ * (16 at least) is used up; gives how many. May write up to 16 bytes more than
+ * it gives, but within the room. */
+static inline size_t copy_plain(const char **at, const char *end, char *out, size_t room)
+{
+  size_t done = 0;
+#if defined(__SSE2__)
+  while(end - *at >= 16 && room - done >= 16) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)*at);
+    _mm_storeu_si128((__m128i *)(void *)(out + done), bytes);
+    unsigned mask = special_bytes(bytes);
+    if(mask) {
+      size_t length = (size_t)__builtin_ctz(mask);
+      *at += length;
+      return done + length;
+    }
+    *at += 16;
+    done += 16;
+  }
+#endif
+  while(*at < end && done < room && is_plain((unsigned char)**at))
+    out[done++] = *(*at)++;
+  return done;
+}
+
+enum { STEP_BYTES = 4096, LEAST_ROOM = 32 };
+
+/* Makes sure that *room bytes, at least LEAST_ROOM, can be written. */
+static inline bool make_room(struct ba_buffer *buffer, size_t wanted, size_t *room,
+                             struct ba_error *err)
+{
+  if(buffer->capacity - buffer->length < LEAST_ROOM) {
+    size_t more = wanted < STEP_BYTES ? wanted : STEP_BYTES;
+    if(!ba_buffer_reserve(buffer, more + LEAST_ROOM, err))
+      return false;
+  }
+  *room = buffer->capacity - buffer->length;
+  return true;
+}
+
 /* The rest of a string from its first escape on, into `scratch`. */
 static bool unescape(const char **at, const char *end, struct ba_buffer *scratch,
                      struct ba_error *err)
 {
+  size_t room;
   for(;;) {
-    if(*at < end && **at == '\\') {
-      if(!ba_buffer_reserve(scratch, 4, err))
-        return false;
-      size_t length = read_escape(at, end, scratch->bytes + scratch->length, err);
+    if(!make_room(scratch, (size_t)(end - *at), &room, err))
+      return false;
+    scratch->length += copy_plain(at, end, scratch->bytes + scratch->length, room - 8);
+    if(*at == end)
+      return fail_string(*at, end, err);
+    char *out = scratch->bytes + scratch->length; /* has room for 8 more */
+    unsigned char byte = (unsigned char)**at;
+    size_t length;
+    if(byte == '\\') {
+      length = read_escape(at, end, out, err);
       if(length == 0)
         return false;
       scratch->length += length;
-      continue;
-    }
-    const char *run = *at;
-    *at = skip_text(run, end);
-    size_t length = (size_t)(*at - run);
-    if(length) {
-      if(!ba_buffer_reserve(scratch, length, err))
-        return false;
-      memcpy(scratch->bytes + scratch->length, run, length);
+    } else if(byte >= 0x80) {
+      length = ba_utf8_sequence((const unsigned char *)*at, (const unsigned char *)end);
+      if(length == 0)
+        return fail_string(*at, end, err);
+      memcpy(out, *at, length);
+      *at += length;
       scratch->length += length;
-    }
-    if(*at == end || (**at != '"' && **at != '\\'))
-      return fail_string(*at, end, err);
-    if(**at == '"') {
-      scratch->bytes[scratch->length] = '\0';
+    } else if(byte == '"') {
+      *out = '\0';
       return true;
+    } else if(!is_plain(byte)) {
+      return fail_string(*at, end, err);
     }
   }
 }
@@ -238,18 +290,21 @@ bool ba_json_read_string(const char **at, const char *end, struct ba_buffer *scr
 
 /* ---- writing ----------------------------------------------------------- */
 
+/* The letter of a two-letter escape, 'u' for \\u00xx, 0 for none. */
+static const char escaped[256] = {'u', 'u', 'u', 'u', 'u', 'u',         'u',          'u', 'b',
+                                  't', 'n', 'u', 'f', 'r', 'u',         'u',          'u', 'u',
+                                  'u', 'u', 'u', 'u', 'u', 'u',         'u',          'u', 'u',
+                                  'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\'};
+
 /* Six bytes are room enough for each. */
-static size_t put_escape(char *out, unsigned char byte)
+static inline size_t put_escape(char *out, unsigned char byte)
 {
-  static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt", digits[] = "0123456789abcdef";
-  for(const char *pair = letters; *pair; pair += 2) {
-    if((unsigned char)pair[0] == byte) {
-      out[0] = '\\';
-      out[1] = pair[1];
-      return 2;
-    }
-  }
-  memcpy(out, "\\u00", 4);
+  static const char digits[] = "0123456789abcdef";
+  out[0] = '\\';
+  out[1] = escaped[byte];
+  if(out[1] != 'u')
+    return 2;
+  out[2] = out[3] = '0';
   out[4] = digits[byte >> 4];
   out[5] = digits[byte & 15];
   return 6;
@@ -259,23 +314,32 @@ bool ba_json_append_string(struct ba_buffer *out, const char *text, size_t lengt
                            struct ba_error *err)
 {
   const char *at = text, *end = text + length;
-  if(!ba_buffer_reserve(out, length + 2, err))
+  size_t room;
+  /* with this much the common string never asks again */
+  if(out->capacity - out->length < length + 2 * LEAST_ROOM &&
+     !ba_buffer_reserve(out, length + 2 * LEAST_ROOM, err))
     return false;
   out->bytes[out->length++] = '"';
   for(;;) {
-    const char *run = at;
-    at = skip_text(run, end);
-    /* what is left, one escape and the quote: so the quote always has room */
-    if(!ba_buffer_reserve(out, (size_t)(end - run) + 7, err))
+    if(!make_room(out, (size_t)(end - at), &room, err))
       return false;
-    memcpy(out->bytes + out->length, run, (size_t)(at - run));
-    out->length += (size_t)(at - run);
+    out->length += copy_plain(&at, end, out->bytes + out->length, room - 8);
     if(at == end)
       break;
-    if((unsigned char)*at >= 0x80)
-      return ba_error_set(err, BA_INVALID, "utf8", "not valid UTF-8 (byte %zu of the string)",
-                          (size_t)(at - text) + 1);
-    out->length += put_escape(out->bytes + out->length, (unsigned char)*at++);
+    char *next = out->bytes + out->length; /* has room for 8 more */
+    unsigned char byte = (unsigned char)*at;
+    if(byte >= 0x80) {
+      size_t size = ba_utf8_sequence((const unsigned char *)at, (const unsigned char *)end);
+      if(size == 0)
+        return ba_error_set(err, BA_INVALID, "utf8", "not valid UTF-8 (byte %zu of the string)",
+                            (size_t)(at - text) + 1);
+      memcpy(next, at, size);
+      at += size;
+      out->length += size;
+    } else if(!is_plain(byte)) {
+      out->length += put_escape(next, byte);
+      at++;
+    }
   }
   out->bytes[out->length++] = '"';
   out->bytes[out->length] = '\0';
