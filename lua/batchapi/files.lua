@@ -1,66 +1,219 @@
---- Files of a job: the same calls whether or not the host may block. First form: every call is direct
---- (owner json; this one stands in until the form with the file thread lands).
+--- Files of a job: the same calls whether or not the host may block.
+---
+--- In a script every call is the direct one. In a host with an event loop the work is done by the
+--- core's file thread, in the order it was given, while the calling coroutine waits as it waits
+--- for a request; several coroutines may use one writer. What fails gives `nil, message, err`
+--- (`kind = "io"`), and a writer that has failed fails from then on.
 
 local core = require("batchapi.core")
+local loop = require("batchapi.loop")
 
 local M = {}
 M.__index = M
 
 
----@param host string|table|nil
-function M.new(host)
-  return setmetatable({ host = host }, M)
+local function weak()
+  return setmetatable({}, { __mode = "k" })
 end
 
 
-function M:writer(path, options)
+--- The direct calls: the host blocks. `M` overrides them for event loops.
+local Direct = {}
+Direct.__index = Direct
+
+
+--- Files for a host, as `loop.host` takes it: "block" makes every call direct.
+---@param host string|table|nil
+---@return batchapi.Files
+function M.new(host)
+  if not loop.host(host).yields then
+    return setmetatable({}, Direct)
+  end
+  return setmetatable({
+    _host = host,
+    _flushes = weak(), -- by writer: the flush that is under way
+    _fills = weak(), -- by reader: the chunk that is read ahead
+    _closed = weak(),
+  }, M)
+end
+
+
+-- Starts a piece of work. nil, message, err when it cannot be.
+local function start(what, ...)
+  local mailbox, why, err = loop.mailbox()
+  if not mailbox then
+    return nil, why, err
+  end
+  return core.work(mailbox, what, ...)
+end
+
+
+local function finish(self, work)
+  if not work:news() then
+    loop.await(work, loop.host(self._host))
+  end
+  return work
+end
+
+
+local function run(self, what, ...)
+  local work, why, err = start(what, ...)
+  if not work then
+    return nil, why, err
+  end
+  return finish(self, work):result()
+end
+
+
+---@alias batchapi.Writer userdata
+---@alias batchapi.Reader userdata
+
+--- `encode` gives the bytes of the line; `json` and `next` give nil alone at the end; after `flush`
+--- readers see what was written, after `sync` it is on the disk. The rest are those of core.fs.
+---@class batchapi.Files
+---@field writer fun(self, path: string, options?: { append?: boolean }): batchapi.Writer|nil
+---@field reader fun(self, path: string, options?: table): batchapi.Reader|nil
+---@field encode fun(self, writer: batchapi.Writer, value: any, options?: table): integer|nil
+---@field write fun(self, writer: batchapi.Writer, bytes: string): true|nil
+---@field flush fun(self, writer: batchapi.Writer): true|nil
+---@field sync fun(self, writer: batchapi.Writer): true|nil
+---@field close fun(self, object: batchapi.Writer|batchapi.Reader): true|nil
+---@field json fun(self, reader: batchapi.Reader, options?: table): any
+---@field next fun(self, reader: batchapi.Reader): string|nil
+
+
+-- ---- direct -------------------------------------------------------------------------------------
+
+
+function Direct.writer(_, path, options)
   return core.writer(path, options)
 end
 
 
-function M:reader(path, options)
+function Direct.reader(_, path, options)
   return core.reader(path, options)
 end
 
 
-function M:encode(writer, value, options)
-  return writer:encode(value, options)
+for _, name in ipairs({ "encode", "write", "flush", "sync", "close", "json", "next" }) do
+  Direct[name] = function(_, object, ...)
+    return object[name](object, ...)
+  end
 end
 
 
-function M:write(writer, bytes)
-  return writer:write(bytes)
+-- ---- on the file thread -------------------------------------------------------------------------
+
+
+for _, name in ipairs({ "writer", "reader" }) do
+  M[name] = function(self, path, options)
+    return run(self, name, path, options)
+  end
 end
 
 
-function M:flush(writer)
-  return writer:flush()
+-- One flush may be under way while the next bytes are made; its failure stays with the writer.
+local function flush_if_full(self, writer)
+  if not writer:full() then
+    return true
+  end
+  local before = self._flushes[writer]
+  if before then
+    finish(self, before)
+  end
+  local work, why, err = start("flush", writer)
+  if not work then
+    return nil, why, err
+  end
+  self._flushes[writer] = work
+  return true
 end
 
 
-function M:sync(writer)
-  return writer:sync()
+for _, name in ipairs({ "encode", "write" }) do
+  M[name] = function(self, writer, ...)
+    local result, why, err = writer[name](writer, ...)
+    if result == nil then
+      return nil, why, err
+    end
+    local ok
+    ok, why, err = flush_if_full(self, writer)
+    if not ok then
+      return nil, why, err
+    end
+    return result
+  end
+end
+
+
+for _, name in ipairs({ "flush", "sync" }) do
+  M[name] = function(self, writer)
+    return run(self, name, writer)
+  end
 end
 
 
 function M:close(object)
-  return object:close()
+  if object.starved then -- a reader
+    self._fills[object] = nil
+    return object:close()
+  end
+  if self._closed[object] then
+    return true
+  end
+  self._closed[object] = true
+  self._flushes[object] = nil
+  return run(self, "close", object)
 end
 
 
-function M:json(reader, options)
-  return reader:json(options)
+-- The next chunk into the reader; the one after it is fetched while this one is read.
+local function fill(self, reader)
+  if not self._fills[reader] then
+    local work, why, err = start("fill", reader)
+    if not work then
+      return nil, why, err
+    end
+    self._fills[reader] = work
+  end
+  local work = finish(self, self._fills[reader])
+  self._fills[reader] = nil
+  local bytes, why, err = reader:take(work)
+  if not bytes then
+    return nil, why, err
+  end
+  if bytes > 0 then
+    self._fills[reader] = start("fill", reader)
+  end
+  return true
 end
 
 
-function M:next(reader)
-  return reader:next()
+for _, name in ipairs({ "json", "next" }) do
+  M[name] = function(self, reader, ...)
+    while true do
+      local value, why, err = reader[name](reader, ...)
+      if value ~= nil or why or not reader:starved() then
+        return value, why, err
+      end
+      local ok
+      ok, why, err = fill(self, reader)
+      if not ok then
+        return nil, why, err
+      end
+    end
+  end
 end
 
-for _, name in ipairs{ "rename", "mkdir", "unlink", "truncate", "stat", "sync_dir", "read", "replace",
-  "sha256" } do
-  M[name] = function(_, ...)
+
+-- What is done to a path: see core.fs.
+for _, name in ipairs({ "rename", "mkdir", "unlink", "rmdir", "truncate", "stat", "sync_dir",
+  "read", "replace", "sha256", "tmpfile" }) do
+  Direct[name] = function(_, ...)
     return core.fs[name](...)
+  end
+  M[name] = function(self, ...)
+    return run(self, name, ...)
   end
 end
 

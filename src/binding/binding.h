@@ -28,6 +28,8 @@ void ba_open_oauth(lua_State *L);
 void ba_open_process(lua_State *L);
 void ba_open_timer(lua_State *L);
 void ba_open_webhook(lua_State *L);
+void ba_open_work(lua_State *L);
+
 /* Ends a function that failed: nil, message, { kind, code, message }. Memory
  * and misuse raise instead. [-0, +3, e] */
 int ba_fail(lua_State *L, const struct ba_error *err);

@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include "compat.h"
+#include "file_handles.h"
 #include "files.h"
 #include "hash.h"
 #include "json_lua.h"
@@ -37,19 +38,23 @@ static struct writer *check_writer(lua_State *L)
   return writer;
 }
 
-/* False after a failed write: then nothing more is taken. */
-static bool is_sound(struct writer *writer, struct ba_error *err)
-{
-  return ba_file_write(writer->file, "", 0, err);
-}
-
 static bool flush(struct writer *writer, struct ba_error *err)
 {
   if(writer->buffer.length == 0)
-    return is_sound(writer, err);
+    return ba_file_sound(writer->file, err);
   bool ok = ba_file_write(writer->file, writer->buffer.bytes, writer->buffer.length, err);
   ba_buffer_clear(&writer->buffer);
   return ok;
+}
+
+/* The methods that write at once are not for a writer whose bytes another
+ * thread writes: they would overtake them. */
+static struct writer *check_direct(lua_State *L)
+{
+  struct writer *writer = check_writer(L);
+  if(writer->deferred)
+    luaL_error(L, "a deferred writer is flushed, synced and closed by core.work");
+  return writer;
 }
 
 static bool flush_if_due(struct writer *writer, struct ba_error *err)
@@ -86,7 +91,7 @@ static int writer_encode(lua_State *L)
   struct ba_error err;
   luaL_checkany(L, 2);
   ba_json_encode_options(L, 3, &options);
-  if(!is_sound(writer, &err))
+  if(!ba_file_sound(writer->file, &err))
     return ba_fail(L, &err);
   size_t before = writer->buffer.length;
   bool ok = options.sort_keys ? append_sorted(L, writer, &options, &err)
@@ -112,8 +117,8 @@ static int writer_write(lua_State *L)
   size_t length;
   const char *bytes = luaL_checklstring(L, 2, &length);
   struct ba_error err;
-  bool ok = is_sound(writer, &err);
-  if(!ok)
+  bool ok;
+  if(!ba_file_sound(writer->file, &err))
     return ba_fail(L, &err);
   if(length > BUFFER_BYTES / 2 && !writer->deferred)
     ok = flush(writer, &err) && ba_file_write(writer->file, bytes, length, &err);
@@ -144,13 +149,13 @@ static int writer_full(lua_State *L)
 static int writer_flush(lua_State *L)
 {
   struct ba_error err;
-  return push_true(L, flush(check_writer(L), &err), &err);
+  return push_true(L, flush(check_direct(L), &err), &err);
 }
 
 /* writer:sync() -> true | nil, message, err: it is on the disk   [-0, +1|3, v] */
 static int writer_sync(lua_State *L)
 {
-  struct writer *writer = check_writer(L);
+  struct writer *writer = check_direct(L);
   struct ba_error err;
   return push_true(L, flush(writer, &err) && ba_file_sync(writer->file, &err), &err);
 }
@@ -172,13 +177,50 @@ static bool close_writer(struct writer *writer, struct ba_error *err)
 static int writer_close(lua_State *L)
 {
   struct ba_error err;
-  return push_true(L, close_writer(to_writer(L), &err), &err);
+  struct writer *writer = to_writer(L);
+  if(writer->file)
+    check_direct(L);
+  return push_true(L, close_writer(writer, &err), &err);
 }
 
+/* What a deferred one still holds goes the way of what it gave before: behind
+ * it, on the file thread. */
 static int writer_gc(lua_State *L)
 {
-  close_writer(to_writer(L), NULL);
+  struct writer *writer = to_writer(L);
+  if(writer->file && writer->deferred) {
+    struct ba_file *file = writer->file;
+    writer->file = NULL;
+    ba_work_close(file, &writer->buffer);
+  } else {
+    close_writer(writer, NULL);
+  }
   return 0;
+}
+
+struct ba_file *ba_writer_give(lua_State *L, int index, bool closing, struct ba_buffer *bytes)
+{
+  struct writer *writer = luaL_checkudata(L, index, WRITER);
+  luaL_argcheck(L, writer->file, index, "the writer is closed");
+  luaL_argcheck(L, writer->deferred, index, "the writer is not deferred");
+  struct ba_file *file = writer->file;
+  *bytes = writer->buffer;
+  ba_buffer_init(&writer->buffer, BUFFER_BYTES);
+  if(closing)
+    writer->file = NULL;
+  else
+    ba_file_retain(file);
+  return file;
+}
+
+void ba_push_writer(lua_State *L, struct ba_file **file)
+{
+  struct writer *writer = ba_new_userdata(L, sizeof(*writer), WRITER);
+  ba_buffer_init(&writer->buffer, BUFFER_BYTES);
+  writer->deferred = true;
+  writer->bytes = ba_file_start(*file);
+  writer->file = *file;
+  *file = NULL;
 }
 
 static int writer_tostring(lua_State *L)
@@ -191,43 +233,33 @@ static int writer_tostring(lua_State *L)
   return 1;
 }
 
-static bool option_flag(lua_State *L, int index, const char *name)
+bool ba_writer_options(lua_State *L, int index)
 {
-  lua_getfield(L, index, name);
-  if(!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TBOOLEAN)
-    luaL_error(L, "%s must be true or false", name);
-  bool flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
-static void check_names(lua_State *L, int index)
-{
+  if(lua_isnoneornil(L, index))
+    return false;
   luaL_checktype(L, index, LUA_TTABLE);
+  bool append = false;
   lua_pushnil(L);
   while(lua_next(L, index)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-    if(strcmp(name, "append") != 0 && strcmp(name, "deferred") != 0)
-      luaL_error(L, "unknown option '%s' (known: append, deferred)", name);
+    if(strcmp(name, "append") != 0)
+      luaL_error(L, "unknown option '%s' (known: append)", name);
+    if(lua_type(L, -1) != LUA_TBOOLEAN)
+      luaL_error(L, "append must be true or false");
+    append = lua_toboolean(L, -1);
     lua_pop(L, 1);
   }
+  return append;
 }
 
-/* core.writer(path [, { append =, deferred = }]) -> writer | nil, message, err
- *   [-0, +1|3, v] */
+/* core.writer(path [, { append = }]) -> writer | nil, message, err   [-0, +1|3, v] */
 static int writer_new(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
-  bool append = false, deferred = false;
-  if(!lua_isnoneornil(L, 2)) {
-    check_names(L, 2);
-    append = option_flag(L, 2, "append");
-    deferred = option_flag(L, 2, "deferred");
-  }
+  bool append = ba_writer_options(L, 2);
   struct writer *writer = ba_new_userdata(L, sizeof(*writer), WRITER);
   struct ba_error err;
   ba_buffer_init(&writer->buffer, BUFFER_BYTES);
-  writer->deferred = deferred;
   writer->file = ba_file_open(path, append ? BA_FILE_APPEND : BA_FILE_WRITE, &err);
   if(!writer->file)
     return ba_fail(L, &err);

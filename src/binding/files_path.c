@@ -3,6 +3,7 @@
 
 #include "buffer.h"
 #include "compat.h"
+#include "file_handles.h"
 #include "files.h"
 #include "hash.h"
 
@@ -75,6 +76,17 @@ static int fs_replace(lua_State *L)
   return push_true(L, ba_fs_replace(path, bytes, length, &err), &err);
 }
 
+void ba_push_stat(lua_State *L, const struct ba_stat *info)
+{
+  lua_createtable(L, 0, 3);
+  ba_push_integer(L, (int64_t)info->size);
+  lua_setfield(L, -2, "size");
+  lua_pushnumber(L, info->mtime);
+  lua_setfield(L, -2, "mtime");
+  lua_pushstring(L, info->type);
+  lua_setfield(L, -2, "type");
+}
+
 /* fs.stat(path) -> { size, mtime, type } | nil, message, err   [-0, +1|3, v] */
 static int fs_stat(lua_State *L)
 {
@@ -82,13 +94,7 @@ static int fs_stat(lua_State *L)
   struct ba_stat info;
   if(!ba_fs_stat(luaL_checkstring(L, 1), &info, &err))
     return ba_fail(L, &err);
-  lua_createtable(L, 0, 3);
-  ba_push_integer(L, (int64_t)info.size);
-  lua_setfield(L, -2, "size");
-  lua_pushnumber(L, info.mtime);
-  lua_setfield(L, -2, "mtime");
-  lua_pushstring(L, info.type);
-  lua_setfield(L, -2, "type");
+  ba_push_stat(L, &info);
   return 1;
 }
 

@@ -3,6 +3,7 @@
 #include "binding.h"
 
 #include "compat.h"
+#include "file_handles.h"
 #include "files.h"
 #include "handle.h"
 #include "json_lua.h"
@@ -21,6 +22,7 @@ struct reader {
   bool is_reader, closed;
   bool deferred;    /* the file is read by the file thread */
   bool starved;     /* deferred: the next bytes must be fetched first */
+  bool filling;     /* deferred: they are being fetched */
   bool pinned;      /* its bytes are being decoded: they must not move */
   const char *line; /* the last line given, as long as it is there */
   size_t length;
@@ -224,20 +226,20 @@ static int lines_push(lua_State *L)
   return 1;
 }
 
-/* lines:take(call) -> boolean   Moves in what a streaming call has received;
- * false when nothing waits. [-0, +1|3, v] */
+/* lines:take(call) -> did anything come? | nil, message, err   Takes the memory
+ * that a stream call has filled. [-0, +1|3, v] */
 static int lines_take(lua_State *L)
 {
-  struct reader *reader = check_reader(L);
+  struct reader *reader = check_lines(L);
   struct ba_call_handle *handle = ba_check_call_handle(L, 2);
   struct ba_error err;
-  if(handle->chunk.length == 0 && !ba_call_read(handle->call, &handle->chunk)) {
-    lua_pushboolean(L, 0);
-    return 1;
+  bool came = handle->chunk.length > 0 || ba_call_read(handle->call, &handle->chunk);
+  if(came) {
+    reader->line = NULL;
+    if(!ba_lines_adopt(&reader->lines, &handle->chunk, &err))
+      return ba_fail(L, &err);
   }
-  if(!ba_lines_adopt(&reader->lines, &handle->chunk, &err))
-    return ba_fail(L, &err);
-  lua_pushboolean(L, 1);
+  lua_pushboolean(L, came);
   return 1;
 }
 
@@ -292,6 +294,48 @@ static int lines_new(lua_State *L)
 
 /* ---- reader ------------------------------------------------------------ */
 
+struct ba_file *ba_reader_begin_fill(lua_State *L, int index)
+{
+  struct reader *reader = luaL_checkudata(L, index, READER);
+  luaL_argcheck(L, !reader->closed, index, "the reader is closed");
+  luaL_argcheck(L, reader->deferred, index, "the reader is not deferred");
+  luaL_argcheck(L, !reader->filling, index, "the reader is being filled already");
+  reader->filling = true;
+  return ba_file_retain(reader->file);
+}
+
+/* reader:take(work) -> bytes, 0 at the end | nil, message, err   What a "fill"
+ * has fetched. [-0, +1|3, v] */
+static int reader_take(lua_State *L)
+{
+  struct reader *reader = check_reader(L);
+  struct ba_buffer chunk = {0};
+  struct ba_error err;
+  luaL_argcheck(L, reader->filling, 1, "the reader is not being filled");
+  bool ok = ba_work_take_fill(L, 2, reader->file, &chunk, &err);
+  size_t length = chunk.length;
+  reader->filling = false;
+  if(!ok)
+    return ba_fail(L, &err);
+  reader->line = NULL;
+  if(length == 0)
+    ba_lines_finish(&reader->lines);
+  if(!ba_lines_adopt(&reader->lines, &chunk, &err))
+    return ba_fail(L, &err);
+  ba_push_integer(L, (int64_t)length);
+  return 1;
+}
+
+void ba_push_reader(lua_State *L, struct ba_file **file, size_t max_line, uint64_t offset)
+{
+  struct reader *reader = ba_new_userdata(L, sizeof(*reader), READER);
+  ba_lines_init(&reader->lines, max_line);
+  reader->is_reader = reader->deferred = true;
+  reader->lines.offset = offset;
+  reader->file = *file;
+  *file = NULL;
+}
+
 /* reader:close() -> true   [-0, +1, v] */
 static int reader_close(lua_State *L)
 {
@@ -303,26 +347,30 @@ static int reader_close(lua_State *L)
   return 1;
 }
 
-/* core.reader(path [, { max_line_bytes =, offset =, deferred = }])
+void ba_reader_options(lua_State *L, int index, size_t *max_line, uint64_t *offset)
+{
+  static const char *const names[] = {"max_line_bytes", "offset", NULL};
+  *max_line = 0;
+  *offset = 0;
+  if(lua_isnoneornil(L, index))
+    return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  check_names(L, index, names);
+  *max_line = option_size(L, index, "max_line_bytes", MAX_LINE_BYTES);
+  *offset = option_size(L, index, "offset", 9007199254740992.0);
+}
+
+/* core.reader(path [, { max_line_bytes =, offset = }])
  *   -> reader | nil, message, err   [-0, +1|3, v] */
 static int reader_new(lua_State *L)
 {
-  static const char *const names[] = {"max_line_bytes", "offset", "deferred", NULL};
   const char *path = luaL_checkstring(L, 1);
-  size_t max_line = 0, offset = 0;
-  bool deferred = false;
-  if(!lua_isnoneornil(L, 2)) {
-    luaL_checktype(L, 2, LUA_TTABLE);
-    check_names(L, 2, names);
-    max_line = option_size(L, 2, "max_line_bytes", MAX_LINE_BYTES);
-    offset = option_size(L, 2, "offset", 9007199254740992.0);
-    lua_getfield(L, 2, "deferred");
-    deferred = lua_toboolean(L, -1);
-  }
+  size_t max_line;
+  uint64_t offset;
+  ba_reader_options(L, 2, &max_line, &offset);
   struct reader *reader = ba_new_userdata(L, sizeof(*reader), READER);
   ba_lines_init(&reader->lines, max_line);
   reader->is_reader = true;
-  reader->deferred = deferred;
   reader->lines.offset = offset;
   struct ba_error err;
   reader->file = ba_file_open(path, BA_FILE_READ, &err);
@@ -333,10 +381,17 @@ static int reader_new(lua_State *L)
 
 void ba_open_lines(lua_State *L)
 {
+<<<<<<< HEAD
   static const luaL_Reg shared[] = {{"next", reader_next},     {"json", reader_json},
                                     {"raw", reader_raw},       {"number", reader_number},
                                     {"offset", reader_offset}, {"starved", reader_starved},
                                     {"close", reader_close},   {NULL, NULL}};
+=======
+  static const luaL_Reg reader_methods[] = {
+      {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
+      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
+      {"take", reader_take},     {"close", reader_close},   {NULL, NULL}};
+>>>>>>> aee6d59 (files: the file thread and core.work)
   static const luaL_Reg line_methods[] = {{"push", lines_push},      {"take", lines_take},
                                           {"finish", lines_finish},  {"next", reader_next},
                                           {"json", reader_json},     {"raw", reader_raw},
@@ -345,7 +400,7 @@ void ba_open_lines(lua_State *L)
   static const luaL_Reg metamethods[] = {
       {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
   ba_new_type(L, LINES, line_methods, metamethods);
-  ba_new_type(L, READER, shared, metamethods);
+  ba_new_type(L, READER, reader_methods, metamethods);
   lua_pushcfunction(L, lines_new);
   lua_setfield(L, -2, "lines");
   lua_pushcfunction(L, reader_new);

@@ -8,6 +8,11 @@
 
 static _Atomic uint64_t last_id;
 
+uint64_t ba_new_id(void)
+{
+  return atomic_fetch_add(&last_id, 1) + 1;
+}
+
 static bool prepare(struct ba_call *call, struct ba_error *err)
 {
   struct ba_request *request = call->request;
@@ -39,7 +44,7 @@ struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbo
     ba_error_nomem(err);
     return NULL;
   }
-  call->id = atomic_fetch_add(&last_id, 1) + 1;
+  call->id = ba_new_id();
   call->request = request;
   call->client = client;
   call->mailbox = mailbox;

@@ -63,6 +63,20 @@ bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds);
  * clears the descriptor when none is left. Returns how many. */
 size_t ba_mailbox_drain(struct ba_mailbox *mailbox, uint64_t *ids, size_t capacity);
 
+/* A report of someone else's than a call's: of the file thread's (work.h). It
+ * belongs to whoever posts it and must live until it was drained or withdrawn. */
+struct ba_notice {
+  struct ba_notice *next;
+  uint64_t id; /* of ba_new_id() */
+  bool posted;
+};
+uint64_t ba_new_id(void); /* unique in the process, among calls and notices */
+/* Memory only: a deleted mailbox swallows what is posted. */
+void ba_mailbox_retain(struct ba_mailbox *mailbox);
+void ba_mailbox_release(struct ba_mailbox *mailbox);
+void ba_mailbox_post(struct ba_mailbox *mailbox, struct ba_notice *notice); /* any thread */
+void ba_mailbox_withdraw(struct ba_mailbox *mailbox, struct ba_notice *notice);
+
 /* ---- client ------------------------------------------------------------ */
 
 /* NULL or 0 means the default named above. Strings are copied. */

@@ -15,7 +15,8 @@ struct ba_file {
   atomic_uint references;
   int fd; /* -1: closed */
   uint64_t start;
-  struct ba_error failure; /* of the first write or sync that failed */
+  atomic_bool failed;
+  struct ba_error failure; /* of the first write or sync that failed; set before `failed` */
   char path[];
 };
 
@@ -104,23 +105,30 @@ bool ba_file_read(struct ba_file *file, void *out, size_t size, size_t *length,
 static bool remember(struct ba_file *file, int errnum, struct ba_error *err)
 {
   ba_error_errno(&file->failure, errnum, file->path);
+  atomic_store(&file->failed, true);
   if(err)
     *err = file->failure;
   return false;
 }
 
-static bool is_sound(struct ba_file *file, struct ba_error *err)
+bool ba_file_sound(struct ba_file *file, struct ba_error *err)
 {
-  if(file->failure.kind == BA_OK)
-    return is_open(file, err);
+  if(!atomic_load(&file->failed))
+    return true;
   if(err)
     *err = file->failure;
   return false;
+}
+
+void ba_file_spoil(struct ba_file *file)
+{
+  if(!atomic_load(&file->failed))
+    remember(file, ECANCELED, NULL);
 }
 
 bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struct ba_error *err)
 {
-  if(!is_sound(file, err))
+  if(!ba_file_sound(file, err) || !is_open(file, err))
     return false;
   const char *at = bytes;
   while(length) {
@@ -139,7 +147,7 @@ bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struc
  * drops the pages), so it is remembered too. */
 bool ba_file_sync(struct ba_file *file, struct ba_error *err)
 {
-  if(!is_sound(file, err))
+  if(!ba_file_sound(file, err) || !is_open(file, err))
     return false;
   int result;
   do {
@@ -157,9 +165,7 @@ bool ba_file_close(struct ba_file *file, struct ba_error *err)
     return true;
   int fd = file->fd;
   file->fd = -1;
-  if(close(fd) != 0 && errno != EINTR)
+  if(close(fd) != 0 && errno != EINTR && !atomic_load(&file->failed))
     return remember(file, errno, err);
-  if(file->failure.kind != BA_OK && err)
-    *err = file->failure;
-  return file->failure.kind == BA_OK;
+  return ba_file_sound(file, err);
 }

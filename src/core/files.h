@@ -16,8 +16,9 @@
 /* ---- one open file ------------------------------------------------------ */
 
 /* Counted: an operation that another thread runs holds it too. One operation
- * at a time. The first failed write is kept, and everything that would write
- * or sync after it fails the same way: a torn file is not written on. */
+ * at a time, but for ba_file_sound(). The first failed write is kept, and
+ * everything that would write or sync after it fails the same way: a torn file
+ * is not written on. */
 struct ba_file;
 
 enum ba_file_mode { BA_FILE_READ, BA_FILE_WRITE /* made or emptied */, BA_FILE_APPEND };
@@ -34,6 +35,10 @@ bool ba_file_seek(struct ba_file *file, uint64_t offset, struct ba_error *err);
 bool ba_file_read(struct ba_file *file, void *out, size_t size, size_t *length,
                   struct ba_error *err);
 bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struct ba_error *err);
+/* False after a failed write, with its error. From any thread. */
+bool ba_file_sound(struct ba_file *file, struct ba_error *err);
+/* Bytes that were meant for the file are lost: from now on it is unsound. */
+void ba_file_spoil(struct ba_file *file);
 bool ba_file_sync(struct ba_file *file, struct ba_error *err); /* data and size on the disk */
 /* Closes now and says what release would swallow. */
 bool ba_file_close(struct ba_file *file, struct ba_error *err);

@@ -30,6 +30,7 @@ struct ba_mailbox { /* LOCK */
   bool signalled; /* it was said that a report waits */
   bool raised;    /* fd is readable */
   struct ba_call *first, *last;
+  struct ba_notice *first_notice, *last_notice;
   struct ba_mailbox *previous, *next; /* all of the process, for fork */
 };
 

@@ -47,6 +47,33 @@ void ba_mailbox_release_locked(struct ba_mailbox *mailbox)
     ba_free(mailbox);
 }
 
+void ba_mailbox_retain(struct ba_mailbox *mailbox)
+{
+  ba_lock();
+  ba_mailbox_retain_locked(mailbox);
+  ba_unlock();
+}
+
+void ba_mailbox_release(struct ba_mailbox *mailbox)
+{
+  ba_lock();
+  ba_mailbox_release_locked(mailbox);
+  ba_unlock();
+}
+
+static bool has_report_locked(const struct ba_mailbox *mailbox)
+{
+  return mailbox->first || mailbox->first_notice;
+}
+
+static struct ba_notice *take_notice_locked(struct ba_mailbox *mailbox)
+{
+  struct ba_notice *notice = mailbox->first_notice;
+  mailbox->first_notice = notice->next;
+  notice->posted = false;
+  return notice;
+}
+
 static void unlink_locked(struct ba_mailbox *mailbox)
 {
   if(mailbox->previous)
@@ -71,6 +98,8 @@ void ba_mailbox_delete(struct ba_mailbox *mailbox)
     call->reported = false;
     ba_call_drop_locked(call, &dead);
   }
+  while(mailbox->first_notice)
+    take_notice_locked(mailbox);
   if(mailbox->fd >= 0)
     close(mailbox->fd);
   mailbox->fd = -1;
@@ -117,7 +146,7 @@ void ba_mailbox_announce(struct ba_mailbox *mailbox, int fd)
   ba_lock();
   quiet_locked(mailbox);
   mailbox->announce = fd;
-  if(mailbox->first)
+  if(has_report_locked(mailbox))
     signal_locked(mailbox);
   ba_unlock();
 }
@@ -127,7 +156,7 @@ int ba_mailbox_fd(const struct ba_mailbox *mailbox)
   struct ba_mailbox *writable = (struct ba_mailbox *)mailbox;
   ba_lock();
   writable->polled = true;
-  if(writable->first)
+  if(has_report_locked(writable))
     signal_locked(writable);
   int fd = writable->fd;
   ba_unlock();
@@ -151,11 +180,47 @@ void ba_mailbox_report_locked(struct ba_mailbox *mailbox, struct ba_call *call)
   signal_locked(mailbox);
 }
 
+void ba_mailbox_post(struct ba_mailbox *mailbox, struct ba_notice *notice)
+{
+  ba_lock();
+  if(!mailbox->dead && !notice->posted) {
+    notice->posted = true;
+    notice->next = NULL;
+    if(mailbox->first_notice)
+      mailbox->last_notice->next = notice;
+    else
+      mailbox->first_notice = notice;
+    mailbox->last_notice = notice;
+    signal_locked(mailbox);
+  }
+  ba_unlock();
+}
+
+void ba_mailbox_withdraw(struct ba_mailbox *mailbox, struct ba_notice *notice)
+{
+  ba_lock();
+  struct ba_notice *before = NULL, *at = notice->posted ? mailbox->first_notice : NULL;
+  while(at && at != notice) {
+    before = at;
+    at = at->next;
+  }
+  if(at) {
+    if(before)
+      before->next = at->next;
+    else
+      mailbox->first_notice = at->next;
+    if(mailbox->last_notice == at)
+      mailbox->last_notice = before;
+    at->posted = false;
+  }
+  ba_unlock();
+}
+
 bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
 {
   double until = ba_now() + seconds;
   ba_lock();
-  bool ready = mailbox->first != NULL;
+  bool ready = has_report_locked(mailbox);
   mailbox->waiting = !ready;
   int fd = mailbox->fd;
   ba_unlock();
@@ -172,7 +237,7 @@ bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
     int count = ppoll(&poll_fd, 1, &limit, NULL);
     ba_lock();
-    ready = mailbox->first != NULL;
+    ready = has_report_locked(mailbox);
     bool over = ready || count < 0 || ba_now() >= until;
     if(over)
       mailbox->waiting = false;
@@ -195,7 +260,9 @@ size_t ba_mailbox_drain(struct ba_mailbox *mailbox, uint64_t *ids, size_t capaci
       ids[count++] = call->id;
     ba_call_drop_locked(call, &dead);
   }
-  if(!mailbox->first)
+  while(count < capacity && mailbox->first_notice)
+    ids[count++] = take_notice_locked(mailbox)->id;
+  if(!has_report_locked(mailbox))
     quiet_locked(mailbox);
   ba_unlock();
   ba_call_free_list(dead);
@@ -217,7 +284,7 @@ void ba_mailboxes_after_fork(void)
     mailbox->announce = -1;
     mailbox->signalled = mailbox->raised = false;
     mailbox->waiting = false;
-    if(mailbox->first)
+    if(has_report_locked(mailbox))
       signal_locked(mailbox);
   }
 }

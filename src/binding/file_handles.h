@@ -1,0 +1,42 @@
+/* How the file thread's pieces (work.c) get at writers and readers. A deferred
+ * writer or reader is made by core.work and never touches its file itself. */
+#ifndef BA_FILE_HANDLES_H
+#define BA_FILE_HANDLES_H
+
+#include "binding.h"
+
+#include "buffer.h"
+#include "error.h"
+#include "files.h"
+
+#include <stdint.h>
+
+/* The options of core.writer (is it to append?) and core.reader at `index`.
+ *   [-0, +0, v] each */
+bool ba_writer_options(lua_State *L, int index);
+void ba_reader_options(lua_State *L, int index, size_t *max_line, uint64_t *offset);
+
+/* Push a deferred one that takes over *file.   [-0, +1, m] each */
+void ba_push_writer(lua_State *L, struct ba_file **file);
+void ba_push_reader(lua_State *L, struct ba_file **file, size_t max_line, uint64_t offset);
+
+/* What the deferred writer at `index` holds, to *bytes, and a reference to its
+ * file; `closing` closes the writer.   [-0, +0, v] */
+struct ba_file *ba_writer_give(lua_State *L, int index, bool closing, struct ba_buffer *bytes);
+
+/* A reference to the file of the deferred reader at `index`, which waits for
+ * reader:take() from now on.   [-0, +0, v] */
+struct ba_file *ba_reader_begin_fill(lua_State *L, int index);
+/* What the finished "fill" of that file at `index` has fetched; empty at the
+ * end of the file.   [-0, +0, v] */
+bool ba_work_take_fill(lua_State *L, int index, const struct ba_file *file, struct ba_buffer *chunk,
+                       struct ba_error *err);
+
+/* The table that fs.stat gives.   [-0, +1, m] */
+void ba_push_stat(lua_State *L, const struct ba_stat *info);
+
+/* Writes the bytes and closes the file on the file thread, or here if that
+ * cannot be; takes over both. */
+void ba_work_close(struct ba_file *file, struct ba_buffer *bytes);
+
+#endif
