@@ -381,22 +381,15 @@ static int reader_new(lua_State *L)
 
 void ba_open_lines(lua_State *L)
 {
-<<<<<<< HEAD
-  static const luaL_Reg shared[] = {{"next", reader_next},     {"json", reader_json},
-                                    {"raw", reader_raw},       {"number", reader_number},
-                                    {"offset", reader_offset}, {"starved", reader_starved},
-                                    {"close", reader_close},   {NULL, NULL}};
-=======
-  static const luaL_Reg reader_methods[] = {
-      {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
-      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
-      {"take", reader_take},     {"close", reader_close},   {NULL, NULL}};
->>>>>>> aee6d59 (files: the file thread and core.work)
   static const luaL_Reg line_methods[] = {{"push", lines_push},      {"take", lines_take},
                                           {"finish", lines_finish},  {"next", reader_next},
                                           {"json", reader_json},     {"raw", reader_raw},
                                           {"number", reader_number}, {"offset", reader_offset},
                                           {"close", reader_close},   {NULL, NULL}};
+  static const luaL_Reg reader_methods[] = {
+      {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
+      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
+      {"take", reader_take},     {"close", reader_close},   {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
   ba_new_type(L, LINES, line_methods, metamethods);
