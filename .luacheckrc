@@ -1,6 +1,8 @@
 -- The library is written for what 5.1, LuaJIT and 5.2 to 5.4 have in common.
 std = "min"
 max_line_length = 125
+max_comment_line_length = false -- tables of words in doc comments
+self = false
 cache = false
 exclude_files = { "build*", "**/node_modules" }
 
