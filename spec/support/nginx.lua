@@ -91,11 +91,11 @@ function M:signal(name)
 end
 
 
---- Lines of the error log of level warn and above.
-function M:log()
+--- Lines of the error log of level warn and above; with "notice", all.
+function M:log(level)
   local lines = {}
   for line in read(self.directory .. "/error.log"):gmatch("[^\n]+") do
-    if not line:find("[notice]", 1, true) and not line:find("[info]", 1, true) then
+    if level == "notice" or not line:find("[notice]", 1, true) and not line:find("[info]", 1, true) then
       lines[#lines + 1] = line
     end
   end

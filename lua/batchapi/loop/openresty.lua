@@ -21,6 +21,7 @@ local M = { name = "openresty", yields = true, way = "event" }
 
 local proof_time = 0.25 -- seconds until nginx must have called back for the first time
 local minute = 60
+local endless = 2147483647 -- milliseconds, the most that nginx takes
 local pool_size = 256
 
 -- Where nginx can suspend what it runs.
@@ -82,17 +83,29 @@ end
 local set_sentinel
 
 
+local function wake_all()
+  for each in pairs(sleeping) do
+    each:wake()
+  end
+  collectgarbage() -- who was aborted no longer waits
+  if reading and not next(waiting) then
+    joined:ring() -- the reader ends
+  end
+end
+
+
+-- Run every minute while somebody sleeps or the reader reads, and prematurely at exit. What is
+-- posted there nginx looks at only with its next event: a timer that is due brings one about.
 local function on_sentinel(premature)
   sentinel = false
   if premature then
-    for each in pairs(sleeping) do
-      each:wake()
+    if not ngx.timer.at(0, wake_all) then
+      wake_all()
     end
-    if reading then
-      joined:ring()
-    end
-  elseif reading or next(sleeping) then
+  elseif next(sleeping) or next(waiting) then
     set_sentinel()
+  elseif reading then
+    joined:ring() -- the reader ends
   end
 end
 
@@ -107,25 +120,17 @@ end
 -- ---- the way "socket" ---------------------------------------------------------------------------
 
 
--- Reads until nobody has waited for a minute, or the worker exits and nobody waits any more.
+-- Reads until it is woken and nobody waits: once a minute, or when the worker exits. A timeout
+-- would do, but nginx logs each as an error.
 local function read(sock)
-  while true do
-    local exiting = ngx.worker.exiting()
-    sock:settimeout(exiting and 500 or minute * 1000)
-    local _, why = sock:receiveany(4096)
-    if why and why ~= "timeout" then
-      return
-    end
+  sock:settimeout(endless)
+  repeat
+    local bytes = sock:receiveany(4096)
     loop.pump()
-    if why or exiting then
-      if exiting then
-        collectgarbage() -- who was aborted no longer waits
-      end
-      if not next(waiting) then
-        return
-      end
+    if ngx.worker.exiting() then
+      collectgarbage()
     end
-  end
+  until not bytes or (not next(waiting) and (ngx.worker.exiting() or not sentinel))
 end
 
 
@@ -164,7 +169,6 @@ function start_reading(mailbox)
     reading = false
     error("no timer to wait with: " .. tostring(why), 0)
   end
-  set_sentinel()
 end
 
 
@@ -222,10 +226,14 @@ function waiter:wait(seconds)
     if not reading then
       start_reading(mailbox)
     end
+    set_sentinel()
   end
   local limit = slice()
   local ok = wait_on(self.sema, seconds and seconds < limit and seconds or limit)
   waiting[self] = nil
+  if reading and ngx.worker.exiting() and not next(waiting) then
+    joined:ring()
+  end
   if settled == "event" then
     if not proven then
       judge(mailbox, not ok and not (seconds and seconds < limit))
