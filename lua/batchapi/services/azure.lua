@@ -16,7 +16,7 @@ return {
   },
   options = {
     { "endpoint", "string", environment = "AZURE_OPENAI_ENDPOINT",
-      pattern = "^https?://[^/@%s]+/?$",
+      pattern = "^https?://[^@%s?#]+$",
       pattern_help = "the address of the resource, https://NAME.openai.azure.com",
       help = "address of the resource" },
     { "api_version", "string", environment = "OPENAI_API_VERSION", query = "api-version",
