@@ -149,6 +149,7 @@ describe("a batch of the sandbox", function()
   it("fails when it has too many lines, or too many tokens are enqueued", function()
     sandbox.control("POST", "/settings", { max_batch_lines = 2 })
     local batch = sandbox.create(line("a") .. line("b") .. line("c"))
+    sandbox.advance(0.1)
     sandbox.control("POST", "/settings", { max_batch_lines = 50000, enqueued_token_limit = 10 })
     local other = sandbox.create(line("a"))
     sandbox.advance(1)
@@ -226,7 +227,7 @@ describe("the sandbox's clock", function()
     local text = line("a")
     local batch = sandbox.create(text, { metadata = { sandbox = "in_progress=200" } })
     local status
-    for _ = 1, 100 do
+    for _ = 1, 5000 do
       status = sandbox.batch(batch.id).status
       if status == "completed" then
         break

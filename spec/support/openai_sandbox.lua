@@ -1,4 +1,4 @@
---- Drives the sandbox's OpenAI and its control interface with curl, for the specs of the sandbox itself.
+--- Drives the sandbox's OpenAI and its control interface, for the specs of the sandbox itself.
 
 local curl = require("support.curl")
 
@@ -35,12 +35,9 @@ end
 
 --- Uploads text as a file of requests; gives the file.
 function M.upload(text)
-  local path = os.tmpname()
-  local handle = assert(io.open(path, "wb"))
-  handle:write(text)
-  handle:close()
-  local answer = M.call("POST", "/files", { form = { "purpose=batch", "file=@" .. path .. ";filename=requests.jsonl" } })
-  os.remove(path)
+  local form = "--xx\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--xx\r\n"
+    .. "Content-Disposition: form-data; name=\"file\"; filename=\"requests.jsonl\"\r\n\r\n" .. text .. "\r\n--xx--\r\n"
+  local answer = M.call("POST", "/files", { body = form, headers = { "Content-Type: multipart/form-data; boundary=xx" } })
   assert(answer.status == 200, answer.body)
   return answer.json
 end
