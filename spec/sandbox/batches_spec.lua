@@ -41,7 +41,8 @@ describe("a batch of the sandbox", function()
   end)
 
   it("answers every line by the rules of the README", function()
-    local batch = sandbox.create(line("a") .. line("b", '"model":"fail-429","messages":[{"role":"user","content":"x"}]'))
+    local batch = sandbox.create(line("a") .. line("b",
+      '"model":"fail-429","messages":[{"role":"user","content":"x"}]'))
     sandbox.advance(2)
     local done = sandbox.batch(batch.id)
     local good, bad = sandbox.results(done.output_file_id), sandbox.results(done.error_file_id)
@@ -173,7 +174,8 @@ describe("a batch of the sandbox", function()
       { { metadata = { [long] = "v" } }, "string_above_max_length", "metadata" },
       { { metadata = { k = ("v"):rep(513) } }, "string_above_max_length", "metadata.k" },
       { { metadata = { k = 1 } }, "invalid_type", "metadata.k" },
-      { { output_expires_after = { anchor = "created_at", seconds = 5 } }, "invalid_value", "output_expires_after.seconds" },
+      { { output_expires_after = { anchor = "created_at", seconds = 5 } }, "invalid_value",
+        "output_expires_after.seconds" },
       { { input_file_id = "file-nope" }, cjson.null, "file_id" },
     }
     for _, case in ipairs(cases) do

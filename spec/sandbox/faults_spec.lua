@@ -11,7 +11,8 @@ local OK, PARTIAL, TIMEOUT, EMPTY_REPLY, RESET, BAD_ENCODING = 0, 18, 28, 52, 56
 
 
 local function ask(fault, args)
-  return sandbox.call("POST", "/chat/completions", { json = CHAT, headers = { "X-Sandbox-Fault: " .. fault }, args = args })
+  return sandbox.call("POST", "/chat/completions", { json = CHAT, headers = { "X-Sandbox-Fault: " .. fault },
+    args = args })
 end
 
 
@@ -53,7 +54,8 @@ describe("a fault asked for by header", function()
     { "reset_body at=20", RESET }, { "bad_gzip", BAD_ENCODING, { "--compressed" } },
     { "stall", TIMEOUT, { "-m 0.3" } }, { "stall where=after", TIMEOUT, { "-m 0.3" } },
     { "stall where=body at=5", TIMEOUT, { "-m 0.3" } }, { "drip interval=0.1", TIMEOUT, { "-m 0.3" } },
-    { "stall seconds=0.05", OK }, { "stall seconds=0.05 where=body", OK }, { "chunked", OK }, { "headers bytes=20000", OK },
+    { "stall seconds=0.05", OK }, { "stall seconds=0.05 where=body", OK }, { "chunked", OK }, { "headers bytes=20000",
+      OK },
     { "drip bytes=100 interval=0.01", OK }, { "headers bytes=400000", RESET },
   }
   for _, case in ipairs(endings) do
@@ -170,7 +172,8 @@ describe("rules for faults", function()
   end)
 
   it("are refused when they cannot be read", function()
-    for _, rule in ipairs { { fault = { type = "nope" } }, { match = { pth = "/" }, fault = { type = "reset" } }, {} } do
+    for _, rule in ipairs { { fault = { type = "nope" } }, { match = { pth = "/" }, fault = { type = "reset" } },
+      {} } do
       assert.equal(400, curl.request("POST", sandbox.url .. "/_control/faults", { json = { rule } }).status)
     end
   end)

@@ -20,7 +20,8 @@ describe("files of the sandbox", function()
     handle:write(text)
     handle:close()
     for _, origin in ipairs { sandbox.url, TLS } do
-      local answer = curl.request("POST", origin .. "/v1/files", { headers = { sandbox.key }, args = { "--cacert " .. CA },
+      local answer = curl.request("POST", origin .. "/v1/files", { headers = { sandbox.key }, args = { "--cacert "
+        .. CA },
         form = { "file=@" .. path .. ";filename=in.jsonl", "purpose=batch" } })
       assert.equal(200, answer.status, answer.body .. answer.why)
       assert.equal(#text, answer.json.bytes)

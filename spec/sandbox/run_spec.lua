@@ -6,7 +6,8 @@ local curl = require("support.curl")
 
 -- Runs a shell script under a sandbox of its own (inside the one that this spec runs under); its output and status.
 local function run(script, before)
-  local pipe = assert(io.popen((before or "") .. "timeout 60 sandbox/run sh -c " .. curl.quoted(script) .. " 2>&1; echo \" $?\""))
+  local pipe = assert(io.popen((before or "") .. "timeout 60 sandbox/run sh -c " .. curl.quoted(script)
+    .. " 2>&1; echo \" $?\""))
   local output = pipe:read("*a")
   pipe:close()
   local text, status = output:match("^(.*) (%d+)\n$")
@@ -38,7 +39,7 @@ describe("sandbox/run", function()
   end)
 
   it("gives the command its own server, paths, input and arguments", function()
-    local text = run([[read -r word; echo "$word $OPENAI_BASE_URL $BATCHAPI_SANDBOX_URL"; echo "$LUA_PATH"; echo "$LUA_CPATH"]],
+    local text = run([[read -r word; echo "$word $OPENAI_BASE_URL $BATCHAPI_SANDBOX_URL"; echo "$LUA_PATH $LUA_CPATH"]],
       "echo hello | BATCHAPI_BUILD=/somewhere OPENAI_API_KEY=sk-real ")
     local word, base, url = text:match("^(%S+) (%S+) (%S+)")
     assert.equal("hello", word)

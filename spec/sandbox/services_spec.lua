@@ -49,7 +49,8 @@ describe("the sandbox's Asana", function()
       get, { method = "post", relative_path = "/tasks", data = { name = "new" } },
       { method = "get", relative_path = "/tasks/fail-403" }, { method = "get", relative_path = "/tasks/0" },
       { method = "get", relative_path = "/tasks?limit=1" }, { method = "post", relative_path = "/batch" },
-      { method = "post", relative_path = "/tasks/1/attachments" }, { method = "get", relative_path = "/organization_exports/1" },
+      { method = "post", relative_path = "/tasks/1/attachments" }, { method = "get",
+        relative_path = "/organization_exports/1" },
       { method = "get", relative_path = "/tasks", options = { pretty = true } },
       { method = "get", relative_path = "/tasks", options = { limit = 101 } },
     }
@@ -84,7 +85,8 @@ describe("the sandbox's Asana", function()
     assert.same({ 3, 25 }, { pages, seen })
     local page = run({ { method = "get", relative_path = "/tasks", options = { limit = 10 } } }).json.data[1].body
     sandbox.advance(901)
-    local late = { { method = "get", relative_path = "/tasks", options = { limit = 10, offset = page.next_page.offset } } }
+    local late = { { method = "get", relative_path = "/tasks", options = { limit = 10,
+      offset = page.next_page.offset } } }
     assert.truthy(run(late).json.data[1].body.errors[1].message:find("expired"))
   end)
 
@@ -108,8 +110,10 @@ describe("the sandbox's Asana", function()
 
   it("refreshes and revokes tokens", function()
     local function token(fields)
-      return curl.request("POST", sandbox.url .. "/-/oauth_token", { body = fields .. "&client_id=" .. env("ASANA_CLIENT_ID")
-        .. "&client_secret=" .. env("ASANA_CLIENT_SECRET"), headers = { "Content-Type: application/x-www-form-urlencoded" } })
+      return curl.request("POST", sandbox.url .. "/-/oauth_token", { body = fields .. "&client_id="
+        .. env("ASANA_CLIENT_ID")
+        .. "&client_secret=" .. env("ASANA_CLIENT_SECRET"),
+          headers = { "Content-Type: application/x-www-form-urlencoded" } })
     end
     local refresh = "grant_type=refresh_token&refresh_token=" .. env("ASANA_REFRESH_TOKEN")
     local first = token(refresh).json
@@ -126,7 +130,8 @@ describe("the sandbox's Asana", function()
     answer = token("grant_type=refresh_token&refresh_token=" .. second.refresh_token)
     assert.equal(200, answer.status)
     sandbox.advance(3601)
-    assert.equal(401, client(env("ASANA_BASE_URL"), "Authorization: Bearer " .. answer.json.access_token)("GET", "/users/me").status)
+    assert.equal(401, client(env("ASANA_BASE_URL"), "Authorization: Bearer " .. answer.json.access_token)("GET",
+      "/users/me").status)
   end)
 end)
 
@@ -155,7 +160,8 @@ describe("the sandbox's FactSet", function()
     sandbox.advance(1)
     assert.equal("201 completed", state())
     local result = call("GET", path .. "/result").json
-    assert.same({ "completed", "failed", "created" }, { result.data.status, result.data.jobs[1].status, result.data.jobs[2].status })
+    assert.same({ "completed", "failed", "created" }, { result.data.status, result.data.jobs[1].status,
+      result.data.jobs[2].status })
     assert.is_string(result.data.jobs[1].logs.errors[1].detail)
   end)
 
@@ -164,8 +170,10 @@ describe("the sandbox's FactSet", function()
     local answer = call("POST", "/batch", { data = { documentName = "Client:missing" } })
     assert.same({ 404, "NotFound" }, { answer.status, answer.json.errors[1].code })
     answer = client(env("FACTSET_BASE_URL"), "Authorization: Bearer dead")("GET", "/documents?directoryPath=Client")
-    assert.same({ 401, "FactSet-JWT", "text/html" }, { answer.status, answer.headers["www-authenticate"], answer.headers["content-type"] })
-    assert.equal(302, client(env("FACTSET_BASE_URL"), "Authorization: Bearer de ad")("GET", "/documents?directoryPath=Client").status)
+    assert.same({ 401, "FactSet-JWT", "text/html" }, { answer.status, answer.headers["www-authenticate"],
+      answer.headers["content-type"] })
+    assert.equal(302, client(env("FACTSET_BASE_URL"), "Authorization: Bearer de ad")("GET",
+      "/documents?directoryPath=Client").status)
     sandbox.control("POST", "/settings", { factset = { rate_limit = 1, rate_window = 60 } })
     call("GET", "/documents?directoryPath=Client")
     answer = call("GET", "/documents?directoryPath=Client")
@@ -198,21 +206,24 @@ describe("the sandbox's FactSet", function()
     local answer = curl.request("POST", discovery.token_endpoint, { body = form,
       headers = { "Content-Type: application/x-www-form-urlencoded" } })
     assert.same({ 401, "invalid_client" }, { answer.status, answer.json.error })
-    assert.same({ 1, 1 }, { sandbox.control("GET", "/totals").oauth.token_requests, sandbox.control("GET", "/totals").oauth.refused })
+    assert.same({ 1, 1 }, { sandbox.control("GET", "/totals").oauth.token_requests, sandbox.control("GET",
+      "/totals").oauth.refused })
   end)
 end)
 
 
 describe("the sandbox's Robotoff", function()
   local function call(query, header)
-    return client(env("ROBOTOFF_BASE_URL"), header or "Authorization: Bearer " .. env("BATCH_JOB_KEY"))("POST", "/batch/import" .. query)
+    return client(env("ROBOTOFF_BASE_URL"), header or "Authorization: Bearer " .. env("BATCH_JOB_KEY"))("POST",
+      "/batch/import" .. query)
   end
 
   it("checks in the server's order", function()
     local good = "?job_type=ingredients_spellcheck&batch_dir=run-7"
     local cases = {
       { 200, good }, { 200, (good:gsub("%?", "/?")) }, { 400, "?job_type=ingredients_spellcheck" }, { 400, "" },
-      { 400, (good:gsub("ts_s", "ts-s")) }, { 401, good, "Authorization: Bearer wrong" }, { 401, good, "Authorization: Basic x" },
+      { 400, (good:gsub("ts_s", "ts-s")) }, { 401, good, "Authorization: Bearer wrong" }, { 401, good,
+        "Authorization: Basic x" },
       { 401, good, "Authorization: Bearer a b" }, { 400, good, "X-Nothing: 1" },
     }
     for _, case in ipairs(cases) do
@@ -236,7 +247,8 @@ describe("the sandbox's Anthropic", function()
     .. "\nanthropic-version: 2023-06-01")
 
   local function request(id, model)
-    return { custom_id = id, params = { model = model or "claude", max_tokens = 9, messages = { { role = "user", content = id } } } }
+    return { custom_id = id, params = { model = model or "claude", max_tokens = 9, messages = { { role = "user",
+      content = id } } } }
   end
 
   before_each(freeze)
@@ -288,7 +300,8 @@ describe("the sandbox's Mistral", function()
   it("runs jobs whose requests are inline", function()
     local messages = { { role = "user", content = "hi" } }
     local job = call("POST", "/batch/jobs", { endpoint = "/v1/chat/completions", model = "m", requests = {
-      { custom_id = "a", body = { messages = messages } }, { custom_id = "b", body = { model = "fail-500", messages = messages } } } }).json
+      { custom_id = "a", body = { messages = messages } }, { custom_id = "b", body = { model = "fail-500",
+        messages = messages } } } }).json
     assert.equal("QUEUED", job.status)
     sandbox.advance(0.2)
     assert.equal("RUNNING", call("GET", "/batch/jobs/" .. job.id).json.status)
@@ -327,7 +340,8 @@ describe("the sandbox's Microsoft Graph", function()
     local answer = call("POST", "/$batch", { requests = {
       { id = "1", method = "GET", url = "/me" }, { id = "2", method = "GET", url = "/users/fail-429" },
       { id = "3", method = "POST", url = "/e", body = { a = 1 }, headers = content, dependsOn = { "2" } },
-      { id = "4", method = "POST", url = "/e", body = { a = 1 } }, { id = "5", method = "POST", url = "/e", body = { a = 1 },
+      { id = "4", method = "POST", url = "/e", body = { a = 1 } }, { id = "5", method = "POST", url = "/e",
+        body = { a = 1 },
         headers = content }, { id = "6", method = "DELETE", url = "/e/1" } } })
     local by_id = {}
     for _, response in ipairs(answer.json.responses) do
@@ -353,7 +367,8 @@ end)
 
 describe("OpenAI's relatives", function()
   it("are the same service behind another prefix and header", function()
-    assert.equal(200, client(env("GROQ_BASE_URL"), "Authorization: Bearer " .. env("GROQ_API_KEY"))("GET", "/batches").status)
+    assert.equal(200, client(env("GROQ_BASE_URL"), "Authorization: Bearer " .. env("GROQ_API_KEY"))("GET",
+      "/batches").status)
     local azure = client(env("AZURE_OPENAI_BASE_URL"), "api-key: " .. env("AZURE_OPENAI_API_KEY"))
     assert.equal(200, azure("GET", "/batches?api-version=2024-10-21").status)
     assert.equal(401, client(env("AZURE_OPENAI_BASE_URL"), "api-key: x")("GET", "/batches").status)

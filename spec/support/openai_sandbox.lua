@@ -37,7 +37,8 @@ end
 function M.upload(text)
   local form = "--xx\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--xx\r\n"
     .. "Content-Disposition: form-data; name=\"file\"; filename=\"requests.jsonl\"\r\n\r\n" .. text .. "\r\n--xx--\r\n"
-  local answer = M.call("POST", "/files", { body = form, headers = { "Content-Type: multipart/form-data; boundary=xx" } })
+  local answer = M.call("POST", "/files", { body = form,
+    headers = { "Content-Type: multipart/form-data; boundary=xx" } })
   assert(answer.status == 200, answer.body)
   return answer.json
 end
