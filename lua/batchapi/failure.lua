@@ -44,7 +44,10 @@ local hints = {
   truncated = function()
     return "the answer ended early; nothing of it is handed out"
   end,
-  too_large = function()
+  too_large = function(_, outcome)
+    if (outcome.message or ""):find("header", 1, true) then
+      return "raise max_header_bytes"
+    end
     return "raise max_body_bytes, or stream the answer (lines, or { to = path })"
   end,
   auth = function(client, outcome)

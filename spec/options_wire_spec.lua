@@ -1,0 +1,177 @@
+--- Each option does what it says, seen from the server. (Names, types and ranges: options_spec.)
+
+local batchapi = require("batchapi")
+local core = require("batchapi.core")
+local sandbox = require("support.sandbox")
+
+local variable = os.getenv
+local tls = { base_url = variable("BATCHAPI_SANDBOX_TLS_URL") .. "/v1", ca_file = variable("BATCHAPI_SANDBOX_CA") }
+
+local function openai(options, base)
+  local given = {}
+  for _, source in ipairs{ base or {}, options or {} } do
+    for name, value in pairs(source) do
+      given[name] = value
+    end
+  end
+  return assert(batchapi.openai(given))
+end
+
+local function ask(client)
+  local page, message = client:list_batches{ limit = 1 }
+  assert.is_not_nil(page, message)
+  return sandbox.last()
+end
+
+local function refused(client)
+  local page, _, err = client:list_batches{ limit = 1 }
+  assert.is_nil(page)
+  return err
+end
+
+local function file_with(text)
+  local name = os.tmpname()
+  local file = assert(io.open(name, "w"))
+  file:write(text)
+  file:close()
+  return name
+end
+
+describe("a connection option", function()
+  before_each(sandbox.reset)
+
+  it("unix_socket connects to a socket", function()
+    local entry = ask(openai{ base_url = "http://localhost/v1", unix_socket = variable("BATCHAPI_SANDBOX_UNIX") })
+    assert.equal("localhost", entry.headers.host)
+  end)
+
+  it("proxy goes through a proxy, or fails when there is none", function()
+    assert.equal("1", ask(openai{ proxy = variable("BATCHAPI_SANDBOX_PROXY_URL") }).headers["x-sandbox-proxied"])
+    assert.is_nil(ask(openai{ proxy = "" }).headers["x-sandbox-proxied"])
+    assert.equal("connect", refused(openai{ proxy = "http://127.0.0.1:1", max_retries = 0 }).kind)
+  end)
+
+  it("ca_file trusts an authority, http_version keeps to a protocol", function()
+    assert.equal("HTTP/2.0", ask(openai({ http_version = "2" }, tls)).protocol)
+    assert.equal("tls", refused(openai{ base_url = tls.base_url, max_retries = 0 }).kind)
+  end)
+
+  it("client_cert and client_key show who asks", function()
+    local mtls = { base_url = variable("BATCHAPI_SANDBOX_MTLS_URL") .. "/v1", ca_file = tls.ca_file }
+    assert.equal(400, refused(openai({ max_retries = 0 }, mtls)).status)
+    ask(openai({
+      client_cert = variable("BATCHAPI_SANDBOX_CLIENT_CERT"), client_key = variable("BATCHAPI_SANDBOX_CLIENT_KEY"),
+    }, mtls))
+  end)
+
+  it("http_version 1.1 speaks it", function()
+    -- At another listener than the test before: a kept connection has its protocol already.
+    local url = variable("BATCHAPI_SANDBOX_TLS1_URL") .. "/v1"
+    assert.equal("HTTP/1.1", ask(openai({ base_url = url, http_version = "1.1" }, tls)).protocol)
+  end)
+
+  it("stall_timeout ends a silence, timeout the whole call", function()
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "stall" } } }
+    local begun = core.now()
+    local err = refused(openai{ stall_timeout = 0.5, max_retries = 0 })
+    assert.equal("timeout", err.kind)
+    assert.matches("stall_timeout", err.message)
+    err = refused(openai{ timeout = 0.5, max_retries = 50 })
+    assert.equal("timeout", err.kind)
+    assert.is_true(core.now() - begun < 5)
+  end)
+
+  it("max_retries counts the attempts after the first", function()
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "status", status = 503, retry_after = 0.01 } } }
+    assert.equal(1, refused(openai{ max_retries = 0 }).attempts)
+    assert.equal(4, refused(openai{ max_retries = 3 }).attempts)
+  end)
+
+  it("max_header_bytes and max_body_bytes cap an answer", function()
+    local err = refused(openai{ max_header_bytes = 10, max_retries = 0 })
+    assert.equal("too_large", err.kind)
+    assert.matches("raise max_header_bytes$", err.message)
+    assert.equal("too_large", refused(openai{ max_body_bytes = 5, max_retries = 0 }).kind)
+  end)
+end)
+
+describe("a credential option", function()
+  before_each(sandbox.reset)
+
+  local key = variable("OPENAI_API_KEY")
+
+  it("api_key_file holds the key", function()
+    local name = file_with(key .. "\n")
+    ask(openai{ api_key_file = name })
+    os.remove(name)
+    local client, message, err = batchapi.openai{ api_key_file = "/nonexistent" }
+    assert.is_nil(client)
+    assert.equal("io", err.kind)
+    assert.matches("^openai: api_key_file /nonexistent", message)
+  end)
+
+  it("token is a token, or a function that is asked once", function()
+    ask(openai{ token = key })
+    local asked = 0
+    local client = openai{ token = function()
+      asked = asked + 1
+      return key, 3600
+    end }
+    ask(client)
+    ask(client:with{ timeout = 5 })
+    assert.equal(1, asked)
+  end)
+
+  it("a token function that fails says why, one that raises raises at the call", function()
+    local err = refused(openai{ max_retries = 0, token = function()
+      return nil, "the vault is shut"
+    end })
+    assert.equal("auth", err.kind)
+    assert.matches("the vault is shut", err.message)
+    local client = openai{ token = function()
+      error("broken vault", 0)
+    end }
+    local ok, raised = pcall(client.list_batches, client)
+    assert.is_false(ok)
+    assert.matches("broken vault", tostring(raised))
+  end)
+
+  it("app_config is a path or a table, and goes before a user and key of the environment", function()
+    local path = variable("BATCHAPI_SANDBOX_APP_CONFIG")
+    local client = assert(batchapi.factset{ app_config = path })
+    assert(client:get_documents{ directoryPath = "Client" })
+    assert.matches("^Bearer", sandbox.last().headers.authorization)
+    local file = assert(io.open(path))
+    local content = core.decode(file:read("*a"))
+    file:close()
+    assert(assert(batchapi.factset{ app_config = content }):get_documents{ directoryPath = "Client" })
+    assert(assert(batchapi.factset{}):get_documents{ directoryPath = "Client" })
+    assert.matches("^Basic", sandbox.last().headers.authorization)
+  end)
+
+  it("oauth renews Asana's token, and on_token is told of a new refresh token", function()
+    sandbox.set{ rotate_refresh_tokens = true }
+    local told = {}
+    local client = assert(batchapi.asana{
+      oauth = {
+        client_id = variable("ASANA_CLIENT_ID"), client_secret = variable("ASANA_CLIENT_SECRET"),
+        refresh_token = variable("ASANA_REFRESH_TOKEN"),
+      },
+      on_token = function(token)
+        told[#told + 1] = token
+      end,
+    })
+    local actions = { data = { actions = { { method = "get", relative_path = "/users/me" } } } }
+    assert(client:create_batch_request(actions))
+    assert(client:create_batch_request(actions))
+    assert.equal(1, #told)
+    assert.is_string(told[1])
+  end)
+end)
+
+describe("host", function()
+  it("names how calls wait, and block is one", function()
+    sandbox.reset()
+    ask(openai{ host = "block" })
+  end)
+end)
