@@ -30,7 +30,8 @@ describe("error_body.read", function()
     local code, message = read{ errors = { { message = "project: Missing input", help = "…" } } }
     assert.is_nil(code)
     assert.equal("project: Missing input", message)
-    _, message = read{ errors = { { message = "Oops", phrase = "6 sad squid snuggle softly" } } }
+    code, message = read{ errors = { { message = "Oops", phrase = "6 sad squid snuggle softly" } } }
+    assert.is_nil(code)
     assert.equal("Oops (phrase for support: 6 sad squid snuggle softly)", message)
   end)
 

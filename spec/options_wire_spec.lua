@@ -150,7 +150,7 @@ describe("a credential option", function()
   end)
 
   it("oauth renews Asana's token, and on_token is told of a new refresh token", function()
-    sandbox.set{ rotate_refresh_tokens = true }
+    sandbox.set{ asana = { rotate_refresh_tokens = true } }
     local told = {}
     local client = assert(batchapi.asana{
       oauth = {

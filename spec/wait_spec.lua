@@ -140,7 +140,8 @@ describe("wait for a service without a state", function()
     local counting = definition.load{
       name = "counting", base_url = "https://example.org",
       operations = { { name = "get", method = "GET", path = "/b/{id}" } },
-      wait = { operation = "get", status = "status", done = {}, pending = { zero = "state.pending", positive = "state.all" } },
+      wait = { operation = "get", status = "status", done = {},
+        pending = { zero = "state.pending", positive = "state.all" } },
     }
     local client = client_of(counting, {
       { state = { pending = 0, all = 0 } }, { state = { pending = 1, all = 2 } }, { state = { pending = 0, all = 2 } },
