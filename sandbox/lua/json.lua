@@ -62,7 +62,7 @@ function encode(value, out, n)
   if kind == "table" then
     return encode_table(value, out, n)
   elseif kind == "number" then
-    out[n + 1] = value % 1 == 0 and math.abs(value) < 1e15 and string.format("%d", value) or string.format("%.16g",
+    out[n + 1] = value % 1 == 0 and math.abs(value) < 1e15 and string.format("%d", value) or string.format("%.17g",
       value)
   elseif kind == "string" then
     out[n + 1] = quote(value)
