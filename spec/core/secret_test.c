@@ -1,8 +1,7 @@
 /* Every block of the core's own that ever held a secret is wiped before it is
- * freed. The allocator below keeps each block's size, moves a block on every
- * change of size, and looks at what is in it when it goes: no eight bytes of
- * any secret may be left, in none of the spellings they had on the way. It
- * also fails allocations in turn, so that the ways out of a failure are seen. */
+ * freed: no eight bytes of any secret may be left in what is gone, in none of
+ * the spellings they had on the way. Each scenario also runs with each of its
+ * allocations failing, so that the ways out of a failure are seen. */
 /* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +10,11 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "base64.h"
 #include "credential.h"
 #include "keys.h"
 #include "oauth.h"
 #include "secret.h"
+#include "support/watch.h"
 #include "webhook.h"
 
 #include <stdio.h>
@@ -25,132 +23,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- the watching allocator ---------------------------------------------- */
-
-enum { WINDOW = 8, SECRETS = 64, SECRET_SIZE = 8192, GONE = 2000 };
-
-struct block {
-  size_t size;
-  max_align_t bytes[];
-};
-
-static struct {
-  char bytes[SECRETS][SECRET_SIZE];
-  size_t lengths[SECRETS];
-  size_t count;
-  struct block *gone[GONE]; /* what was freed, unless it was all zeros */
-  size_t gone_count;
-  size_t freed, alive; /* blocks */
-  long fail_at;        /* the allocation that fails; < 0: none */
-} watch;
-
-/* Kept until the end: some secrets are only known after blocks are gone that
- * held them, such as an assertion and what it was put together from. */
-static void keep(struct block *block)
-{
-  const char *bytes = (const char *)block->bytes;
-  watch.freed++;
-  watch.alive--;
-  if(block->size < WINDOW || (bytes[0] == 0 && memcmp(bytes, bytes + 1, block->size - 1) == 0)) {
-    free(block);
-    return;
-  }
-  assert_true(watch.gone_count < GONE);
-  watch.gone[watch.gone_count++] = block;
-}
-
-static bool holds_secret(const struct block *block)
-{
-  for(size_t i = 0; i < watch.count; i++) {
-    for(size_t at = 0; at + WINDOW <= watch.lengths[i]; at += WINDOW) {
-      if(memmem(block->bytes, block->size, watch.bytes[i] + at, WINDOW))
-        return true;
-    }
-  }
-  return false;
-}
-
-/* How many of the blocks that are gone were not wiped. */
-static size_t count_found(void)
-{
-  size_t found = 0;
-  for(size_t i = 0; i < watch.gone_count; i++) {
-    found += holds_secret(watch.gone[i]);
-    free(watch.gone[i]);
-  }
-  watch.gone_count = 0;
-  return found;
-}
-
-static void *resize(void *user, void *old, size_t size)
-{
-  (void)user;
-  struct block *block = old ? (struct block *)((char *)old - offsetof(struct block, bytes)) : NULL;
-  struct block *made = NULL;
-  if(size > 0) {
-    if(watch.fail_at >= 0 && watch.fail_at-- == 0)
-      return NULL;
-    made = calloc(1, sizeof(*made) + size);
-    assert_non_null(made);
-    made->size = size;
-    watch.alive++;
-    if(block)
-      memcpy(made->bytes, block->bytes, block->size < size ? block->size : size);
-  }
-  if(block)
-    keep(block);
-  return made ? made->bytes : NULL;
-}
-
-static void start_watch(void)
-{
-  static const struct ba_allocator allocator = {resize, NULL};
-  memset(&watch, 0, sizeof(watch));
-  watch.fail_at = -1;
-  ba_alloc_hook(&allocator);
-}
-
-static void remember(const char *secret, size_t length)
-{
-  assert_true(watch.count < SECRETS && length <= SECRET_SIZE && length >= WINDOW);
-  memcpy(watch.bytes[watch.count], secret, length);
-  watch.lengths[watch.count++] = length;
-}
-
-/* A secret, and how it reads in base64url and, when it is such, decoded. */
-static void remember_text(const char *secret)
-{
-  struct ba_buffer other;
-  ba_alloc_hook(NULL);
-  remember(secret, strlen(secret));
-  ba_buffer_init(&other, SECRET_SIZE);
-  if(ba_base64url_decode(&other, secret, strlen(secret), NULL))
-    remember(other.bytes, other.length);
-  ba_buffer_free(&other);
-  static const struct ba_allocator allocator = {resize, NULL};
-  ba_alloc_hook(&allocator);
-}
-
-static void expect_wiped(void)
-{
-  ba_alloc_hook(NULL);
-  assert_int_equal(count_found(), 0);
-  assert_int_equal(watch.alive, 0);
-}
-
 /* Runs the scenario once whole, then failing its first, second, … allocation
  * until none fails. */
 static void run(void (*scenario)(bool whole), void (*secrets)(void))
 {
   for(long fail_at = -1;; fail_at++) {
-    start_watch();
+    watch_start();
     secrets();
-    watch.fail_at = fail_at;
+    watch_fail_at(fail_at);
     scenario(fail_at < 0);
-    bool failed = fail_at >= 0 && watch.fail_at < 0;
-    size_t freed = watch.freed;
-    expect_wiped();
-    assert_true(freed > 0 || failed);
+    bool failed = watch_has_failed();
+    assert_true(watch_freed() > 0 || failed);
+    assert_int_equal(watch_found(), 0);
+    assert_int_equal(watch_alive(), 0);
+    watch_stop();
     if(fail_at >= 0 && !failed)
       return;
     assert_true(fail_at < 2000);
@@ -168,17 +54,13 @@ static const char answer[] = "{\"access_token\":\"access-token-0123456789\",\"to
 
 static void remember_jti(const char *claims)
 {
-  static const struct ba_allocator allocator = {resize, NULL};
-  struct ba_buffer json;
-  ba_alloc_hook(NULL);
-  ba_buffer_init(&json, SECRET_SIZE);
-  assert_true(ba_base64url_decode(&json, claims, strlen(claims), NULL));
-  const char *jti = strstr(json.bytes, "\"jti\":\"");
+  char json[4096];
+  size_t length = watch_decode(claims, strlen(claims), json, sizeof(json) - 1);
+  json[length] = '\0';
+  const char *jti = strstr(json, "\"jti\":\"");
   assert_non_null(jti);
   assert_int_equal(strcspn(jti + 7, "\""), 43);
-  remember(jti + 7, 43);
-  ba_buffer_free(&json);
-  ba_alloc_hook(&allocator);
+  watch_for_bytes(jti + 7, 43);
 }
 
 /* The assertion is new each time: it is a secret as soon as it is seen. */
@@ -189,7 +71,7 @@ static void remember_exchange(const struct ba_exchange *exchange)
     return;
   at += strlen("client_assertion=");
   size_t length = strcspn(at, "&");
-  char assertion[SECRET_SIZE];
+  char assertion[4096];
   assert_true(length < sizeof(assertion));
   memcpy(assertion, at, length);
   assertion[length] = '\0';
@@ -197,9 +79,9 @@ static void remember_exchange(const struct ba_exchange *exchange)
   strtok_r(assertion, ".", &rest); /* the header tells nothing */
   const char *claims = strtok_r(NULL, ".", &rest);
   /* of the claims only jti is secret: 43 characters before the closing quote and brace */
-  remember(claims + strlen(claims) - 56, 56);
+  watch_for_bytes(claims + strlen(claims) - 56, 56);
   remember_jti(claims);
-  remember_text(strtok_r(NULL, ".", &rest));
+  watch_for(strtok_r(NULL, ".", &rest));
 }
 
 static bool fetch(struct ba_credential *credential, bool whole)
@@ -253,7 +135,7 @@ static void use(struct ba_credential *credential, bool whole)
 
 static void bearer_secrets(void)
 {
-  remember_text("sk-secret-0123456789");
+  watch_for("sk-secret-0123456789");
 }
 
 static void bearer(bool whole)
@@ -275,8 +157,8 @@ static void a_bearer_token_is_wiped(void **state)
 
 static void basic_secrets(void)
 {
-  remember_text("hunter2-hunter2-hunter2");
-  remember_text("TkFNRS0xMjM6aHVudGVyMi1odW50ZXIyLWh1bnRlcjI="); /* NAME-123:… */
+  watch_for("hunter2-hunter2-hunter2");
+  watch_for("TkFNRS0xMjM6aHVudGVyMi1odW50ZXIyLWh1bnRlcjI="); /* NAME-123:… */
 }
 
 static void basic(bool whole)
@@ -337,8 +219,8 @@ static void function(bool whole)
 
 static void function_secrets(void)
 {
-  remember_text("sk-secret-0123456789");
-  remember_text("sk-second-9876543210");
+  watch_for("sk-secret-0123456789");
+  watch_for("sk-second-9876543210");
 }
 
 static void tokens_of_a_function_are_wiped(void **state)
@@ -353,19 +235,19 @@ static const char config[] =
 
 static void token_secrets(void)
 {
-  remember_text("access-token-0123456789");
-  remember_text("renewed-0123456789abcdef");
+  watch_for("access-token-0123456789");
+  watch_for("renewed-0123456789abcdef");
 }
 
 static void client_secrets(void)
 {
   token_secrets();
-  remember_text(RFC7515_RSA_D);
-  remember_text(RFC7515_RSA_P);
-  remember_text(RFC7515_RSA_Q);
-  remember_text(RFC7515_RSA_DP);
-  remember_text(RFC7515_RSA_DQ);
-  remember_text(RFC7515_RSA_QI);
+  watch_for(RFC7515_RSA_D);
+  watch_for(RFC7515_RSA_P);
+  watch_for(RFC7515_RSA_Q);
+  watch_for(RFC7515_RSA_DP);
+  watch_for(RFC7515_RSA_DQ);
+  watch_for(RFC7515_RSA_QI);
 }
 
 static void oauth_client(bool whole)
@@ -385,9 +267,9 @@ static void a_private_key_and_what_it_signs_are_wiped(void **state)
 static void refresh_secrets(void)
 {
   token_secrets();
-  remember_text("client-secret/0123456789");
-  remember_text("client-secret%2F0123456789");
-  remember_text("refresh-token-0123456789");
+  watch_for("client-secret/0123456789");
+  watch_for("client-secret%2F0123456789");
+  watch_for("refresh-token-0123456789");
 }
 
 static void oauth_refresh(bool whole)
@@ -409,7 +291,7 @@ static void refresh_tokens_old_and_new_are_wiped(void **state)
 
 static void webhook_secrets(void)
 {
-  remember_text("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+  watch_for("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
 }
 
 static void webhook(bool whole)
@@ -435,19 +317,20 @@ static void a_webhooks_key_is_wiped(void **state)
 static void the_watch_sees_what_is_left(void **state)
 {
   (void)state;
-  start_watch();
-  remember_text("sk-secret-0123456789");
-  struct ba_buffer plain;
+  watch_start();
+  watch_for("sk-secret-0123456789");
+  struct ba_buffer plain, secret;
   ba_buffer_init(&plain, 1000);
   ba_buffer_puts(&plain, "Bearer sk-secret-0123456789", NULL);
   ba_buffer_free(&plain);
-  assert_int_equal(count_found(), 1);
-  struct ba_buffer secret;
+  assert_int_equal(watch_found(), 1);
   ba_buffer_init_secret(&secret, 10000);
   for(int i = 0; i < 100; i++)
     ba_buffer_puts(&secret, "Bearer sk-secret-0123456789", NULL);
   ba_buffer_free(&secret);
-  expect_wiped();
+  assert_int_equal(watch_found(), 1);
+  assert_int_equal(watch_alive(), 0);
+  watch_stop();
 }
 
 int main(void)

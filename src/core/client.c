@@ -43,6 +43,11 @@ static bool copy_proxies(struct ba_client *client, const char *proxy)
          copy(&client->no_proxy, environment("no_proxy", "NO_PROXY", NULL, NULL));
 }
 
+static void wipe_text(char *text)
+{
+  ba_wipe_free(text, text ? strlen(text) : 0);
+}
+
 static bool readable_file(const char *path, const char *what, struct ba_error *err)
 {
   if(!path || access(path, R_OK) == 0)
@@ -98,8 +103,8 @@ static void shared_free(struct ba_shared *shared)
 
 static void client_free(struct ba_client *client)
 {
-  ba_free(client->proxy_http);
-  ba_free(client->proxy_https);
+  wipe_text(client->proxy_http); /* the URL may hold a password */
+  wipe_text(client->proxy_https);
   ba_free(client->no_proxy);
   ba_free(client->ca_file);
   ba_free(client->client_cert);

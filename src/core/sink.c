@@ -157,6 +157,7 @@ bool ba_sink_begin(struct ba_call *call, struct ba_error *err)
     return true;
   sink->begun = true;
   sink->to_memory = call->request->sink == BA_SINK_MEMORY || call->head.status >= 300;
+  sink->body.secret |= call->head.status >= 300; /* a refusal may quote the credential */
   if(sink->to_memory)
     return begin_memory(call, err);
   if(call->head.status == 206 && call->transfer.range[0])
