@@ -138,6 +138,16 @@ static void a_signal_ends_a_wait(void **state)
   ba_mailbox_delete(mailbox);
 }
 
+/* ThreadSanitizer does not follow a child that starts threads. */
+static bool fork_is_watched(void)
+{
+#ifdef __SANITIZE_THREAD__
+  return true;
+#else
+  return false;
+#endif
+}
+
 static int child_status(pid_t child)
 {
   int status = -1;
@@ -173,15 +183,18 @@ static int in_child(struct server *server, struct ba_mailbox *mailbox, struct ba
 static void a_child_has_an_engine_of_its_own(void **state)
 {
   (void)state;
+  if(fork_is_watched())
+    skip();
   struct server *server = server_start(echoes, NULL);
   struct ba_mailbox *mailbox = ba_mailbox_new(NULL);
   struct ba_client *client = plain_client();
   struct ba_outcome out;
-  struct ba_call *warm = run_request(client, mailbox, get(server, "/"), &out);
-  ba_call_release(warm);
   for(int i = 0; i < 5; i++) {
+    unsigned before = server_requests(server);
     struct ba_call *call = ba_call_start(client, mailbox, get(server, "/hang"), NULL);
-    assert_true(server_waits_for(server, 2 + (unsigned)i * 3));
+    assert_true(server_waits_for(server, before + 1));
+    struct ba_call *warm = run_request(client, mailbox, get(server, "/"), &out);
+    ba_call_release(warm);
     pid_t child = fork();
     if(child == 0)
       _exit(in_child(server, mailbox, client, call));
@@ -201,6 +214,8 @@ static void a_child_has_an_engine_of_its_own(void **state)
 static void exit_with_calls_in_flight_is_clean(void **state)
 {
   (void)state;
+  if(fork_is_watched())
+    skip();
   struct server *server = server_start(echoes, NULL);
   pid_t child = fork();
   if(child == 0) {
