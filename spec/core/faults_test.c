@@ -183,7 +183,7 @@ static void the_matrix(void **state)
         struct ba_request_options options;
         ba_request_options_init(&options);
         options.repeat = repeat;
-        options.stall_timeout = 1;
+        options.stall_timeout = strcmp(failures[f].name, "stall") == 0 ? 3 : 20;
         options.timeout = 30;
         assert_true(ba_request_set_options(request, &options, NULL));
         add_body(request, body, file);

@@ -35,8 +35,8 @@ static bool prepare(struct ba_call *call, struct ba_error *err)
   return true;
 }
 
-struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
-                             struct ba_request *request, struct ba_error *err)
+static struct ba_call *call_new(struct ba_client *client, struct ba_mailbox *mailbox,
+                                struct ba_request *request, struct ba_error *err)
 {
   struct ba_call *call = ba_calloc(1, sizeof(*call));
   if(!call) {
@@ -49,26 +49,43 @@ struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbo
   call->client = client;
   call->mailbox = mailbox;
   call->references = 1;
-  ba_lock();
-  ba_client_retain_locked(client);
-  if(mailbox)
-    ba_mailbox_retain_locked(mailbox);
-  ba_unlock();
-  if(!prepare(call, err)) {
-    ba_call_drop(call);
-    return NULL;
-  }
+  call->prepared = prepare(call, err);
   return call;
+}
+
+/* What a call counts on, once it is known to live. */
+static void hold_locked(struct ba_call *call)
+{
+  ba_client_retain_locked(call->client);
+  if(call->mailbox)
+    ba_mailbox_retain_locked(call->mailbox);
+}
+
+struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
+                             struct ba_request *request, struct ba_error *err)
+{
+  struct ba_call *call = call_new(client, mailbox, request, err);
+  if(!call)
+    return NULL;
+  ba_lock();
+  hold_locked(call);
+  ba_unlock();
+  if(call->prepared)
+    return call;
+  ba_call_drop(call);
+  return NULL;
 }
 
 struct ba_call *ba_call_start(struct ba_client *client, struct ba_mailbox *mailbox,
                               struct ba_request *request, struct ba_error *err)
 {
-  struct ba_call *call = ba_call_make(client, mailbox, request, err);
+  struct ba_call *call = call_new(client, mailbox, request, err);
   if(!call)
     return NULL;
   ba_lock();
-  bool ok = !client->closed || ba_error_set(err, BA_CLOSED, NULL, "the client is closed");
+  hold_locked(call);
+  bool ok = call->prepared &&
+            (!client->closed || ba_error_set(err, BA_CLOSED, NULL, "the client is closed"));
   if(ok) {
     call->owned = true;
     call->references++; /* the engine's */
@@ -104,12 +121,15 @@ static void call_free(struct ba_call *call)
   ba_free(call->url);
   ba_free(call->transfer.if_range);
   ba_free(call->views);
-  ba_client_drop(call->client);
-  if(call->mailbox) {
-    ba_lock();
+  struct ba_client *client = NULL;
+  ba_lock();
+  if(call->mailbox)
     ba_mailbox_release_locked(call->mailbox);
-    ba_unlock();
-  }
+  if(ba_client_release_locked(call->client))
+    client = call->client;
+  ba_unlock();
+  if(client)
+    ba_client_free(client);
   ba_free(call);
 }
 

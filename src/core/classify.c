@@ -17,7 +17,8 @@ static bool fail(struct ba_failure *out, enum ba_retry_reason reason, bool trans
 
 static const char *detail(const struct ba_call *call, CURLcode code)
 {
-  return call->transfer.detail[0] ? call->transfer.detail : curl_easy_strerror(code);
+  return call->transfer.handle->detail[0] ? call->transfer.handle->detail
+                                          : curl_easy_strerror(code);
 }
 
 /* The connection ended in the middle of something. */

@@ -69,13 +69,27 @@ static bool http_version(struct ba_client *client, const char *name, struct ba_e
   return true;
 }
 
+/* The whole header line, as it is sent. */
+static bool copy_agent(struct ba_client *client, const char *agent)
+{
+  char own[64];
+  snprintf(own, sizeof(own), "batchapi/%s", ba_version());
+  size_t size = sizeof("User-Agent: ") + strlen(agent ? agent : own);
+  client->user_agent = ba_malloc(size);
+  if(client->user_agent)
+    snprintf(client->user_agent, size, "User-Agent: %s", agent ? agent : own);
+  return client->user_agent != NULL;
+}
+
 static bool copy_settings(struct ba_client *client, const struct ba_client_settings *settings,
                           struct ba_error *err)
 {
-  char agent[64];
-  snprintf(agent, sizeof(agent), "batchapi/%s", ba_version());
+  static _Atomic uint64_t last_serial;
+  client->serial = atomic_fetch_add(&last_serial, 1) + 1;
   client->max_connections =
       settings->max_connections ? settings->max_connections : BA_DEFAULT_MAX_CONNECTIONS;
+  if(settings->user_agent && strpbrk(settings->user_agent, "\r\n"))
+    return ba_error_set(err, BA_INVALID, NULL, "user_agent holds a line break");
   if(!http_version(client, settings->http_version, err) ||
      !readable_file(settings->ca_file, "ca_file", err) ||
      !readable_file(settings->client_cert, "client_cert", err) ||
@@ -85,7 +99,7 @@ static bool copy_settings(struct ba_client *client, const struct ba_client_setti
      !copy(&client->client_cert, settings->client_cert) ||
      !copy(&client->client_key, settings->client_key) ||
      !copy(&client->unix_socket, settings->unix_socket) ||
-     !copy(&client->user_agent, settings->user_agent ? settings->user_agent : agent))
+     !copy_agent(client, settings->user_agent))
     return ba_error_nomem(err);
   if(settings->credential)
     client->credential = ba_credential_retain(settings->credential);
@@ -101,7 +115,7 @@ static void shared_free(struct ba_shared *shared)
   ba_free(shared);
 }
 
-static void client_free(struct ba_client *client)
+void ba_client_free(struct ba_client *client)
 {
   wipe_text(client->proxy_http); /* the URL may hold a password */
   wipe_text(client->proxy_https);
@@ -134,7 +148,7 @@ static struct ba_client *client_new(struct ba_shared *shared,
   shared->references++;
   ba_unlock();
   if(!copy_settings(client, settings, err)) {
-    client_free(client);
+    ba_client_free(client);
     return NULL;
   }
   return client;
@@ -185,13 +199,9 @@ void ba_client_retain_locked(struct ba_client *client)
   client->references++;
 }
 
-void ba_client_drop(struct ba_client *client)
+bool ba_client_release_locked(struct ba_client *client)
 {
-  ba_lock();
-  bool last = --client->references == 0;
-  ba_unlock();
-  if(last)
-    client_free(client);
+  return --client->references == 0;
 }
 
 void ba_client_close(struct ba_client *client)
@@ -209,7 +219,11 @@ void ba_client_release(struct ba_client *client)
   if(!client)
     return;
   ba_client_close(client);
-  ba_client_drop(client);
+  ba_lock();
+  bool last = ba_client_release_locked(client);
+  ba_unlock();
+  if(last)
+    ba_client_free(client);
 }
 
 static uint64_t counted(_Atomic uint64_t *counter)

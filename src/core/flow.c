@@ -114,10 +114,26 @@ static void link_call(struct ba_call *call)
   ba_engine.call_count++;
 }
 
+/* Parsing a URL costs more than the rest of this file; most of a client's URLs
+ * begin alike, and what was allowed stays so. */
+static bool allowed(struct ba_client *client, const char *url)
+{
+  const char *rest = strstr(url, "://");
+  size_t length = rest ? (size_t)(rest - url) + 3 + strcspn(rest + 3, "/?#") : BA_ALLOWED_MAX;
+  if(length < BA_ALLOWED_MAX && strncmp(client->allowed, url, length) == 0 &&
+     client->allowed[length] == '\0')
+    return true;
+  if(!ba_credential_allows(client->credential, url))
+    return false;
+  if(length < BA_ALLOWED_MAX)
+    snprintf(client->allowed, BA_ALLOWED_MAX, "%.*s", (int)length, url);
+  return true;
+}
+
 void ba_flow_proves(struct ba_call *call)
 {
   call->proves = call->client->credential && !call->request->options.no_credential &&
-                 ba_credential_allows(call->client->credential, ba_call_url(call));
+                 allowed(call->client, ba_call_url(call));
 }
 
 void ba_flow_start(struct ba_call *call)
@@ -287,7 +303,7 @@ void ba_flow_completed(struct ba_call *call, CURLcode code)
 {
   struct ba_failure failure;
   ba_transfer_inspect(call);
-  call->retry_after = ba_retry_after(&call->head, ba_wall());
+  call->retry_after = call->head.status >= 300 ? ba_retry_after(&call->head, ba_wall()) : -1;
   if(code == CURLE_OK && ba_redirect_follow(call)) {
     follow(call);
     return;

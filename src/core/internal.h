@@ -74,7 +74,10 @@ struct ba_shared {
   struct ba_timer timer; /* a per-minute limit opens again */
 };
 
+enum { BA_ALLOWED_MAX = 128 };
+
 struct ba_client {
+  uint64_t serial;     /* never used twice, unlike an address */
   unsigned references; /* LOCK */
   bool closed;         /* LOCK */
   struct ba_shared *shared;
@@ -83,6 +86,7 @@ struct ba_client {
   char *proxy_http, *proxy_https, *no_proxy; /* "" for none */
   char *ca_file, *client_cert, *client_key, *unix_socket, *user_agent;
   struct ba_credential *credential;
+  char allowed[BA_ALLOWED_MAX]; /* I/O: scheme and authority the credential goes to */
 };
 
 static inline void ba_count(_Atomic uint64_t *counter, uint64_t by)
@@ -91,7 +95,8 @@ static inline void ba_count(_Atomic uint64_t *counter, uint64_t by)
 }
 
 void ba_client_retain_locked(struct ba_client *client);
-void ba_client_drop(struct ba_client *client); /* without closing it */
+bool ba_client_release_locked(struct ba_client *client); /* true: it was the last one */
+void ba_client_free(struct ba_client *client);           /* outside the lock */
 
 /* May the call begin an attempt? If not, it is put in line (in front if it
  * has been in flight before) and ba_flow_admitted() is called in its turn. */
@@ -136,13 +141,13 @@ struct ba_request {
   bool restartable;
   bool secret_body; /* wiped when it is freed */
   enum ba_sink_kind sink;
-  char *path; /* of the file sink */
+  char *path;                  /* of the file sink */
+  const char *accept_encoding; /* the caller's own; in its header list, too */
+  bool has_type, has_agent;    /* the caller gave a Content-Type, a User-Agent */
   struct ba_request_options options;
   int *unaccepted;
   char **final_codes, **code_paths;
 };
-
-const char *ba_request_find_header(const struct ba_request *request, const char *name);
 
 /* ---- stream.c ----------------------------------------------------------- */
 
@@ -196,13 +201,33 @@ enum ba_call_state {
   BA_CALL_ENDED
 };
 
+/* Where no other is asked for, and the answer goes to memory. */
+#define BA_ACCEPT_ENCODING "gzip"
+
+enum ba_shape { BA_SHAPE_OTHER, BA_SHAPE_GET, BA_SHAPE_POST };
+
+struct ba_handle_use {
+  uint64_t client;
+  enum ba_shape shape;
+  bool tls;
+  double connect_timeout;
+};
+
+struct ba_handle { /* I/O */
+  CURL *easy;
+  struct ba_call *call;
+  struct ba_handle *next; /* of the spare ones */
+  struct ba_handle_use use;
+  char detail[CURL_ERROR_SIZE];
+};
+
 /* Its own headers are at most seven; the rest is for those of the request that
  * may follow a redirect to another origin. */
 enum { BA_NODES_MAX = 16 };
 
 /* One attempt on the wire. I/O. */
 struct ba_transfer {
-  CURL *easy;
+  struct ba_handle *handle;
   curl_mime *mime;
   struct curl_slist nodes[BA_NODES_MAX]; /* headers of this attempt, before the request's */
   unsigned node_count;
@@ -221,7 +246,6 @@ struct ba_transfer {
   uint64_t body_taken;     /* bytes of a producer's body that libcurl has */
   uint64_t bytes_sent, bytes_received;
   bool reused;
-  char detail[CURL_ERROR_SIZE];
   int64_t progress; /* bytes both ways when last looked at */
   double progress_at;
 };
@@ -238,6 +262,7 @@ struct ba_call {
   void (*ended)(struct ba_call *call, void *user);
   bool (*again)(struct ba_call *call, void *user, struct ba_error *err);
   void *user;
+  bool prepared;
 
   /* LOCK */
   unsigned references;
@@ -248,6 +273,8 @@ struct ba_call {
   bool token_ok;
   struct ba_error token_error;
   struct ba_call *next_report, *next_command;
+  unsigned obeyed; /* I/O: commands taken off the queue, and the list of those */
+  struct ba_call *next_obeyed;
   struct ba_stream *stream; /* NULL unless it streams */
   struct ba_record *records, **last_record, *shown_record;
   unsigned record_count;
@@ -312,6 +339,19 @@ bool ba_redirect_header_travels(const char *line);
 /* Whether the credential goes with the call's present URL. */
 void ba_flow_proves(struct ba_call *call);
 
+/* ---- handle.c, sockets.c (I/O) ------------------------------------------- */
+
+/* *ready: it is set up for such a request; what differs from call to call
+ * (URL, headers, body) is to be set. Not ready: all but the network is. */
+struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_error *err);
+void ba_handle_give_back(struct ba_handle *handle, bool reset);
+void ba_handle_free(struct ba_handle *handle);
+void ba_handles_free(void);
+CURLcode ba_sockets_set(CURL *easy);
+int ba_sockets_watch(int fd, int what); /* libcurl's CURL_POLL_* */
+bool ba_sockets_idle(int fd);           /* true: an event of an idle connection, dealt with */
+void ba_sockets_after_fork(void);
+
 /* ---- transfer.c, receive.c, send.c (I/O) -------------------------------- */
 
 const char *ba_call_url(const struct ba_call *call); /* of this attempt */
@@ -326,8 +366,9 @@ void ba_transfer_stop(struct ba_call *call);
 int64_t ba_transfer_progress(struct ba_call *call);
 bool ba_transfer_paused(struct ba_call *call);
 void ba_transfer_resume(struct ba_call *call);
-CURLcode ba_receive_setup(struct ba_call *call, CURL *easy);
-bool ba_send_setup(struct ba_call *call, CURL *easy, struct ba_error *err);
+CURLcode ba_receive_setup(struct ba_handle *handle);
+/* Body and method; ready: only what differs between requests of one shape. */
+CURLcode ba_send_setup(struct ba_call *call, CURL *easy, bool ready);
 
 /* ---- sink.c (I/O) -------------------------------------------------------- */
 
@@ -366,7 +407,7 @@ struct ba_engine { /* I/O, but for the first block: LOCK */
   struct ba_call *calls;
   size_t call_count;
   struct ba_call *fresh; /* news to publish */
-  CURL *spare[64];
+  struct ba_handle *spare;
   unsigned spare_count;
 };
 extern struct ba_engine ba_engine;

@@ -19,23 +19,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
 {
   (void)easy;
   (void)user;
-  if(what == CURL_POLL_REMOVE) {
-    epoll_ctl(ba_engine.epoll, EPOLL_CTL_DEL, fd, NULL);
-    return 0;
-  }
-  struct epoll_event event = {.data.fd = fd};
-  if(what & CURL_POLL_IN)
-    event.events |= EPOLLIN;
-  if(what & CURL_POLL_OUT)
-    event.events |= EPOLLOUT;
-  if(known) {
-    epoll_ctl(ba_engine.epoll, EPOLL_CTL_MOD, fd, &event);
-    return 0;
-  }
-  if(epoll_ctl(ba_engine.epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-    return -1;
-  curl_multi_assign(ba_engine.multi, fd, &ba_engine);
-  return 0;
+  (void)known;
+  return ba_sockets_watch(fd, what);
 }
 
 static int on_timer(CURLM *multi, long milliseconds, void *user)
@@ -92,8 +77,7 @@ bool ba_loop_open(struct ba_error *err)
 
 void ba_loop_close(void)
 {
-  while(ba_engine.spare_count)
-    curl_easy_cleanup(ba_engine.spare[--ba_engine.spare_count]);
+  ba_handles_free();
   if(ba_engine.multi)
     curl_multi_cleanup(ba_engine.multi);
   if(ba_engine.share)
@@ -114,6 +98,7 @@ void ba_loop_after_fork(void)
     close(ba_engine.epoll);
   if(ba_engine.wake >= 0)
     close(ba_engine.wake);
+  ba_sockets_after_fork();
 }
 
 int ba_loop_sleep(double seconds)
@@ -135,9 +120,9 @@ static void completed(void)
     if(message->msg != CURLMSG_DONE)
       continue;
     CURLcode code = message->data.result;
-    struct ba_call *call = NULL;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-    ba_flow_completed(call, code);
+    struct ba_handle *handle = NULL;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&handle);
+    ba_flow_completed(handle->call, code);
   }
 }
 
@@ -151,6 +136,8 @@ void ba_loop_work(int ready)
       eventfd_read(fd, &value);
       continue;
     }
+    if(ba_sockets_idle(fd))
+      continue;
     int what = 0;
     if(events[i].events & EPOLLIN)
       what |= CURL_CSELECT_IN;

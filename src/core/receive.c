@@ -6,7 +6,7 @@
 
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
-  struct ba_call *call = user;
+  struct ba_call *call = ((struct ba_handle *)user)->call;
   size_t length = size * count;
   return ba_head_line(&call->head, line, length, &call->transfer.failure) ? length : 0;
 }
@@ -50,7 +50,7 @@ static size_t to_stream(struct ba_call *call, const char *bytes, size_t length)
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
-  struct ba_call *call = user;
+  struct ba_call *call = ((struct ba_handle *)user)->call;
   size_t length = size * count;
   if(!ba_sink_begin(call, &call->transfer.failure))
     return 0;
@@ -67,7 +67,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
  * flow.c, where it is counted. */
 static int on_request(void *user, char *remote, char *local, int remote_port, int local_port)
 {
-  struct ba_call *call = user;
+  struct ba_call *call = ((struct ba_handle *)user)->call;
   struct ba_transfer *transfer = &call->transfer;
   long sent = 0;
   (void)remote;
@@ -77,7 +77,7 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
   transfer->begun++;
   if(transfer->begun == 1)
     return CURL_PREREQFUNC_OK;
-  curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+  curl_easy_getinfo(transfer->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
   if(sent == 0)
     return CURL_PREREQFUNC_OK;
   transfer->repeated = true;
@@ -87,28 +87,27 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
 
 /* Inflating costs more than it saves where the body is large and goes to disk
  * or to a reader; there it is done only if the caller asks for it. */
-static CURLcode set_encoding(struct ba_call *call, CURL *easy)
+static CURLcode set_encoding(const struct ba_call *call, CURL *easy)
 {
-  const char *asked = ba_request_find_header(call->request, "Accept-Encoding");
-  if(asked)
-    return strcasecmp(asked, "identity") == 0
-               ? CURLE_OK
-               : curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, asked);
-  if(call->request->sink == BA_SINK_MEMORY)
-    return curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-  return CURLE_OK;
+  const char *asked = call->request->accept_encoding;
+  if(!asked && call->request->sink == BA_SINK_MEMORY)
+    asked = BA_ACCEPT_ENCODING;
+  if(!asked || strcasecmp(asked, "identity") == 0)
+    return CURLE_OK;
+  return curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, asked);
 }
 
-CURLcode ba_receive_setup(struct ba_call *call, CURL *easy)
+CURLcode ba_receive_setup(struct ba_handle *handle)
 {
+  CURL *easy = handle->easy;
   CURLcode code = CURLE_OK;
   code |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-  code |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+  code |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, handle);
   code |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-  code |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+  code |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, handle);
   code |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
-  code |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-  if(call->request->sink != BA_SINK_MEMORY)
+  code |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, handle);
+  if(handle->call->request->sink != BA_SINK_MEMORY)
     code |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
-  return code | set_encoding(call, easy);
+  return code | set_encoding(handle->call, easy);
 }

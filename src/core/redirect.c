@@ -24,11 +24,12 @@ static bool downgrades(const char *from, const char *to)
 
 bool ba_redirect_follow(struct ba_call *call)
 {
+  if(!is_redirect(call->head.status) || !call->request->options.allow_redirects)
+    return false;
   const char *method = call->request->method;
   const char *location = ba_head_get(&call->head, "location");
   bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-  if(!call->request->options.allow_redirects || !reads || !location ||
-     !is_redirect(call->head.status) || call->redirects >= REDIRECTS_MAX)
+  if(!reads || !location || call->redirects >= REDIRECTS_MAX)
     return false;
   char *target = ba_url_resolve(ba_call_url(call), location);
   bool web =

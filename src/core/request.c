@@ -49,7 +49,8 @@ struct ba_request *ba_request_new(const char *method, const char *url, struct ba
   }
   if(!check_url(url, err))
     return NULL;
-  struct ba_request *request = ba_calloc(1, sizeof(*request));
+  size_t method_size = strlen(method) + 1, url_size = strlen(url) + 1;
+  struct ba_request *request = ba_calloc(1, sizeof(*request) + method_size + url_size);
   if(!request) {
     ba_error_nomem(err);
     return NULL;
@@ -58,21 +59,11 @@ struct ba_request *ba_request_new(const char *method, const char *url, struct ba
   request->last_part = &request->parts;
   request->source.fd = -1;
   ba_request_options_init(&request->options);
-  request->method = ba_strdup(method);
-  request->url = ba_strdup(url);
-  if(!request->method || !request->url) {
-    ba_request_delete(request);
-    ba_error_nomem(err);
-    return NULL;
-  }
+  request->method = (char *)(request + 1);
+  request->url = request->method + method_size;
+  memcpy(request->method, method, method_size);
+  memcpy(request->url, url, url_size);
   return request;
-}
-
-static void free_list(char **list)
-{
-  for(size_t i = 0; list && list[i]; i++)
-    ba_free(list[i]);
-  ba_free(list);
 }
 
 static void source_free(struct ba_source *source)
@@ -108,12 +99,10 @@ void ba_request_delete(struct ba_request *request)
   if(request->secret_body)
     ba_wipe(request->source.bytes, (size_t)request->source.length);
   source_free(&request->source);
-  free_list(request->final_codes);
-  free_list(request->code_paths);
+  ba_free(request->final_codes);
+  ba_free(request->code_paths);
   ba_free(request->unaccepted);
   ba_free(request->path);
-  ba_free(request->method);
-  ba_free(request->url);
   ba_free(request);
 }
 
@@ -147,19 +136,15 @@ bool ba_request_header(struct ba_request *request, const char *name, const char 
     at += length;
   }
   *at = '\0';
+  if(strcasecmp(name, "Content-Type") == 0)
+    request->has_type = true;
+  else if(strcasecmp(name, "User-Agent") == 0)
+    request->has_agent = true;
+  else if(strcasecmp(name, "Accept-Encoding") == 0 && length)
+    request->accept_encoding = (char *)(node + 1) + name_length + 2;
   *request->last_header = node;
   request->last_header = &node->next;
   return true;
-}
-
-const char *ba_request_find_header(const struct ba_request *request, const char *name)
-{
-  size_t length = strlen(name);
-  for(const struct curl_slist *node = request->headers; node; node = node->next) {
-    if(strncasecmp(node->data, name, length) == 0 && node->data[length] == ':')
-      return node->data + length + 2;
-  }
-  return NULL;
 }
 
 static bool one_body(struct ba_request *request, enum ba_body_kind kind, struct ba_error *err)
@@ -255,24 +240,27 @@ bool ba_request_to_stream(struct ba_request *request, struct ba_error *err)
   return true;
 }
 
+/* Pointers and texts in one block. */
 static bool copy_list(char ***out, const char *const *list, struct ba_error *err)
 {
-  free_list(*out);
+  ba_free(*out);
   *out = NULL;
   if(!list)
     return true;
-  size_t count = 0;
-  while(list[count])
-    count++;
-  char **made = ba_calloc(count + 1, sizeof(*made));
+  size_t count = 0, size = 0;
+  for(; list[count]; count++)
+    size += strlen(list[count]) + 1;
+  char **made = ba_malloc((count + 1) * sizeof(*made) + size);
   if(!made)
     return ba_error_nomem(err);
-  *out = made;
+  char *text = (char *)(made + count + 1);
   for(size_t i = 0; i < count; i++) {
-    made[i] = ba_strdup(list[i]);
-    if(!made[i])
-      return ba_error_nomem(err);
+    size_t length = strlen(list[i]) + 1;
+    made[i] = memcpy(text, list[i], length);
+    text += length;
   }
+  made[count] = NULL;
+  *out = made;
   return true;
 }
 

@@ -80,14 +80,17 @@ static CURLcode send_parts(struct ba_call *call, CURL *easy)
          curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, FILE_CHUNK);
 }
 
+static bool announces(const char *method)
+{
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
 static CURLcode send_nothing(struct ba_call *call, CURL *easy)
 {
   const char *method = call->request->method;
   if(strcmp(method, "HEAD") == 0)
     return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  bool announces =
-      strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
-  return announces ? send_memory(call, easy) : curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  return announces(method) ? send_memory(call, easy) : curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 }
 
 static CURLcode send_body(struct ba_call *call, CURL *easy)
@@ -107,16 +110,35 @@ static CURLcode send_body(struct ba_call *call, CURL *easy)
   return send_nothing(call, easy);
 }
 
-bool ba_send_setup(struct ba_call *call, CURL *easy, struct ba_error *err)
+/* Every byte of a header costs libcurl a hundred instructions, twice that
+ * where it makes the line itself: ours are given whole, and none in vain. */
+static void add_headers(struct ba_call *call)
 {
   const struct ba_request *request = call->request;
-  CURLcode code = send_body(call, easy);
-  if(strcmp(request->method, "HEAD") != 0)
-    code |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-  if(request->body != BA_BODY_NONE)
+  enum { EXPECT_ABOVE = 1 << 20 }; /* libcurl asks first for larger bodies */
+  bool large = request->body > BA_BODY_MEMORY || request->source.length > EXPECT_ABOVE;
+  if(request->body != BA_BODY_NONE && large)
     ba_transfer_header(call, "Expect:"); /* waiting for 100 costs up to a second */
   /* libcurl would call any body a form. */
-  if(request->body != BA_BODY_PARTS && !ba_request_find_header(request, "Content-Type"))
+  bool typed = request->has_type || request->body == BA_BODY_PARTS ||
+               (request->body == BA_BODY_NONE && !announces(request->method));
+  if(!typed)
     ba_transfer_header(call, "Content-Type:");
-  return code == CURLE_OK || ba_error_nomem(err);
+  if(request->sink == BA_SINK_MEMORY && !request->accept_encoding)
+    ba_transfer_header(call, "Accept-Encoding: " BA_ACCEPT_ENCODING);
+  if(!request->has_agent)
+    ba_transfer_header(call, call->client->user_agent);
+}
+
+CURLcode ba_send_setup(struct ba_call *call, CURL *easy, bool ready)
+{
+  const struct ba_request *request = call->request;
+  add_headers(call);
+  if(ready)
+    return request->body == BA_BODY_MEMORY ? send_memory(call, easy) : CURLE_OK;
+  CURLcode code = send_body(call, easy);
+  bool own_word = strcmp(request->method, "HEAD") == 0 ||
+                  (request->body == BA_BODY_NONE && strcmp(request->method, "GET") == 0) ||
+                  (request->body != BA_BODY_NONE && strcmp(request->method, "POST") == 0);
+  return own_word ? code : code | curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }

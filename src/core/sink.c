@@ -114,7 +114,7 @@ static bool begin_part(struct ba_call *call, struct ba_error *err)
 static int64_t content_length(struct ba_call *call)
 {
   curl_off_t length = -1;
-  curl_easy_getinfo(call->transfer.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   return length;
 }
 

@@ -7,8 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 const char *ba_call_url(const struct ba_call *call)
 {
@@ -23,66 +21,6 @@ void ba_transfer_header(struct ba_call *call, const char *line)
   node->next = NULL;
   if(transfer->node_count > 1)
     transfer->nodes[transfer->node_count - 2].next = node;
-}
-
-/* A default CApath switches libcurl's cache of the parsed CA file off: 20 to
- * 37 ms for each new connection. The file alone is enough where it is. */
-static bool system_file_is_readable(void)
-{
-  static int known = -1;
-  if(known < 0) {
-    const char *path = curl_version_info(CURLVERSION_NOW)->cainfo;
-    known = path && access(path, R_OK) == 0;
-  }
-  return known;
-}
-
-static CURLcode set_tls(const struct ba_client *client, CURL *easy)
-{
-  CURLcode code = CURLE_OK;
-  if(client->ca_file)
-    code |= curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
-  if(client->ca_file || system_file_is_readable())
-    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  if(client->client_cert)
-    code |= curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
-  if(client->client_key)
-    code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
-  /* One connection that multiplexes rather than one per call, where the
-   * server can; costs one round trip on the first calls where it cannot. */
-  if(client->http_version != CURL_HTTP_VERSION_1_1)
-    code |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-  return code;
-}
-
-static CURLcode set_network(const struct ba_call *call, CURL *easy)
-{
-  const struct ba_client *client = call->client;
-  const char *url = ba_call_url(call);
-  bool tls = strncasecmp(url, "https:", 6) == 0;
-  CURLcode code = CURLE_OK;
-  code |= curl_easy_setopt(easy, CURLOPT_URL, url);
-  code |= curl_easy_setopt(easy, CURLOPT_PROXY, tls ? client->proxy_https : client->proxy_http);
-  code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
-  code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, client->http_version);
-  code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  if(client->unix_socket)
-    code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
-  long wait = (long)(call->request->options.connect_timeout * 1000);
-  code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, wait > 0 ? wait : 1L);
-  return tls ? code | set_tls(client, easy) : code;
-}
-
-static CURLcode set_common(struct ba_call *call, CURL *easy)
-{
-  CURLcode code = CURLE_OK;
-  code |= curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-  code |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  code |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->transfer.detail);
-  code |= curl_easy_setopt(easy, CURLOPT_SHARE, ba_engine.share);
-  code |= curl_easy_setopt(easy, CURLOPT_USERAGENT, call->client->user_agent);
-  return code | set_network(call, easy);
 }
 
 /* The credential's header goes with this attempt only, to its own origin only. */
@@ -139,13 +77,6 @@ static struct curl_slist *all_headers(struct ba_call *call)
   return transfer->nodes;
 }
 
-static CURL *take_handle(void)
-{
-  if(ba_engine.spare_count)
-    return ba_engine.spare[--ba_engine.spare_count];
-  return curl_easy_init();
-}
-
 static void begin(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
@@ -154,7 +85,6 @@ static void begin(struct ba_call *call)
   transfer->sent = transfer->repeated = transfer->reused = false;
   transfer->body_taken = transfer->bytes_sent = transfer->bytes_received = 0;
   transfer->failure.kind = BA_OK;
-  transfer->detail[0] = '\0';
   transfer->range[0] = '\0';
   transfer->started = transfer->progress_at = ba_engine.now;
   transfer->progress = 0;
@@ -163,21 +93,29 @@ static void begin(struct ba_call *call)
   ba_sink_rewind(call);
 }
 
+static bool set_up(struct ba_call *call, struct ba_error *err)
+{
+  struct ba_transfer *transfer = &call->transfer;
+  bool ready;
+  transfer->handle = ba_handle_take(call, &ready, err);
+  if(!transfer->handle || !add_credential(call, err) || !add_range(call, err))
+    return false;
+  CURL *easy = transfer->handle->easy;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, ba_call_url(call));
+  code |= ba_send_setup(call, easy, ready);
+  if(!ready)
+    code |= ba_receive_setup(transfer->handle);
+  code |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, all_headers(call));
+  return code == CURLE_OK || ba_error_nomem(err);
+}
+
 bool ba_transfer_start(struct ba_call *call, struct ba_error *err)
 {
   struct ba_transfer *transfer = &call->transfer;
   begin(call);
-  transfer->easy = take_handle();
-  if(!transfer->easy)
-    return ba_error_nomem(err);
-  if(!add_credential(call, err) || !add_range(call, err) ||
-     !ba_send_setup(call, transfer->easy, err))
+  if(!set_up(call, err))
     return false;
-  CURLcode code = set_common(call, transfer->easy) | ba_receive_setup(call, transfer->easy);
-  code |= curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, all_headers(call));
-  if(code != CURLE_OK)
-    return ba_error_nomem(err);
-  if(curl_multi_add_handle(ba_engine.multi, transfer->easy) != CURLM_OK)
+  if(curl_multi_add_handle(ba_engine.multi, transfer->handle->easy) != CURLM_OK)
     return ba_error_nomem(err);
   transfer->added = true;
   return true;
@@ -199,7 +137,7 @@ static int64_t long_info(CURL *easy, CURLINFO what)
 
 int64_t ba_transfer_progress(struct ba_call *call)
 {
-  CURL *easy = call->transfer.easy;
+  CURL *easy = call->transfer.handle->easy;
   return number_info(easy, CURLINFO_SIZE_UPLOAD_T) + number_info(easy, CURLINFO_SIZE_DOWNLOAD_T) +
          long_info(easy, CURLINFO_HEADER_SIZE) + long_info(easy, CURLINFO_REQUEST_SIZE) +
          call->transfer.begun;
@@ -209,47 +147,41 @@ void ba_transfer_inspect(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
   struct ba_counters *counters = &call->client->shared->counters;
-  if(!transfer->easy || transfer->inspected)
+  if(!transfer->added || transfer->inspected)
     return;
+  CURL *easy = transfer->handle->easy;
   transfer->inspected = true;
-  int64_t request = long_info(transfer->easy, CURLINFO_REQUEST_SIZE);
-  transfer->bytes_sent = (uint64_t)(request + number_info(transfer->easy, CURLINFO_SIZE_UPLOAD_T));
-  transfer->bytes_received = (uint64_t)(long_info(transfer->easy, CURLINFO_HEADER_SIZE) +
-                                        number_info(transfer->easy, CURLINFO_SIZE_DOWNLOAD_T));
+  int64_t request = long_info(easy, CURLINFO_REQUEST_SIZE);
+  transfer->bytes_sent = (uint64_t)(request + number_info(easy, CURLINFO_SIZE_UPLOAD_T));
+  transfer->bytes_received = (uint64_t)(long_info(easy, CURLINFO_HEADER_SIZE) +
+                                        number_info(easy, CURLINFO_SIZE_DOWNLOAD_T));
   transfer->sent = transfer->begun && (request > 0 || call->head.status || transfer->repeated);
-  int64_t opened = long_info(transfer->easy, CURLINFO_NUM_CONNECTS);
+  int64_t opened = long_info(easy, CURLINFO_NUM_CONNECTS);
   transfer->reused = transfer->begun && opened == 0;
   call->sent = call->sent || transfer->sent;
   call->reused = transfer->reused;
-  ba_count(&counters->connections_opened, (uint64_t)opened);
-  ba_count(&counters->connections_reused, transfer->reused);
+  if(opened)
+    ba_count(&counters->connections_opened, (uint64_t)opened);
+  else
+    ba_count(&counters->connections_reused, transfer->reused);
   ba_count(&counters->bytes_sent, transfer->bytes_sent);
   ba_count(&counters->bytes_received, transfer->bytes_received);
-}
-
-static void give_back(CURL *easy)
-{
-  if(ba_engine.spare_count == sizeof(ba_engine.spare) / sizeof(ba_engine.spare[0])) {
-    curl_easy_cleanup(easy);
-    return;
-  }
-  curl_easy_reset(easy); /* its connections and sessions live elsewhere */
-  ba_engine.spare[ba_engine.spare_count++] = easy;
 }
 
 void ba_transfer_stop(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
-  if(!transfer->easy)
+  struct ba_handle *handle = transfer->handle;
+  if(!handle)
     return;
   if(transfer->added) {
     ba_transfer_inspect(call);
-    curl_multi_remove_handle(ba_engine.multi, transfer->easy);
+    curl_multi_remove_handle(ba_engine.multi, handle->easy);
   }
-  CURL *easy = transfer->easy;
-  transfer->easy = NULL;
+  /* Half set up: nobody knows what is missing. */
+  ba_handle_give_back(handle, !transfer->added);
+  transfer->handle = NULL;
   transfer->added = transfer->inspected = false;
-  give_back(easy);
   if(transfer->mime)
     curl_mime_free(transfer->mime);
   transfer->mime = NULL;
@@ -268,11 +200,11 @@ bool ba_transfer_paused(struct ba_call *call)
 
 void ba_transfer_resume(struct ba_call *call)
 {
-  if(!call->transfer.easy || !call->transfer.added)
+  if(!call->transfer.added)
     return;
   ba_lock();
   call->stream->in_paused = call->stream->out_paused = false;
   ba_unlock();
   call->transfer.progress_at = ba_engine.now;
-  curl_easy_pause(call->transfer.easy, CURLPAUSE_CONT);
+  curl_easy_pause(call->transfer.handle->easy, CURLPAUSE_CONT);
 }

@@ -370,8 +370,8 @@ void server_stop(struct server *server)
 
 const char *server_url(const struct server *server, const char *path)
 {
-  static char texts[8][1200];
-  static unsigned at;
+  static _Thread_local char texts[8][1200];
+  static _Thread_local unsigned at;
   char *text = texts[at++ % 8];
   if(server->family == AF_UNIX)
     snprintf(text, sizeof(texts[0]), "http://localhost%s", path);

@@ -1,0 +1,170 @@
+/* Easy handles are kept set up. Resetting one and setting twenty options again
+ * for each request costs as much as a tenth of the request; most requests of a
+ * client differ in URL, headers and body only. A handle remembers for whom and
+ * for what shape of request it is set up, and is reset when that does not fit.
+ * Callbacks get the handle, and find the call through it. */
+#include "internal.h"
+
+#include "alloc.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static bool is_tls(const struct ba_call *call)
+{
+  return strncasecmp(ba_call_url(call), "https:", 6) == 0;
+}
+
+/* A default CApath switches libcurl's cache of the parsed CA file off: 20 to
+ * 37 ms for each new connection. The file alone is enough where it is. */
+static bool system_file_is_readable(void)
+{
+  static int known = -1;
+  if(known < 0) {
+    const char *path = curl_version_info(CURLVERSION_NOW)->cainfo;
+    known = path && access(path, R_OK) == 0;
+  }
+  return known;
+}
+
+static CURLcode set_tls(const struct ba_client *client, CURL *easy)
+{
+  CURLcode code = CURLE_OK;
+  if(client->ca_file)
+    code |= curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+  if(client->ca_file || system_file_is_readable())
+    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  if(client->client_cert)
+    code |= curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
+  if(client->client_key)
+    code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
+  /* One connection that multiplexes rather than one per call, where the
+   * server can; costs one round trip on the first calls where it cannot. */
+  if(client->http_version != CURL_HTTP_VERSION_1_1)
+    code |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+  return code;
+}
+
+static CURLcode set_network(const struct ba_call *call, CURL *easy)
+{
+  const struct ba_client *client = call->client;
+  bool tls = is_tls(call);
+  CURLcode code = CURLE_OK;
+  code |= curl_easy_setopt(easy, CURLOPT_PROXY, tls ? client->proxy_https : client->proxy_http);
+  code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
+  code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, client->http_version);
+  code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  if(client->unix_socket)
+    code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
+  long wait = (long)(call->request->options.connect_timeout * 1000);
+  code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, wait > 0 ? wait : 1L);
+  return tls ? code | set_tls(client, easy) : code;
+}
+
+static CURLcode set_engine(struct ba_handle *handle)
+{
+  CURL *easy = handle->easy;
+  return curl_easy_setopt(easy, CURLOPT_PRIVATE, handle) |
+         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) |
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) |
+         curl_easy_setopt(easy, CURLOPT_SHARE, ba_engine.share) | ba_sockets_set(easy);
+}
+
+/* What must be the same for a handle to serve without a reset. Bodies that are
+ * read by callbacks, and answers that go elsewhere than memory, leave options
+ * behind; such handles are always reset. */
+static struct ba_handle_use use_of(const struct ba_call *call)
+{
+  const struct ba_request *request = call->request;
+  struct ba_handle_use use = {.client = call->client->serial, .tls = is_tls(call)};
+  use.connect_timeout = request->options.connect_timeout;
+  if(request->sink != BA_SINK_MEMORY || request->accept_encoding)
+    return use;
+  if(request->body == BA_BODY_MEMORY && strcmp(request->method, "POST") == 0)
+    use.shape = BA_SHAPE_POST;
+  else if(request->body == BA_BODY_NONE && strcmp(request->method, "GET") == 0)
+    use.shape = BA_SHAPE_GET;
+  return use;
+}
+
+static bool fits(const struct ba_handle_use *have, const struct ba_handle_use *want)
+{
+  return have->shape != BA_SHAPE_OTHER && have->shape == want->shape &&
+         have->client == want->client && have->tls == want->tls &&
+         have->connect_timeout == want->connect_timeout;
+}
+
+static struct ba_handle *make(struct ba_error *err)
+{
+  struct ba_handle *handle = ba_calloc(1, sizeof(*handle));
+  if(handle)
+    handle->easy = curl_easy_init();
+  if(!handle || !handle->easy) {
+    ba_free(handle);
+    ba_error_nomem(err);
+    return NULL;
+  }
+  return handle;
+}
+
+struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_error *err)
+{
+  struct ba_handle_use want = use_of(call);
+  struct ba_handle *handle = ba_engine.spare;
+  if(handle) {
+    ba_engine.spare = handle->next;
+    ba_engine.spare_count--;
+  } else {
+    handle = make(err);
+    if(!handle)
+      return NULL;
+  }
+  handle->next = NULL;
+  handle->call = call;
+  handle->detail[0] = '\0';
+  *ready = fits(&handle->use, &want);
+  if(*ready)
+    return handle;
+  curl_easy_reset(handle->easy); /* its connections and sessions live elsewhere */
+  handle->use = want;
+  if(set_engine(handle) == CURLE_OK && set_network(call, handle->easy) == CURLE_OK)
+    return handle;
+  ba_error_nomem(err);
+  ba_handle_free(handle);
+  return NULL;
+}
+
+void ba_handle_give_back(struct ba_handle *handle, bool reset)
+{
+  enum { SPARE_MAX = 256 };
+  handle->call = NULL;
+  if(ba_engine.spare_count >= SPARE_MAX) {
+    ba_handle_free(handle);
+    return;
+  }
+  if(reset || handle->use.shape == BA_SHAPE_OTHER) {
+    curl_easy_reset(handle->easy);
+    handle->use.shape = BA_SHAPE_OTHER;
+  }
+  handle->next = ba_engine.spare;
+  ba_engine.spare = handle;
+  ba_engine.spare_count++;
+}
+
+void ba_handle_free(struct ba_handle *handle)
+{
+  curl_easy_cleanup(handle->easy);
+  ba_free(handle);
+}
+
+void ba_handles_free(void)
+{
+  while(ba_engine.spare) {
+    struct ba_handle *handle = ba_engine.spare;
+    ba_engine.spare = handle->next;
+    ba_handle_free(handle);
+  }
+  ba_engine.spare_count = 0;
+}
