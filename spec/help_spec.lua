@@ -21,6 +21,16 @@ describe("batchapi.help", function()
     assert.matches("batch_import_post", batchapi.help())
   end)
 
+  it("explains the service of a client, one of one's own too", function()
+    local mine = assert(batchapi.client{
+      name = "mine", base_url = "https://example.org",
+      operations = { { name = "get_thing", method = "GET", path = "/things/{id}" } },
+    })
+    assert.matches("get_thing%(id%)", batchapi.help(mine))
+    assert.matches("^mine:get_thing%(id%)", batchapi.help(mine, "get_thing"))
+    assert.matches("did you mean 'get_thing'", batchapi.help(mine, "get_thin"))
+  end)
+
   it("names the nearest when there is nothing of that name", function()
     assert.matches("did you mean 'create_batch'", batchapi.help("creat_batch"))
   end)

@@ -16,6 +16,10 @@ describe("path.get", function()
     assert.equal("seven", path.get(value, "7"))
   end)
 
+  it("takes null for absent", function()
+    assert.is_nil(path.get({ a = require("batchapi.core").null }, "a"))
+  end)
+
   it("gives nil where a step is absent or no table", function()
     assert.is_nil(path.get(value, "error.code.deeper"))
     assert.is_nil(path.get(value, "outputs.3.id"))

@@ -21,7 +21,8 @@ local function client_of(service, answers)
     if type(answer) == "string" then
       return nil, answer, { kind = "http", message = answer }
     end
-    return answer, nil, { status = answer.http or 200, retry_after = answer.retry_after, attempts = 1 }
+    return answer, nil, { status = answer.http or 200, retry_after = answer.retry_after, attempts = 1,
+      ratelimit = answer.ratelimit }
   end
   return client
 end
@@ -90,6 +91,16 @@ describe("wait", function()
 
   it("waits as long as the service asks", function()
     local client = client_of(openai, { { status = "in_progress", retry_after = 0.3 }, { status = "completed" } })
+    local begun = core.now()
+    assert.truthy(wait.wait(client, "b", quick))
+    assert.is_true(core.now() - begun >= 0.29)
+  end)
+
+  it("waits for the rate window when nothing is left in it", function()
+    local client = client_of(openai, {
+      { status = "in_progress", ratelimit = { remaining = 0, reset = 0.3 } },
+      { status = "completed", ratelimit = { remaining = 0, reset = 0.3 } },
+    })
     local begun = core.now()
     assert.truthy(wait.wait(client, "b", quick))
     assert.is_true(core.now() - begun >= 0.29)

@@ -150,7 +150,9 @@ end
 ---@param service table compiled
 ---@return string
 function M.service(service)
-  local lines = { service.title, service.documentation, "operations" }
+  local lines = { service.title }
+  lines[#lines + 1] = service.documentation
+  lines[#lines + 1] = "operations"
   for _, one in ipairs(service.operations) do
     lines[#lines + 1] = ("  %s"):format(operation.signature(one))
     if one.summary then
@@ -236,16 +238,33 @@ local function operations_named(name, service_name)
 end
 
 
+local function of_client(service, name)
+  local one = name ~= nil and service.by_name[name]
+  if one then
+    return M.operation(service, one)
+  elseif name == nil then
+    return M.service(service)
+  end
+  local known = {}
+  for i, other in ipairs(service.operations) do
+    known[i] = other.name
+  end
+  return ("%s has no operation '%s'%s"):format(service.name, tostring(name),
+    suggest.hint(tostring(name), known))
+end
+
+
 --- Explains a service, an operation ("create_batch", "openai.create_batch"), an option, or
 --- "options"; without
 --- a name, what there is.
----@param name string|batchapi.Client|nil
+---@param name string|batchapi.Client|nil a client stands for its service
+---@param operation_name string|nil with a client: one of its operations
 ---@return string
-function M.help(name)
+function M.help(name, operation_name)
   if name == nil then
     return overview()
   elseif type(name) == "table" and name._definition then
-    return M.service(name._definition)
+    return of_client(name._definition, operation_name)
   elseif type(name) ~= "string" then
     errors.misuse("help: a name expected, got a " .. type(name))
   elseif name == "options" then

@@ -69,10 +69,11 @@ end
 
 
 --- Explains a service, an operation, an option, or "options"; without a name, what there is.
----@param name string|batchapi.Client|nil
+---@param name string|batchapi.Client|nil a client stands for its service
+---@param operation string|nil with a client: one of its operations
 ---@return string
-function M.help(name)
-  return require("batchapi.help").help(name)
+function M.help(name, operation)
+  return require("batchapi.help").help(name, operation)
 end
 
 

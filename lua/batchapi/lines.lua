@@ -95,6 +95,7 @@ function methods:next()
       return nil, why, failed
     elseif not going then
       self._closed = true
+      self._stream.call:release()
       return nil
     end
   end

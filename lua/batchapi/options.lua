@@ -252,6 +252,15 @@ local function own_value(option, given)
 end
 
 
+local function copy(original)
+  local made = {}
+  for name, value in pairs(original) do
+    made[name] = value
+  end
+  return made
+end
+
+
 --- Checks a client's options and gives a table of them all; the user's own table is not kept.
 --- Raises on
 --- an unknown name or a value that does not fit. Credentials are left out: credentials.lua reads
@@ -280,6 +289,7 @@ function M.resolve(definition, given)
     end
   end
   check_general(settings, definition)
+  settings.headers = settings.headers and copy(settings.headers)
   for _, option in ipairs(definition.options) do
     own[option.name] = own_value(option, given)
   end

@@ -1,7 +1,12 @@
 --- Dotted paths into decoded answers: "error.code", "data.status", "outputs.1.id".
---- A step of digits counts from 1 in an array; the empty path is the value itself.
+--- A step of digits counts from 1 in an array; the empty path is the value itself. JSON's null is
+--- absent, also where another codec keeps it.
+
+local core = require("batchapi.core")
 
 local M = {}
+
+local null = core.null
 
 local steps_of = {} -- paths come from definitions: few and for ever
 
@@ -15,7 +20,7 @@ local function split(path)
 end
 
 
---- The value at a path, or nil where any step is absent.
+--- The value at a path, or nil where any step is absent or null.
 ---@param value any
 ---@param path string
 ---@return any
@@ -34,6 +39,9 @@ function M.get(value, path)
       found = value[tostring(step)]
     end
     value = found
+  end
+  if value == null then
+    return nil
   end
   return value
 end

@@ -30,7 +30,7 @@ end
 ---@param value any
 ---@return string
 function M.scalar(value)
-  if type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 53 then
+  if type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 63 then
     return ("%d"):format(value)
   elseif type(value) == "number" then
     return ("%.17g"):format(value)

@@ -136,10 +136,12 @@ local function ended_early(kind, message, answer, response)
 end
 
 
---- Seconds until the next poll: the pace, but never before the service's Retry-After.
+--- Seconds until the next poll: the pace, but never before the service's Retry-After, nor before its
+--- rate window begins anew when nothing is left in it.
 local function pause(interval, response)
-  local asked = response and response.retry_after
-  return asked and asked > interval and asked or interval
+  local rate = response.ratelimit or {}
+  local window = rate.remaining == 0 and rate.reset or 0
+  return math.max(interval, response.retry_after or 0, window)
 end
 
 
