@@ -12,11 +12,21 @@ local entries, first, count = {}, 1, 0
 local SECRET = { ["api-key"] = true, ["x-api-key"] = true, ["cookie"] = true, ["proxy-authorization"] = true }
 
 
-local function fingerprint(secret)
-  return "sha256:" .. digest.hex(secret):sub(1, 12)
-end
+local known, known_count = {}, 0
 
-M.fingerprint = fingerprint
+
+-- How a secret is shown. The few that come again and again are remembered.
+local function fingerprint(secret)
+  local shown = known[secret]
+  if not shown then
+    shown = "sha256:" .. digest.hex(secret):sub(1, 12)
+    if known_count >= 1000 then
+      known, known_count = {}, 0
+    end
+    known[secret], known_count = shown, known_count + 1
+  end
+  return shown
+end
 
 
 local function safe_headers(headers)
