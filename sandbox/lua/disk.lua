@@ -18,6 +18,7 @@ void *memmem(const void *haystack, size_t haystack_size, const void *needle, siz
 local C = ffi.C
 local O_RDONLY, O_WRONLY_CREAT_APPENDLESS, SEEK_END = 0, 0x41, 2
 local BUFFER = 256 * 1024
+local PIECE = 48 * 1024 -- of a file read as lines: below what the allocator maps and unmaps each time
 local TURN = 16 * 1024 * 1024 -- bytes handled before other requests have their turn
 
 local M = {}
@@ -151,7 +152,7 @@ function M.lines(range)
         number = number + 1
         return line, number
       end
-      local more = reader.read(offset, BUFFER)
+      local more = reader.read(offset, PIECE)
       if more == "" then
         local line = text:sub(at)
         text, at = "", 1

@@ -46,6 +46,7 @@ end
 function M.writer(path, batch, plan)
   local writer = { path = path, lines = 0, bytes = 0 }
   local handle = assert(io.open(path, "wb"))
+  handle:setvbuf("full", 65536)
   local block, held = {}, 0
   local random = generator(settings.get().seed + batch.serial)
 
@@ -56,7 +57,9 @@ function M.writer(path, batch, plan)
         block[i], block[j] = block[j], block[i]
       end
     end
-    assert(handle:write(table.concat(block)))
+    for _, line in ipairs(block) do
+      assert(handle:write(line))
+    end
     writer.bytes = writer.bytes + held
     block, held = {}, 0
   end
