@@ -28,7 +28,7 @@ local core = require("batchapi.core")
 
 local M = {}
 
-local running = coroutine.running
+local forks, running = core.forks, coroutine.running
 local drain_at_once = 256 -- what mailbox:drain() takes at a time
 
 local mailbox, owner
@@ -51,13 +51,13 @@ end
 --- This state's mailbox. A child of fork gets its own: the parent's calls are not its.
 ---@return batchapi.core.Mailbox|nil, string|nil, table|nil
 function M.mailbox()
-  local pid = core.pid()
-  if pid ~= owner then
+  local process = forks()
+  if process ~= owner then
     local made, why, err = core.mailbox()
     if not made then
       return nil, why, err
     end
-    mailbox, owner = made, pid
+    mailbox, owner = made, process
     waiters = setmetatable({}, { __mode = "v" })
   end
   return mailbox

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "engine.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 /* core.now() -> seconds   Monotonic. [-0, +1, -] */
@@ -18,6 +19,23 @@ static int process_now(lua_State *L)
 static int process_wall(lua_State *L)
 {
   lua_pushnumber(L, ba_wall());
+  return 1;
+}
+
+/* How often this process, or one it descends from since the module was loaded,
+ * has forked: who keeps something of a process's own compares it. */
+static unsigned forks;
+
+static void after_fork(void)
+{
+  forks++;
+}
+
+/* core.forks() -> integer   Changes in a child of fork; unlike pid(), it costs
+ * no system call. [-0, +1, -] */
+static int process_forks(lua_State *L)
+{
+  ba_push_integer(L, (int64_t)forks);
   return 1;
 }
 
@@ -36,13 +54,16 @@ static int process_versions(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"now", process_now},   {"pid", process_pid}, {"versions", process_versions},
-    {"wall", process_wall}, {NULL, NULL},
+    {"forks", process_forks},       {"now", process_now},   {"pid", process_pid},
+    {"versions", process_versions}, {"wall", process_wall}, {NULL, NULL},
 };
 
 void ba_open_process(lua_State *L)
 {
+  static bool watched;
   struct ba_error err = {0};
+  if(!watched && pthread_atfork(NULL, NULL, after_fork) == 0)
+    watched = true;
   if(!ba_engine_load(&err))
     luaL_error(L, "batchapi.core: %s", err.message);
   ba_set_functions(L, functions);
