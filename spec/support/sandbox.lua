@@ -12,6 +12,7 @@ local control = assert(batchapi.client({
     { name = "set_clock", method = "POST", path = "/clock", body = { "clock", "object" } },
     { name = "set", method = "POST", path = "/settings", body = { "settings", "map" } },
     { name = "set_faults", method = "POST", path = "/faults", body = { "faults", "array" } },
+    { name = "totals", method = "GET", path = "/totals" },
     { name = "log", method = "GET", path = "/log", query = {
       { "since", "integer" }, { "path", "string" }, { "operation", "string" }, { "service", "string" },
       { "method", "string" }, { "limit", "integer" },
@@ -40,6 +41,13 @@ end
 ---@param rules table[]
 function M.faults(rules)
   assert(control:set_faults(rules))
+end
+
+
+--- Groups of counters.
+---@return table
+function M.totals()
+  return assert(control:totals())
 end
 
 

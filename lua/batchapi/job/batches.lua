@@ -14,17 +14,39 @@ local watch = require("batchapi.job.watch")
 local M = {}
 
 local UPLOADS = 2 -- at once
+local UPLOAD_TRIES, LONGEST_PAUSE = 6, 30
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
 -- ---- the steps of one part
 -- ------------------------------------------------------------------------
 
+--- Sends the file; a failure that may pass is waited out. A file sent twice costs nothing.
+local function send_file(job, known)
+  local pause, tries = 0.5, 0
+  while true do
+    tries = tries + 1
+    local answer, why, err = job:call(job.run.upload, known)
+    if answer then
+      return answer
+    elseif tries >= UPLOAD_TRIES or not (err.retryable or submit.passes(err)) then
+      return nil, why, err
+    end
+    local ok
+    ok, why, err = job:sleep(err.retry_after or pause)
+    if not ok then
+      return nil, why, err
+    end
+    pause = math.min(pause * 2, LONGEST_PAUSE)
+  end
+end
+
+
 local function upload(job, part)
   local known = job:known(part.part)
   known.path = job:path(part.file)
   known.filename = job.id .. "-" .. part.file
-  local answer, why, err = job:call(job.run.upload, known)
+  local answer, why, err = send_file(job, known)
   if not answer then
     return nil, why, err
   end
