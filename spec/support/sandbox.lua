@@ -51,6 +51,14 @@ function M.totals()
 end
 
 
+--- One counter; 0 when nothing was counted yet.
+---@param group string
+---@param name string
+function M.count(group, name)
+  return (M.totals()[group] or {})[name] or 0
+end
+
+
 --- Entries of the log.
 ---@param filter table|nil
 ---@return table[]

@@ -299,7 +299,7 @@ end
 --- The call was surely not carried out.
 local function refused(job, call, why, err, perform)
   call.began = call.began or core.now()
-  if submit.passes(err) and core.now() - call.began < PATIENCE then
+  if submit.passes(err) and job.confirmed and core.now() - call.began < PATIENCE then
     if call.number then
       local ok, message, failure = job:record{ type = "answered", call = call.number }
       if not ok then

@@ -21,7 +21,8 @@ local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the wa
 -- ---- the steps of one part
 -- ------------------------------------------------------------------------
 
---- Sends the file; a failure that may pass is waited out. A file sent twice costs nothing.
+--- Sends the file; once the job is under way, a failure that may pass is waited out. (Before, whoever
+--- called `run` is there to hear of it.) A file sent twice costs nothing.
 local function send_file(job, known)
   local pause, tries = 0.5, 0
   while true do
@@ -29,7 +30,7 @@ local function send_file(job, known)
     local answer, why, err = job:call(job.run.upload, known)
     if answer then
       return answer
-    elseif tries >= UPLOAD_TRIES or not (err.retryable or submit.passes(err)) then
+    elseif not job.confirmed or tries >= UPLOAD_TRIES or not (err.retryable or submit.passes(err)) then
       return nil, why, err
     end
     local ok
@@ -232,7 +233,7 @@ local function begin_uploads(job)
   for number = 1, job.state.last_part do
     local part = job.state.parts[number]
     if part and job.uploading < UPLOADS and not part.busy and part.status == "written" and job.run.upload
-      and not job.state.cancelled then
+      and not part.unconfirmed and not job.state.cancelled and not job.discarding then
       begin(job, part, upload, "uploading")
     end
   end

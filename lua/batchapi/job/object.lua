@@ -24,6 +24,7 @@ local methods = {}
 local M = {}
 
 local CHUNK = 65536
+local DISCARD_PATIENCE = 10
 local NOTICE_EVERY = 0.1 -- seconds between two updates while requests are read
 
 
@@ -326,6 +327,9 @@ end
 
 --- Nothing was submitted and nothing will be: takes back what was uploaded and written.
 function methods:discard()
+  self.discarding = true
+  local patience = core.now() + DISCARD_PATIENCE -- for uploads under way, which else would stay there
+  while self.uploading > 0 and core.now() < patience and self.machine:drive() do end
   self.machine:stop()
   for _, part in pairs(self.state.parts) do
     if part.file_id and self.run.delete then
@@ -466,6 +470,7 @@ function M.new(client, options)
     journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(core.wall() * 1000) % 2 ^ 40),
     collided = {},       -- ids whose hash another one has
     part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,
+    discarding = false,
     confirmed = false,   -- the service has accepted something
     done = false, ending = false, releasing = false, results_given = false,
     pass = nil, kept_item = nil, drawing = false, paced = {}, warnings = {},

@@ -195,7 +195,7 @@ local function judge(job, tries, why, err)
   elseif M.is_not_yet(job, err.message) and tries.not_yet < NOT_YET_TRIES then
     tries.not_yet = tries.not_yet + 1
     return "again"
-  elseif M.passes(err) and core.now() - tries.began < PATIENCE then
+  elseif M.passes(err) and job.confirmed and core.now() - tries.began < PATIENCE then
     return "again"
   elseif err.kind == "auth" or M.passes(err) or err.retryable == false and err.status == 429
     or err.status == nil then

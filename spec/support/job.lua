@@ -1,0 +1,114 @@
+--- What the job specs share. They run under sandbox/run.
+
+local batchapi = require("batchapi")
+local core = require("batchapi.core")
+
+local M = {}
+
+
+--- A request that the sandbox echoes.
+function M.chat(text, more)
+  local body = { model = "gpt-4o-mini", messages = { { role = "user", content = text } } }
+  for name, value in pairs(more or {}) do
+    body[name] = value
+  end
+  return { body = body }
+end
+
+
+--- `count` of them, with the words of `words[i]` for the sandbox.
+function M.chats(count, words)
+  local list = {}
+  for i = 1, count do
+    list[i] = M.chat("text " .. i, words and words[i] and { metadata = { sandbox = words[i] } })
+  end
+  return list
+end
+
+
+--- Options that suit the sandbox.
+function M.quick(more)
+  local options = { endpoint = "/v1/chat/completions", interval = 0.05, timeout = 60 }
+  for name, value in pairs(more or {}) do
+    options[name] = value
+  end
+  return options
+end
+
+
+--- All results as an array in the order they came, and by index.
+function M.all(job)
+  local list, by_index = {}, {}
+  for result in job:results() do
+    list[#list + 1] = result
+    assert(not by_index[result.index], "two results for request " .. result.index)
+    by_index[result.index] = result
+  end
+  return list, by_index
+end
+
+
+--- A new directory's path under one that clear() removes.
+local made = {}
+
+function M.dir()
+  local dir = ("%s/batchapi-spec-%s"):format(os.getenv("TMPDIR") or "/tmp", core.random(8))
+  made[#made + 1] = dir
+  return dir
+end
+
+
+function M.clear()
+  for _, dir in ipairs(made) do
+    os.execute(("rm -rf '%s'"):format(dir))
+  end
+  made = {}
+end
+
+
+function M.read(path)
+  local file = io.open(path, "rb")
+  if not file then
+    return nil
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+
+function M.write(path, text, mode)
+  local file = assert(io.open(path, mode or "wb"))
+  file:write(text)
+  file:close()
+end
+
+
+--- The records of a journal.
+function M.journal(dir)
+  local records = {}
+  for line in io.lines(dir .. "/journal.jsonl") do
+    records[#records + 1] = core.decode(line)
+  end
+  return records
+end
+
+
+--- How many records of a type a journal has.
+function M.count_records(dir, kind)
+  local count = 0
+  for _, record in ipairs(M.journal(dir)) do
+    count = count + (record.type == kind and 1 or 0)
+  end
+  return count
+end
+
+
+--- The text that the sandbox answered a chat with.
+function M.content(result)
+  return result.body.choices[1].message.content
+end
+
+M.null = batchapi.null
+
+return M
