@@ -50,12 +50,16 @@ function M.writer(path, batch, plan)
   local block, held = {}, 0
   local random = generator(settings.get().seed + batch.serial)
 
-  local function flush()
+  local function flush(last)
     if plan.shuffle then
       for i = #block, 2, -1 do
         local j = random(i)
         block[i], block[j] = block[j], block[i]
       end
+    end
+    if last and plan.no_newline and #block > 0 then
+      block[#block] = block[#block]:gsub("\n$", "")
+      held = held - 1
     end
     for _, line in ipairs(block) do
       assert(handle:write(line))
@@ -117,11 +121,7 @@ function M.writer(path, batch, plan)
   end
 
   function writer.close()
-    if plan.no_newline and #block > 0 then
-      block[#block] = block[#block]:gsub("\n$", "")
-      held = held - 1
-    end
-    flush()
+    flush(true)
     assert(handle:close())
   end
 

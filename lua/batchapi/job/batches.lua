@@ -72,6 +72,7 @@ local function submitted(job, part)
   local verdict, why, err = submit.submit(job, part)
   if verdict == "created" then
     job.confirmed = true
+    job:schedule() -- the other parts have waited for this
     return true
   elseif verdict == "unknown" then
     return end_without_batch(job, part, "unknown", "unknown_outcome",
