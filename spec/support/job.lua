@@ -28,7 +28,7 @@ end
 
 --- Options that suit the sandbox.
 function M.quick(more)
-  local options = { endpoint = "/v1/chat/completions", interval = 0.05, timeout = 60 }
+  local options = { endpoint = "/v1/chat/completions", interval = 0.05, timeout = 60, settle = 0.5 }
   for name, value in pairs(more or {}) do
     options[name] = value
   end
