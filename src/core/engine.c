@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "token.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -348,6 +349,7 @@ static void after_fork_child(void)
   ba_error_set(&closed, BA_CLOSED, NULL, "the process was forked while the call was in flight");
   ba_mailboxes_after_fork();
   ba_loop_after_fork();
+  ba_token_after_fork();
   for(struct ba_call *call = ba_engine.calls; call; call = call->next)
     ba_call_orphaned_locked(call, &closed);
   for(struct ba_call *call = ba_engine.first_command; call; call = call->next_command)

@@ -155,10 +155,24 @@ static bool sign_anew(struct ba_call *exchange, void *user, struct ba_error *err
   return true;
 }
 
-static bool start_exchange(struct ba_token_fetch *fetch, struct ba_error *err)
+/* Whose transport carries the exchange: that of a call that waits, and whose
+ * client is not being closed. NULL: there is none. */
+static struct ba_client *open_client(const struct ba_token_fetch *fetch)
+{
+  struct ba_client *found = NULL;
+  ba_lock();
+  for(struct ba_call *call = fetch->first; call && !found; call = call->next_for_token) {
+    if(!call->client->closed)
+      found = call->client;
+  }
+  ba_unlock();
+  return found;
+}
+
+static bool start_exchange(struct ba_token_fetch *fetch, struct ba_client *client,
+                           struct ba_error *err)
 {
   struct ba_exchange next = {0};
-  struct ba_client *client = fetch->first->client;
   if(!ba_credential_next(fetch->credential, (int64_t)ba_wall(), &next, err))
     return false;
   bool asks_token = next.body.length > 0; /* else discovery */
@@ -180,6 +194,7 @@ static bool start_exchange(struct ba_token_fetch *fetch, struct ba_error *err)
 static void drive(struct ba_token_fetch *fetch)
 {
   struct ba_error failure;
+  struct ba_client *client;
   if(fetch->exchange)
     return;
   if(!fetch->first) {
@@ -191,7 +206,8 @@ static void drive(struct ba_token_fetch *fetch)
     release_all(fetch, NULL);
     return;
   case BA_CREDENTIAL_FETCH:
-    if(!start_exchange(fetch, &failure))
+    client = open_client(fetch);
+    if(client && !start_exchange(fetch, client, &failure))
       release_all(fetch, &failure);
     return;
   case BA_CREDENTIAL_ASK:
@@ -201,6 +217,12 @@ static void drive(struct ba_token_fetch *fetch)
     }
     return;
   }
+}
+
+void ba_token_after_fork(void)
+{
+  while(all)
+    forget(all);
 }
 
 void ba_token_wait(struct ba_call *call)

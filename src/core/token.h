@@ -15,5 +15,7 @@ void ba_token_answered(struct ba_call *call); /* ba_call_token_put() was called 
 /* The server refused the token of the attempt that has just ended: true if
  * another may help. */
 bool ba_token_refused(struct ba_call *call);
+/* In the child: the parent's exchanges are not ours to wait for. */
+void ba_token_after_fork(void);
 
 #endif
