@@ -133,6 +133,12 @@ describe("definition.load", function()
     }))
   end)
 
+  it("refuses bytes that are no file, and a file that is not sent as it is", function()
+    refused(one{ method = "PUT", content = "bytes", body = { type = "object", fields = {} } }, "must be 'file'")
+    refused(one{ method = "PUT", body = { "data", "file" } }, "must be 'bytes' where the body is a file")
+    refused(one{ path = "a/{b}" }, "must begin with '/', or be '{%+name}'")
+  end)
+
   it("refuses two operations of one name, and names that are none", function()
     refused({ operations = { { name = "a", method = "GET", path = "/" }, { name = "a", method = "GET", path = "/" } } },
       "operations%[2%]%.name: 'a' stands twice")

@@ -140,6 +140,47 @@ describe("an operation whose body decides", function()
   end)
 end)
 
+describe("an operation with a URL for a path", function()
+  local upload = definition.load({
+    name = "store", base_url = "https://example.org",
+    operations = {
+      { name = "put_bytes", method = "PUT", path = "{+upload_url}", content = "bytes", credential = false,
+        body = { "data", "file", required = true } },
+      { name = "cancel", method = "POST", path = "/v1/{+name}:cancel" },
+    },
+  }).by_name
+
+  it("sends a file as it is", function()
+    local request = build(upload.put_bytes, "https://bucket.example/x?sig=a%2Fb", "in.csv")
+    assert.equal("https://bucket.example/x?sig=a%2Fb", request.path)
+    assert.equal("in.csv", request.body_file)
+    assert.equal("application/octet-stream", request.content_type)
+    assert.is_true(request.no_credential)
+    request = build(upload.put_bytes, "https://bucket.example/x", { content = "a,b\n", type = "text/csv" })
+    assert.equal("a,b\n", request.body)
+    assert.equal("text/csv", request.content_type)
+  end)
+
+  it("refuses what is no URL, and a path that climbs", function()
+    assert.matches("upload_url must be a URL", select(2, build(upload.put_bytes, "/etc/passwd", "x")))
+    assert.matches("name must not be '%.%.'", select(2, build(upload.cancel, "batches/../x")))
+    assert.equal("/v1/batches/1:cancel", build(upload.cancel, "batches/1").path)
+  end)
+end)
+
+describe("an operation with an idempotency key", function()
+  it("sends a fresh one with each call, and may then be repeated", function()
+    local create = definition.load({
+      name = "keyed", base_url = "https://example.org",
+      operations = { { name = "create", method = "POST", path = "/x", idempotency_key = "Idempotency-Key" } },
+    }).by_name.create
+    local first, second = build(create), build(create)
+    assert.equal("idempotent", first.repeats)
+    assert.is_true(#first.idempotency["Idempotency-Key"] >= 16)
+    assert.are_not.equal(first.idempotency["Idempotency-Key"], second.idempotency["Idempotency-Key"])
+  end)
+end)
+
 describe("batchapi.array", function()
   it("marks a table, so that it encodes as an array", function()
     assert.equal("[]", codec.encode(batchapi.array{}))

@@ -420,6 +420,26 @@ describe("msgraph", function()
 end)
 
 describe("a service of one's own", function()
+  it("may put bytes to a URL, and send a key with a create", function()
+    sandbox.reset()
+    local mine = assert(batchapi.client({
+      name = "mine", base_url = origin .. "/v1",
+      auth = { { kind = "bearer", option = "key", environment = "OPENAI_API_KEY" } },
+      operations = {
+        { name = "put", method = "PUT", path = "{+to}", content = "bytes", body = { "data", "file", required = true } },
+        { name = "create", method = "POST", path = "/batches", idempotency_key = "Idempotency-Key" },
+      },
+    }))
+    mine:put(os.getenv("BATCHAPI_SANDBOX_OTHER_URL") .. "/v1/files", { content = "a,b\n", type = "text/csv" })
+    local entry = sandbox.last()
+    assert.equal("PUT", entry.method)
+    assert.equal(4, entry.body_bytes)
+    assert.equal("text/csv", entry.headers["content-type"])
+    assert.is_nil(entry.headers.authorization) -- another origin
+    mine:create()
+    assert.truthy(sandbox.last().headers["idempotency-key"])
+  end)
+
   it("is a table", function()
     sandbox.reset()
     local mine = assert(batchapi.client({

@@ -15,6 +15,13 @@ describe("url.fill", function()
   end)
 end)
 
+describe("url.fill with {+name}", function()
+  it("keeps slashes, and a whole URL as it is", function()
+    assert.equal("/v1/batches/1%3F:cancel", url.fill("/v1/{+name}:cancel", { "batches/1?" }))
+    assert.equal("https://x.example/a?b=c%20d", url.fill("{+url}", { "https://x.example/a?b=c%20d" }))
+  end)
+end)
+
 describe("url.scalar", function()
   it("writes whole numbers without a point", function()
     assert.equal("5", url.scalar(5.0))

@@ -1,9 +1,9 @@
 --- The client: a definition, options and a credential, with a method for each operation.
 ---
 --- For other layers (pages, wait, job): `client:_call(name, arguments, overrides)` runs one
---- operation and
---- returns what its method returns. `arguments` is packed (`n` counts them); `overrides` may hold
---- timeout, stall_timeout, max_retries, repeats   in the place of the client's and the operation's
+--- operation and returns what its method returns. `arguments` is packed (`n` counts them);
+--- `overrides` may hold timeout, stall_timeout, max_retries, repeats   in the place of the client's
+--- and the operation's
 ---   to              path of a file that takes the answer
 ---   body            the body's bytes, ready made (JSON), in the place of the body argument
 ---   body_producer   a function that gives a fresh iterator of strings: the body, streamed
@@ -14,8 +14,8 @@
 ---   headers         { name = value }, added
 ---   text            true: give the answer's bytes as they are, undecoded
 --- With a body of its own kind, `arguments` holds the path's parameters and the query only.
---- `client:_check(name, arguments)` checks arguments and sends nothing: true, or the failure triple.
---- `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see
+--- `client:_check(name, arguments)` checks arguments and sends nothing: true, or the failure
+--- triple. `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see
 --- lines.lua).
 
 local codec = require("batchapi.codec")

@@ -1,8 +1,7 @@
 --- The JSON codec of a client: the core's, or the one given as the option `json`.
 ---
 --- A codec has `encode(value)` giving a text, `decode(text)` and `decode_call(call)` giving a
---- value; all
---- three give `nil, message, err` when it cannot be done.
+--- value; all three give `nil, message, err` when it cannot be done.
 
 local core = require("batchapi.core")
 

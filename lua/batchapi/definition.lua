@@ -48,11 +48,13 @@
 --- ## An operation
 ---
 --- - `name`, `method`, `path`: required; `{name}` in the path is a parameter, percent-encoded as
----   one segment
+---   one segment; `{+name}` keeps its slashes, and a path that is nothing but `{+name}` is a whole
+---   URL (the credential still goes to its own origin only)
 --- - `parameters`: descriptions of the path's parameters, where more than "a string" is to be said
 --- - `query`: an array of parameters of the query
 --- - `body`: the description of the body
---- - `content`: how the body is written: "json" (default), "multipart", "form"
+--- - `content`: how the body is written: "json" (default), "multipart", "form", or "bytes": the
+---   body is a file, sent as it is
 --- - `nesting`: how fields within fields are named in a form: "bracket" `a[b]` (default) or "dot"
 ---   `a.b`
 --- - `answer`: "json" (default), "bytes" (a file: `{ to = path }`), "jsonl" (a file of JSON lines)
@@ -60,6 +62,8 @@
 --- - `repeats`: when a failed attempt is repeated: "safe", "idempotent", "never_sent" (only if
 ---   surely not accepted). Default by method: GET and HEAD safe, PUT and DELETE idempotent, else
 ---   never_sent
+--- - `idempotency_key`: a header that the service knows a repeated call by; a fresh value is sent
+---   with each call, and every failed attempt may then be repeated
 --- - `repeats_if`: `{ every = path of an array, field =, one_of =, repeats = }`: repeats so when
 ---   each element's field is one of these
 --- - `unaccepted`: statuses that say "not accepted", after which even "never_sent" is repeated
@@ -106,79 +110,11 @@ local errors = require("batchapi.errors")
 local words = require("batchapi.words")
 local suggest = require("batchapi.suggest")
 local merge = require("batchapi.merge")
+local parameters = require("batchapi.parameters")
 
 local M = {}
 
 local refuse = words.refuse
-
--- Which facets belong to which type; those of `common` to all.
-local common = { [1] = true, [2] = true, type = true, required = true, nullable = true,
-  default = true,
-  always = true, help = true, example = true }
-local facets = {
-  string = { one_of = true, known = true, min_length = true, max_length = true, pattern = true,
-    pattern_help = true, never = true, case = true },
-  integer = { min = true, max = true },
-  number = { min = true, max = true },
-  boolean = {},
-  object = { fields = true, closed = true, refuse = true },
-  array = { items = true, min_items = true, max_items = true, list = true },
-  map = { values = true, min_pairs = true, max_pairs = true, key_max_length = true },
-  file = { extension = true, extension_when = true },
-  any = {},
-}
-
-local compile_parameter
-
-
-local function compile_parameters(raw, place)
-  local compiled, seen = {}, {}
-  for i, parameter in ipairs(raw or {}) do
-    local one = compile_parameter(parameter, ("%s[%d]"):format(place, i))
-    if not one.name then
-      refuse(("%s[%d]"):format(place, i), "has no name: a parameter is { name, type, … }")
-    elseif seen[one.name] then
-      refuse(("%s[%d]"):format(place, i), ("'%s' stands twice"):format(one.name))
-    end
-    seen[one.name] = true
-    compiled[i] = one
-  end
-  return compiled
-end
-
-
-local function check_facets(raw, kind, place)
-  for word in pairs(raw) do
-    if not common[word] and not facets[kind][word] then
-      refuse(place, ("'%s' says nothing about a value of type %s"):format(tostring(word), kind))
-    end
-  end
-end
-
-
---- `{ name, type, facets }`, or a type's name alone, to a description with named words.
-function compile_parameter(raw, place)
-  if type(raw) == "string" then
-    raw = { type = raw }
-  end
-  local kind = raw.type or raw[2] or (raw.fields and "object") or (raw.items and "array")
-    or "string"
-  words.check_type(kind, place .. ".type")
-  check_facets(raw, kind, place)
-  local compiled = {}
-  for word, content in pairs(raw) do
-    compiled[word] = content
-  end
-  compiled[1], compiled[2], compiled.name, compiled.type = nil, nil, raw[1], kind
-  if raw.closed and not raw.fields then
-    refuse(place, "'closed' needs 'fields'")
-  end
-  compiled.fields = raw.fields and compile_parameters(raw.fields, place .. ".fields")
-  compiled.items = raw.items and compile_parameter(raw.items, place .. ".items")
-  compiled.values = raw.values and compile_parameter(raw.values, place .. ".values")
-  return compiled
-end
-
 
 local function find(list, name)
   for _, entry in ipairs(list) do
@@ -191,13 +127,14 @@ end
 
 --- The path's parameters in their order, each described.
 local function compile_path(raw, place)
-  if raw.path:sub(1, 1) ~= "/" then
-    refuse(place .. ".path", ("must begin with '/', got '%s'"):format(raw.path))
+  if not raw.path:find("^/") and not raw.path:find("^{%+[%w_]+}$") then
+    refuse(place .. ".path", ("must begin with '/', or be '{+name}', got '%s'"):format(raw.path))
   end
-  local described = compile_parameters(raw.parameters, place .. ".parameters")
+  local described = parameters.list(raw.parameters, place .. ".parameters")
   local ordered = {}
-  for name in raw.path:gmatch("{([%w_]+)}") do
+  for at, reserved, name in raw.path:gmatch("(){(%+?)([%w_]+)}") do
     local parameter = find(described, name) or { name = name, type = "string" }
+    parameter.place = reserved == "" and "segment" or at == 1 and "url" or "path"
     if parameter.type ~= "string" and parameter.type ~= "integer" then
       refuse(place .. ".parameters",
         ("'%s' stands in the path: its type must be string or integer"):format(name))
@@ -254,8 +191,14 @@ local function check_body(raw, body, place)
     refuse(place .. ".content", "stands without a body")
   elseif raw.nesting and raw.content ~= "multipart" and raw.content ~= "form" then
     refuse(place .. ".nesting", "is for content = 'multipart' or 'form'")
+  elseif raw.content == "bytes" then
+    if body.type ~= "file" then
+      refuse(place .. ".body.type", "must be 'file' for content = 'bytes'")
+    end
   elseif body and raw.content and raw.content ~= "json" and not body.fields then
     refuse(place .. ".body", "needs 'fields' to be written as a form")
+  elseif body and body.type == "file" then
+    refuse(place .. ".content", "must be 'bytes' where the body is a file")
   end
   for i, field in ipairs(body and body.fields or {}) do
     if field.type == "file" and raw.content ~= "multipart" then
@@ -270,13 +213,14 @@ local function compile_operation(raw, limits, place)
     name = raw.name, method = raw.method, path = raw.path, summary = raw.summary,
       example = raw.example,
     parameters = compile_path(raw, place),
-    query = compile_parameters(raw.query, place .. ".query"),
-    body = raw.body and compile_parameter(raw.body, place .. ".body"),
+    query = parameters.list(raw.query, place .. ".query"),
+    body = raw.body and parameters.one(raw.body, place .. ".body"),
     content = raw.body and (raw.content or "json"),
     nesting = raw.nesting or "bracket",
     answer = raw.answer or "json",
     headers = raw.headers or {},
-    repeats = raw.repeats or default_repeats[raw.method],
+    idempotency_key = raw.idempotency_key,
+    repeats = raw.repeats or raw.idempotency_key and "idempotent" or default_repeats[raw.method],
     repeats_if = raw.repeats_if, unaccepted = raw.unaccepted, weights = raw.weights,
     page = raw.page, credential = raw.credential, redirects = raw.redirects,
   }
@@ -286,6 +230,7 @@ local function compile_operation(raw, limits, place)
     check_page(raw.page, operation, place .. ".page")
   end
   operation.takes_file = operation.answer ~= "json"
+  operation.sends_file = operation.content == "bytes"
   for _, field in ipairs(operation.body and operation.body.fields or {}) do
     operation.sends_file = operation.sends_file or field.type == "file"
   end
@@ -325,7 +270,7 @@ local function compile_options(raw)
         facet[word] = content
       end
     end
-    local compiled = compile_parameter(facet, place)
+    local compiled = parameters.one(facet, place)
     compiled.environment, compiled.header, compiled.query = option.environment, option.header,
       option.query
     options[i], silencing[option[1]] = compiled, true

@@ -71,8 +71,7 @@ end
 
 
 --- The kind by status, as design 1.2 has it. The engine knows most of it; what it cannot know is in
---- the
---- definition.
+--- the definition.
 local function kind_of(definition, outcome, code)
   local status = outcome.status or 0
   if status == 429 and is_among(code, definition.errors.final) then

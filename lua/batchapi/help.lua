@@ -255,8 +255,7 @@ end
 
 
 --- Explains a service, an operation ("create_batch", "openai.create_batch"), an option, or
---- "options"; without
---- a name, what there is.
+--- "options"; without a name, what there is.
 ---@param name string|batchapi.Client|nil a client stands for its service
 ---@param operation_name string|nil with a client: one of its operations
 ---@return string

@@ -91,8 +91,7 @@ end
 
 
 --- The fields of a body in the definition's order, files last: a server can then judge a request by
---- its
---- small fields before the bytes come.
+--- its small fields before the bytes come.
 ---@param body table
 ---@param operation table
 ---@return table[] plain pairs { name, text }, table[] files

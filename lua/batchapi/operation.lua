@@ -1,9 +1,9 @@
 --- Turns an operation and its arguments into a request for the exchange layer.
 ---
 --- Nothing here touches the network. A wrong kind of argument raises; a value the service is known
---- to
---- refuse is the failure triple of kind "invalid".
+--- to refuse is the failure triple of kind "invalid".
 
+local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local multipart = require("batchapi.multipart")
 local path = require("batchapi.path")
@@ -88,7 +88,8 @@ function M.arguments(operation, arguments)
   local body, query
   if operation.body then
     body, query = arguments[names + 1], arguments[names + 2]
-    if type(body) ~= "table" and (body ~= nil or operation.body.required) then
+    local fits = type(body) == "table" or (operation.content == "bytes" and type(body) == "string")
+    if not fits and (body ~= nil or operation.body.required) then
       bad_argument(operation, names + 1, "the body: a table expected, got "
         .. (body == nil and "no value" or "a " .. type(body)))
     end
@@ -103,6 +104,24 @@ function M.arguments(operation, arguments)
 end
 
 
+--- A segment that would leave its place, or a URL that is none, is refused.
+local function segment_of(value, parameter)
+  if parameter.place == "url" then
+    if not value:find("^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c]+$") then
+      return nil, parameter.name .. " must be a URL"
+    end
+    return value
+  end
+  local steps = parameter.place == "path" and value:gmatch("[^/]+") or value:gmatch(".+")
+  for step in steps do
+    if step == "." or step == ".." then
+      return nil, ("%s must not be '%s'"):format(parameter.name, step)
+    end
+  end
+  return value
+end
+
+
 local function check_segments(operation, segments)
   local checked = {}
   for i, parameter in ipairs(operation.parameters) do
@@ -110,11 +129,10 @@ local function check_segments(operation, segments)
     if value == nil then
       return nil, why
     end
-    value = url.scalar(value)
-    if value == "." or value == ".." then
-      return nil, ("%s must not be '%s'"):format(parameter.name, value)
+    checked[i], why = segment_of(url.scalar(value), parameter)
+    if not checked[i] then
+      return nil, why
     end
-    checked[i] = value
   end
   return checked
 end
@@ -207,7 +225,19 @@ local function weights_of(operation, body)
 end
 
 
+--- A file as it is: its path, or its content.
+local function set_bytes(request, body)
+  local file = type(body) == "string" and { path = body } or body
+  request.body, request.body_file = file.content, file.path
+  request.content_type = file.type or "application/octet-stream"
+  return true
+end
+
+
 local function set_body(request, operation, body, codec)
+  if operation.content == "bytes" then
+    return set_bytes(request, body)
+  end
   if operation.content == "multipart" then
     request.parts = multipart.parts(body, operation)
     return true
@@ -259,6 +289,9 @@ local function begin(operation, segments, query)
       or nil,
     takes_file = operation.takes_file, sends_file = operation.sends_file,
   }
+  if operation.idempotency_key then
+    request.idempotency = { [operation.idempotency_key] = core.random(16) }
+  end
   query = take_to(request, operation, query or {})
   local ok
   ok, why = check_query(operation, query, request.query)

@@ -10,9 +10,8 @@ local M = {}
 local hosts = { "auto", "block", "openresty", "cqueues", "luv", "copas" }
 
 --- The general options, in the order help shows them. `kind` is a Lua type or a list of them;
---- `above`
---- is an exclusive lower bound; `where` says who obeys it: "core" (settings of the transport),
---- "call" (each request), "client" (this layer).
+--- `above` is an exclusive lower bound; `where` says who obeys it: "core" (settings of the
+--- transport), "call" (each request), "client" (this layer).
 M.general = {
   { name = "base_url", kind = "string", where = "client",
     help = "where the service's paths begin" },
@@ -262,9 +261,8 @@ end
 
 
 --- Checks a client's options and gives a table of them all; the user's own table is not kept.
---- Raises on
---- an unknown name or a value that does not fit. Credentials are left out: credentials.lua reads
---- them.
+--- Raises on an unknown name or a value that does not fit. Credentials are left out:
+--- credentials.lua reads them.
 ---@param definition table as definition.load gives it
 ---@param given table
 ---@return table

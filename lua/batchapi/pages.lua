@@ -1,10 +1,8 @@
 --- Lists that go on over pages: whole answers (`pages`) and items (`each`).
 ---
 --- A list ends at the service's own end mark, or with an empty page. A cursor that comes again
---- would loop
---- for ever: that is an error of kind "decode". No connection is held between pages, so an
---- abandoned loop
---- leaves nothing behind.
+--- would loop for ever: that is an error of kind "decode". No connection is held between pages, so
+--- an abandoned loop leaves nothing behind.
 
 local errors = require("batchapi.errors")
 local iterator = require("batchapi.iterator")
@@ -27,8 +25,7 @@ end
 
 
 --- Remembers a cursor; true if it was met before. Two are kept, the latest and one that moves on at
---- every
---- power of two (Brent), which finds a loop of any length without keeping them all.
+--- every power of two (Brent), which finds a loop of any length without keeping them all.
 local function seen_before(pages, cursor)
   if cursor == pages._cursor or cursor == pages._mark then
     return true

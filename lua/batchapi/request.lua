@@ -151,7 +151,8 @@ local function wire_of(client, built, headers, overrides)
   local wire = {
     method = built.method,
     url = address(client, overrides.url or built.path, overrides.url and {} or built.query),
-    headers = headers_of(fixed, definition.headers, own_headers(definition, settings), headers,
+    headers = headers_of(fixed, built.idempotency, definition.headers, own_headers(definition,
+      settings), headers,
       settings.headers, overrides.headers),
     body = built.body, parts = overrides.parts or built.parts, to = overrides.to or built.to,
     repeats = overrides.repeats or built.repeats, unaccepted = built.unaccepted,
@@ -159,7 +160,8 @@ local function wire_of(client, built, headers, overrides)
     no_credential = built.no_credential, allow_redirects = built.allow_redirects,
   }
   wire.body = overrides.body or wire.body
-  wire.body_producer, wire.body_file = overrides.body_producer, overrides.body_file
+  wire.body_producer = overrides.body_producer
+  wire.body_file = overrides.body_file or not wire.body_producer and built.body_file or nil
   add_limits(wire, client, built.sends_file or built.takes_file or wire.to, overrides)
   add_error_words(wire, definition)
   return wire

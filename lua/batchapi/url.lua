@@ -13,15 +13,25 @@ function M.encode(text)
 end
 
 
---- Fills the `{name}` places of a path in their order.
+--- Encodes what may not stand in a path, and leaves its slashes.
+local function encode_path(text)
+  return (text:gsub("[^/]+", M.encode))
+end
+
+
+--- Fills the `{name}` places of a path in their order: each is one segment. `{+name}` keeps its
+--- slashes, and at the path's beginning it is a whole URL, which stays as it is.
 ---@param path string
 ---@param segments string[]
 ---@return string
 function M.fill(path, segments)
   local at = 0
-  return (path:gsub("{[%w_]+}", function()
+  return (path:gsub("{(%+?)[%w_]+}", function(reserved)
     at = at + 1
-    return M.encode(segments[at])
+    if reserved == "" then
+      return M.encode(segments[at])
+    end
+    return at == 1 and path:sub(1, 2) == "{+" and segments[at] or encode_path(segments[at])
   end))
 end
 

@@ -1,15 +1,13 @@
 --- Checks a value against its description in a definition, and prepares it for the wire.
 ---
 --- A description is a table `{ name, type, facets… }`; definition.lua documents every word.
---- Checking
---- gives the value to send (the user's own table wherever nothing had to change, a copy where an
---- empty
---- table must become `[]`, a whole float an integer, or a word lower case), or nil and a message
---- that
---- names the parameter.
+--- Checking gives the value to send (the user's own table wherever nothing had to change, a copy
+--- where an empty table must become `[]`, a whole float an integer, or a word lower case), or nil
+--- and a message that names the parameter.
 
 local core = require("batchapi.core")
 local path = require("batchapi.path")
+local scalars = require("batchapi.scalars")
 local suggest = require("batchapi.suggest")
 
 local M = {}
@@ -17,162 +15,9 @@ local M = {}
 local array_mt = core.array_mt
 local null = core.null
 
-local to_integer = rawget(math, "tointeger") -- Lua 5.3 and later: 5.0 goes out as 5
+local characters, described, expected = scalars.characters, scalars.described, scalars.expected
 
--- lua-cjson's marks are understood where its user has them loaded; it is not loaded for this.
-local function cjson_array_mt()
-  local cjson = package.loaded["cjson"]
-  return type(cjson) == "table" and cjson.array_mt or nil
-end
-
-
---- Whether a table encodes as a JSON array: it is marked as one, or its keys are 1 to n.
----@param value table
----@return boolean
-function M.is_array(value)
-  local mt = getmetatable(value)
-  if mt ~= nil and (mt == array_mt or mt == cjson_array_mt()) then
-    return true
-  end
-  return #value > 0
-end
-
-
---- Characters (code points) of a UTF-8 text.
-local function characters(text)
-  local _, count = text:gsub("[^\128-\191]", "")
-  return count
-end
-
-
---- How a value is named in a message: its type, or itself when that is short and tells more.
-local function described(value)
-  if value == null then
-    return "null"
-  elseif type(value) == "number" or type(value) == "boolean" then
-    return tostring(value)
-  elseif type(value) == "string" and #value <= 40 and not value:find("%c") then
-    return "'" .. value .. "'"
-  elseif type(value) == "table" then
-    return M.is_array(value) and "an array" or "a table"
-  end
-  return "a " .. type(value)
-end
-
-
-local function expected(where, what, value)
-  return nil, ("%s must be %s, got %s"):format(where, what, described(value))
-end
-
-
-local function listed(words)
-  local quoted = {}
-  for i, word in ipairs(words) do
-    quoted[i] = "'" .. tostring(word) .. "'"
-  end
-  return table.concat(quoted, ", ")
-end
-
-
-local function among(value, words)
-  for _, word in ipairs(words) do
-    if word == value then
-      return true
-    end
-  end
-  return false
-end
-
-
-local function check_range(value, spec, where)
-  if (spec.min and value < spec.min) or (spec.max and value > spec.max) then
-    local range = spec.min and spec.max and ("between %s and %s"):format(spec.min, spec.max)
-      or spec.min and ("at least %s"):format(spec.min) or ("at most %s"):format(spec.max)
-    return nil, ("%s must be %s, got %s"):format(where, range, tostring(value))
-  end
-  return value
-end
-
-
-local function check_number(value, spec, where)
-  if type(value) ~= "number" then
-    return expected(where, "a number", value)
-  elseif value ~= value or value == math.huge or value == -math.huge then
-    return expected(where, "a finite number", value)
-  end
-  return check_range(value, spec, where)
-end
-
-
-local function check_integer(value, spec, where)
-  if type(value) ~= "number" or value ~= math.floor(value) or math.abs(value) == math.huge then
-    return expected(where, "an integer", value)
-  end
-  value = to_integer and to_integer(value) or value
-  return check_range(value, spec, where)
-end
-
-
-local function check_boolean(value, _, where)
-  if type(value) ~= "boolean" then
-    return expected(where, "a boolean", value)
-  end
-  return value
-end
-
-
-local function check_length(value, spec, where)
-  local count = characters(value)
-  local least = spec.min_length or 0
-  if count < least then
-    return nil, least == 1 and where .. " must not be empty"
-      or ("%s must have at least %d characters, got %d"):format(where, least, count)
-  elseif spec.max_length and count > spec.max_length then
-    return nil, ("%s may have at most %d characters, got %d"):format(where, spec.max_length, count)
-  end
-  return value
-end
-
-
-local function check_pattern(value, spec, where)
-  for _, rule in ipairs(spec.never or {}) do
-    if value:find(rule[1]) then
-      return nil, ("%s: %s"):format(where, rule[2])
-    end
-  end
-  if spec.pattern then
-    for _, pattern in ipairs(type(spec.pattern) == "table" and spec.pattern or { spec.pattern }) do
-      if value:find(pattern) then
-        return value
-      end
-    end
-    return expected(where, spec.pattern_help or ("text like " .. tostring(spec.pattern)), value)
-  end
-  return value
-end
-
-
-local function check_string(value, spec, where)
-  if type(value) ~= "string" then
-    return expected(where, "a string", value)
-  end
-  if spec.case == "lower" then
-    value = value:lower()
-  elseif spec.case == "upper" then
-    value = value:upper()
-  end
-  local checked, why = check_length(value, spec, where)
-  if not checked then
-    return nil, why
-  end
-  if spec.one_of and not among(value, spec.one_of) then
-    return nil, ("%s must be one of %s, got %s"):format(where, listed(spec.one_of),
-      described(value))
-      .. suggest.hint(value, spec.one_of)
-  end
-  return check_pattern(value, spec, where)
-end
-
+M.is_array = scalars.is_array
 
 --- Copies a table on its first change, so that the user's own is never touched.
 local function changed_copy(original, copy)
@@ -373,10 +218,10 @@ end
 
 
 local checkers = {
-  string = check_string,
-  integer = check_integer,
-  number = check_number,
-  boolean = check_boolean,
+  string = scalars.string,
+  integer = scalars.integer,
+  number = scalars.number,
+  boolean = scalars.boolean,
   array = check_array,
   map = check_map,
   object = check_object,

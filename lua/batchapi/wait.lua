@@ -1,8 +1,7 @@
 --- Polls a job until the service says that its work has ended.
 ---
 --- What the states are is the definition's `wait`. They are compared in lower case, an unknown one
---- counts
---- as still running, and the body's state goes before the HTTP status.
+--- counts as still running, and the body's state goes before the HTTP status.
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
@@ -136,8 +135,8 @@ local function ended_early(kind, message, answer, response)
 end
 
 
---- Seconds until the next poll: the pace, but never before the service's Retry-After, nor before its
---- rate window begins anew when nothing is left in it.
+--- Seconds until the next poll: the pace, but never before the service's Retry-After, nor before
+--- its rate window begins anew when nothing is left in it.
 local function pause(interval, response)
   local rate = response.ratelimit or {}
   local window = rate.remaining == 0 and rate.reset or 0
@@ -168,8 +167,7 @@ end
 
 
 --- Polls until the job `id` has ended, and returns the last answer, also when the job was cancelled
---- or
---- expired. A job of which nothing ran gives `nil, why, err` with `err.kind == "job"`.
+--- or expired. A job of which nothing ran gives `nil, why, err` with `err.kind == "job"`.
 ---@param client batchapi.Client
 ---@param id string
 ---@param given batchapi.WaitOptions|nil

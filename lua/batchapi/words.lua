@@ -1,8 +1,7 @@
 --- The words of a definition: which may stand where, and with what kind of value.
 ---
 --- `M.sections` maps a section's name to its words; `M.check(value, section, place)` raises with
---- the word
---- and the place where something does not fit. What a word means stands at the head of
+--- the word and the place where something does not fit. What a word means stands at the head of
 --- definition.lua.
 
 local errors = require("batchapi.errors")
@@ -143,11 +142,12 @@ M.sections = {
     method = required(one_of{ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" }),
     path = required(text), summary = text, example = text,
     parameters = array_of(parameter), query = array_of(parameter), body = parameter,
-    content = one_of{ "json", "multipart", "form" }, nesting = one_of{ "bracket", "dot" },
+    content = one_of{ "json", "multipart", "form", "bytes" }, nesting = one_of{ "bracket", "dot" },
     answer = one_of{ "json", "bytes", "jsonl" },
     headers = map_of(text), credential = flag, redirects = flag,
     repeats = one_of{ "safe", "idempotent", "never_sent" }, repeats_if = section("repeats_if"),
-    unaccepted = numbers, weights = array_of(section("weight")), page = section("page"),
+    idempotency_key = text, unaccepted = numbers, weights = array_of(section("weight")),
+      page = section("page"),
     remove = flag,
   },
   repeats_if = {
