@@ -21,7 +21,6 @@ function M.init(directory)
   M.directory = directory
   require("resty.core")
   M.app = M.make_app()
-  collectgarbage("setpause", 120)
 end
 
 

@@ -184,8 +184,8 @@ M.endpoints = models
 
 
 -- What the endpoint answers to a request: status, body (JSON text), usage { input, output } or nil.
--- `key` tells one request from another where a magic word counts attempts.
-function M.reply(endpoint, request, key)
+-- `key` tells one request from another where a magic word counts attempts; `name` (default: key) makes the answer's id.
+function M.reply(endpoint, request, key, name)
   local refusal
   if type(json.given(request.model)) ~= "string" then
     refusal = fail(400, "you must provide a model parameter")
@@ -197,7 +197,7 @@ function M.reply(endpoint, request, key)
   end
   local text, usage
   if not refusal then
-    text, usage = models[endpoint](request, ngx.md5(key):sub(1, 24), wish)
+    text, usage = models[endpoint](request, ngx.md5(name or key):sub(1, 24), wish)
     refusal = not text and usage
   end
   if refusal then

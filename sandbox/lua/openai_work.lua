@@ -215,7 +215,7 @@ local function run_line(batch, request, line, outcome, reason)
     end
     return
   end
-  local status, text, usage = answers.reply(endpoint, request.body, line)
+  local status, text, usage = answers.reply(endpoint, request.body, line, batch.id .. request.custom_id)
   if status == 200 then
     outcome.completed = outcome.completed + 1
     outcome.input_tokens = outcome.input_tokens + usage[1]

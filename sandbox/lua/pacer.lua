@@ -1,5 +1,5 @@
 -- Gives requests their turn during long work: pacer() returns a function to call once per line.
-local TURN = 0.01 -- seconds of work between turns
+local TURN = 0.02 -- seconds of work between turns
 
 
 return function()
