@@ -159,6 +159,14 @@ function strikes.headers(source, fault)
 end
 
 
+-- The answer is whole, but the connection is closed after it without a word about that.
+function strikes.hang_up(source)
+  print_range(source, 0, source.length)
+  ngx.flush(true)
+  return ngx.exit(ngx.ERROR)
+end
+
+
 function strikes.bad_gzip(source)
   ngx.header["Content-Encoding"] = "gzip"
   print_range(source, 0, source.length)

@@ -22,7 +22,7 @@ local PIECE = 48 * 1024 -- of a file read as lines: below what the allocator map
 local TURN = 16 * 1024 * 1024 -- bytes handled before other requests have their turn
 
 local M = {}
-local buffer = ffi.new("char[?]", BUFFER)
+local buffer = ffi.new("unsigned char[?]", BUFFER)
 
 
 local function open(path, flags)
@@ -96,7 +96,7 @@ function M.open(range)
       local got = tonumber(C.pread(fd, buffer, size, range.offset + offset))
       local hit = got > 0 and C.memmem(buffer, got, needle, #needle)
       if hit and hit ~= nil then
-        return offset + tonumber(ffi.cast("char *", hit) - buffer)
+        return offset + tonumber(ffi.cast("unsigned char *", hit) - buffer)
       end
       if got < #needle or offset + got >= range.length then
         return nil
@@ -136,6 +136,60 @@ function M.copy(ranges, path)
     C.close(fd)
   end
   C.close(out)
+end
+
+
+-- How many bytes of a UTF-8 sequence follow its first byte, and the bounds of the second; nil for a byte that begins none.
+local function followers(byte)
+  if byte >= 0xC2 and byte <= 0xDF then
+    return 1, 0x80, 0xBF
+  elseif byte >= 0xE0 and byte <= 0xEF then
+    return 2, byte == 0xE0 and 0xA0 or 0x80, byte == 0xED and 0x9F or 0xBF
+  elseif byte >= 0xF0 and byte <= 0xF4 then
+    return 3, byte == 0xF0 and 0x90 or 0x80, byte == 0xF4 and 0x8F or 0xBF
+  end
+end
+
+
+-- Whether `count` bytes of the buffer are UTF-8, beginning with `left` bytes of a sequence still to come (the next one
+-- between low and high); gives false, or the state to go on with.
+local function utf8_state(count, left, low, high)
+  for i = 0, count - 1 do
+    local byte = buffer[i]
+    if left > 0 then
+      if byte < low or byte > high then
+        return false
+      end
+      left, low, high = left - 1, 0x80, 0xBF
+    elseif byte >= 0x80 then
+      left, low, high = followers(byte)
+      if not left then
+        return false
+      end
+    end
+  end
+  return left, low, high
+end
+
+
+-- Whether a range is UTF-8 text.
+function M.is_utf8(range)
+  local fd = open(range.path, O_RDONLY)
+  local offset, seen, left, low, high = 0, 0, 0, 0x80, 0xBF
+  while left and offset < range.length do
+    local got = tonumber(C.pread(fd, buffer, math.min(BUFFER, range.length - offset), range.offset + offset))
+    if got <= 0 then
+      break
+    end
+    left, low, high = utf8_state(got, left, low, high)
+    offset, seen = offset + got, seen + got
+    if seen >= TURN then
+      seen = 0
+      M.yield()
+    end
+  end
+  C.close(fd)
+  return left == 0
 end
 
 

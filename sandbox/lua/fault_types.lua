@@ -78,7 +78,7 @@ local types = {
   lost = { after = function(request, fault)
     return end_connection(request, fault)
   end },
-  stall = {}, drip = {}, truncate = {}, reset_body = {}, headers = {}, chunked = {}, bomb = {}, bad_gzip = {},
+  stall = {}, drip = {}, truncate = {}, reset_body = {}, headers = {}, chunked = {}, bomb = {}, bad_gzip = {}, hang_up = {},
     lines = {},
   html = { after = function(_, fault)
     return { status = fault.status or 200, headers = { ["Content-Type"] = "text/html; charset=utf-8" },

@@ -39,6 +39,7 @@ local function fits(match, request)
     and (not match.path or path_fits(match.path, request.raw_path))
     and (not match.service or request.service and match.service == request.service.name)
     and (not match.operation or match.operation == request.operation)
+    and (match.reused == nil or match.reused == (ngx.var.connection_requests ~= "1"))
     and (not match.port or match.port == tonumber(ngx.var.server_port))
 end
 
@@ -150,7 +151,8 @@ local function check_rule(rule, place)
   end
 end
 
-M.words = { method = true, path = true, service = true, operation = true, port = true, nth = true, first = true,
+M.words = { method = true, path = true, service = true, operation = true, port = true, reused = true, nth = true,
+  first = true,
   every = true,
   probability = true, seed = true }
 

@@ -138,11 +138,13 @@ function M.create(request)
   if why then
     return why
   end
-  local path = M.keep(request_body)
-  local record = M.add {
-    purpose = fields.purpose, filename = file.filename or "upload", expires_after = seconds,
-    range = { path = path, offset = file.offset, length = file.length },
-  }
+  local range = { path = M.keep(request_body), offset = file.offset, length = file.length }
+  if fields.purpose == "batch" and not disk.is_utf8(range) then
+    os.remove(range.path)
+    return fail(400, "Invalid file format. The file must be utf-8 encoded.", "invalid_file_format", "file")
+  end
+  local record = M.add { purpose = fields.purpose, filename = file.filename or "upload", expires_after = seconds,
+    range = range }
   local answer = M.render(record)
   if not seconds then
     answer.expires_at = json.null -- as the service does: the date shows only later

@@ -56,7 +56,7 @@ describe("a fault asked for by header", function()
     { "stall where=body at=5", TIMEOUT, { "-m 0.3" } }, { "drip interval=0.1", TIMEOUT, { "-m 0.3" } },
     { "stall seconds=0.05", OK }, { "stall seconds=0.05 where=body", OK }, { "chunked", OK }, { "headers bytes=20000",
       OK },
-    { "drip bytes=100 interval=0.01", OK }, { "headers bytes=400000", RESET },
+    { "drip bytes=100 interval=0.01", OK }, { "hang_up", OK }, { "headers bytes=400000", RESET },
   }
   for _, case in ipairs(endings) do
     it(("ends in curl's code %d: %s"):format(case[2], case[1]), function()
@@ -148,6 +148,18 @@ describe("rules for faults", function()
     assert.same({ 200, 503, 200, 200 }, statuses(4))
     rules { { match = { path = "/v1/*els", method = "POST" }, fault = fault } }
     assert.same({ 200 }, statuses(1))
+  end)
+
+  it("tell a connection's first request from the others", function()
+    rules { { match = { path = "/v1/models", reused = true }, fault = { type = "status", status = 503 } } }
+    local url = " " .. sandbox.base .. "/models"
+    sandbox.call("GET", "/models", { args = { "-o /dev/null" .. url } })
+    local entries = sandbox.control("GET", "/log?path=/v1/models").entries
+    assert.same({ 200, 503 }, { entries[1].status, entries[2].status })
+    rules {}
+    sandbox.call("GET", "/models", { headers = { "X-Sandbox-Fault: hang_up" }, args = { "-o /dev/null" .. url } })
+    entries = sandbox.control("GET", "/log?path=/v1/models&since=2").entries
+    assert.not_equal(entries[1].connection, entries[2].connection)
   end)
 
   it("strike at random, alike for the same seed", function()

@@ -14,7 +14,7 @@ describe("files of the sandbox", function()
   end)
 
   it("come back as they were sent, also when the purpose follows the bytes", function()
-    local text = ("0123456789\r\n--x\r\n\0\255"):rep(20000)
+    local text = ("0123456789\r\n--x\r\n\0\u{ff}\u{20ac}\u{1f600}"):rep(20000)
     local path = os.tmpname()
     local handle = io.open(path, "wb")
     handle:write(text)
@@ -82,6 +82,9 @@ describe("files of the sandbox", function()
       assert.equal(case[2], answer.json.error.param)
     end
     os.remove(path)
+    for _, text in ipairs { "\255", "a\xC3", "\xED\xA0\x80", "\xC0\x80", "\xF5\x80\x80\x80" } do
+      assert.truthy(select(2, pcall(sandbox.upload, text)):find("utf%-8"))
+    end
     assert.equal(415, sandbox.call("POST", "/files", { json = { purpose = "batch" } }).status)
   end)
 
