@@ -87,6 +87,7 @@ end
 
 
 --- An `on_update` that draws how far a job is.
+---@param ... any what progress.lua takes
 ---@return fun(status: table)
 function M.progress(...)
   return require("batchapi.progress")(...)
@@ -94,12 +95,20 @@ end
 
 
 --- Runs functions at once, in coroutines: see parallel.lua.
+---@async
+---@param ... function
+---@return any ... the first value of each; nil, why, err when one of them failed
 function M.parallel(...)
   return require("batchapi.parallel").parallel(...)
 end
 
 
 --- Calls a function for each item, many at once, results in order: see parallel.lua.
+---@async
+---@param items any[]|fun(): any
+---@param f fun(item: any, index: integer): any
+---@param given? { concurrency?: integer }
+---@return any[]|nil results, string|nil why, batchapi.Error|nil err
 function M.map(items, f, given)
   return require("batchapi.parallel").map(items, f, given)
 end

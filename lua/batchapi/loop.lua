@@ -80,6 +80,9 @@ end
 
 
 --- Waits for one call with a waiter of the host, once; may return early.
+---@async
+---@param call batchapi.core.Call
+---@param host table
 function M.wait_for(call, host)
   local id = call:id()
   local waiter = host:waiter()

@@ -186,11 +186,21 @@ local function new(client, operation, arguments, mt, verb)
 end
 
 
+--- Whole answers, one after the other.
+---@param client batchapi.Client
+---@param operation table an operation of the definition that answers with pages
+---@param arguments table packed, with `n`
+---@return batchapi.Pages
 function M.pages(client, operation, arguments)
   return new(client, operation, arguments, page_mt, "pages")
 end
 
 
+--- The items of all pages, one after the other.
+---@param client batchapi.Client
+---@param operation table an operation of the definition that answers with pages
+---@param arguments table packed, with `n`
+---@return batchapi.Pages
 function M.each(client, operation, arguments)
   return new(client, operation, arguments, item_mt, "each")
 end

@@ -114,6 +114,12 @@ end
 
 
 --- The error of a job that failed as a whole.
+---@param definition table
+---@param operation string the operation that was asked
+---@param id string the job's
+---@param answer table the last answer
+---@param response batchapi.Response its third value
+---@param word string the state it ended in
 ---@return nil, string, batchapi.Error
 function M.failed(definition, operation, id, answer, response, word)
   local reasons, code = M.reasons(definition, answer)

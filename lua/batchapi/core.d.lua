@@ -1,0 +1,653 @@
+---@meta batchapi.core
+-- What the C module gives to the Lua layer. Private to the project: users require "batchapi".
+--
+-- A wrong type or a closed object raises. A failure of the world is `nil, message, err`, where err
+-- is a batchapi.core.Error. All times are seconds. tools/check-annotations compares this file with
+-- what is registered.
+
+---@class batchapi.core
+---@field _VERSION string the version alone, as lua/batchapi/version.lua has it
+---@field null lightuserdata JSON null; equal to cjson.null and ngx.null
+---@field array_mt table the metatable that marks arrays; decoded arrays carry it
+---@field fs batchapi.core.fs
+local core = {}
+
+---@class batchapi.core.Error
+---@field kind "invalid"|"auth"|"rate_limit"|"http"|"connect"|"tls"|"timeout"|"truncated"|"decode"|"too_large"|"cancelled"|"closed"|"io"|"locked"|"job"
+---@field code string|nil an errno's name, OAuth's error, …
+---@field message string one line
+---@field offset integer|nil decode: the byte at which the text goes wrong, from 1
+---@field line integer|nil lines: the line's number, from 1
+---@field pid integer|nil locked: who holds it
+
+
+-- ---- process ------------------------------------------------------------------------------------
+
+---Monotonic seconds.
+---@return number
+function core.now() end
+
+---Calendar seconds since 1970.
+---@return number
+function core.wall() end
+
+---This process's number.
+---@return integer
+function core.pid() end
+
+---How often this process or its ancestors forked since the module was loaded: changes in a child.
+---@return integer
+function core.forks() end
+
+---"libcurl/… OpenSSL/…"
+---@return string
+function core.versions() end
+
+---Random bytes from the system, in hexadecimal.
+---@param n integer
+---@return string
+function core.random(n) end
+
+
+-- ---- JSON ---------------------------------------------------------------------------------------
+
+---@class batchapi.core.EncodeOptions
+---@field max_depth? integer arrays and objects in one another (512)
+---@field sort_keys? boolean write the keys of objects in order
+
+---@class batchapi.core.DecodeOptions
+---@field max_depth? integer (512)
+---@field null? "keep" null in an object becomes core.null instead of absent
+
+---@param value any
+---@param options? batchapi.core.EncodeOptions
+---@return string|nil text, string|nil message, batchapi.core.Error|nil err kind "invalid"
+function core.encode(value, options) end
+
+---@param text string
+---@param options? batchapi.core.DecodeOptions
+---@return any value, string|nil message, batchapi.core.Error|nil err kind "decode"
+function core.decode(text, options) end
+
+---Splits a stream into lines and decodes them where they lie.
+---@class batchapi.core.Lines
+local lines = {}
+
+---@param options? { max_line_bytes?: integer }
+---@return batchapi.core.Lines
+function core.lines(options) end
+
+---@param bytes string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function lines:push(bytes) end
+
+---Takes what a streaming call has received.
+---@param call batchapi.core.Call
+---@return boolean|nil came whether anything came
+---@return string|nil message, batchapi.core.Error|nil err
+function lines:take(call) end
+
+---No more will come: what is left is the last line.
+function lines:finish() end
+
+---The next line; nil alone when more is needed.
+---@return string|nil line, string|nil message, batchapi.core.Error|nil err
+function lines:next() end
+
+---The next line's value; nil alone when more is needed.
+---@param options? batchapi.core.DecodeOptions
+---@return any value, string|nil message, batchapi.core.Error|nil err
+function lines:json(options) end
+
+---The bytes of the last line.
+---@return string|nil
+function lines:raw() end
+
+---The last line's number, from 1.
+---@return integer
+function lines:number() end
+
+---How many bytes lie before the next line.
+---@return integer
+function lines:offset() end
+
+function lines:close() end
+
+---The same over a file.
+---@class batchapi.core.Reader
+local reader = {}
+
+---@param path string
+---@param options? { max_line_bytes?: integer, offset?: integer, deferred?: boolean }
+---@return batchapi.core.Reader|nil reader, string|nil message, batchapi.core.Error|nil err
+function core.reader(path, options) end
+
+---@return string|nil line nil alone at the end, or when a deferred reader is starved
+---@return string|nil message, batchapi.core.Error|nil err
+function reader:next() end
+
+---@param options? batchapi.core.DecodeOptions
+---@return any value, string|nil message, batchapi.core.Error|nil err
+function reader:json(options) end
+
+---@return string|nil
+function reader:raw() end
+
+---@return integer
+function reader:number() end
+
+---@return integer
+function reader:offset() end
+
+---Did nil mean "fill me", not the end?
+---@return boolean
+function reader:starved() end
+
+---Takes what a "fill" has fetched.
+---@param work batchapi.core.Work
+---@return integer|nil bytes 0 at the end
+---@return string|nil message, batchapi.core.Error|nil err
+function reader:take(work) end
+
+---@return true
+function reader:close() end
+
+
+-- ---- files --------------------------------------------------------------------------------------
+
+---@class batchapi.core.Writer
+local writer = {}
+
+---@param path string
+---@param options? { append?: boolean, deferred?: boolean }
+---@return batchapi.core.Writer|nil writer, string|nil message, batchapi.core.Error|nil err
+function core.writer(path, options) end
+
+---Appends one line of JSON.
+---@param value any
+---@param options? batchapi.core.EncodeOptions
+---@return integer|nil bytes of the line
+---@return string|nil message, batchapi.core.Error|nil err
+function writer:encode(value, options) end
+
+---@param bytes string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function writer:write(bytes) end
+
+---How many bytes the file holds once all is written.
+---@return integer
+function writer:bytes() end
+
+---Is a flush due (deferred)?
+---@return boolean
+function writer:full() end
+
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function writer:flush() end
+
+---Flushes and waits until it is on the disk.
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function writer:sync() end
+
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function writer:close() end
+
+---@class batchapi.core.Hash
+local hash = {}
+
+---@return batchapi.core.Hash
+function core.sha256() end
+
+---@param bytes string
+---@return batchapi.core.Hash
+function hash:update(bytes) end
+
+---Of what came so far; more may follow.
+---@return string 64 hexadecimal digits
+function hash:hex() end
+
+---What is done to a path; each blocks.
+---@class batchapi.core.fs
+local fs = {}
+
+---@param from string
+---@param to string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.rename(from, to) end
+
+---@param path string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.mkdir(path) end
+
+---@param path string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.unlink(path) end
+
+---@param path string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.rmdir(path) end
+
+---@param path string
+---@param size integer
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.truncate(path, size) end
+
+---@param path string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.sync_dir(path) end
+
+---Writes a file anew, whole or not at all.
+---@param path string
+---@param bytes string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function fs.replace(path, bytes) end
+
+---@param path string
+---@return { size: integer, mtime: number, type: string }|nil stat, string|nil message, batchapi.core.Error|nil err
+function fs.stat(path) end
+
+---@param path string
+---@param length? integer only its first bytes
+---@return string|nil hex, string|nil message, batchapi.core.Error|nil err
+function fs.sha256(path, length) end
+
+---@param path string
+---@param cap? integer
+---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err
+function fs.read(path, cap) end
+
+---@param directory? string
+---@return string|nil path, string|nil message, batchapi.core.Error|nil err
+function fs.tmpfile(directory) end
+
+---@class batchapi.core.Lock
+local lock = {}
+
+---@param path string
+---@return batchapi.core.Lock|nil lock, string|nil message, batchapi.core.Error|nil err kind "locked", with pid
+function fs.lock(path) end
+
+function lock:release() end
+
+---A piece for the file thread; loop.await() takes it like a call.
+---@class batchapi.core.Work
+local work = {}
+
+---@param mailbox batchapi.core.Mailbox
+---@param what string the name of what is done; its arguments follow
+---@param ... any
+---@return batchapi.core.Work|nil work, string|nil message, batchapi.core.Error|nil err
+function core.work(mailbox, what, ...) end
+
+---@return integer
+function work:id() end
+
+---@return boolean done
+function work:news() end
+
+---See call:park().
+---@param mailbox batchapi.core.Mailbox
+---@param address number
+---@param semaphore any
+---@param tell? boolean
+function work:park(mailbox, address, semaphore, tell) end
+
+---What the function that does the same directly would have returned.
+---@return any ...
+function work:result() end
+
+---The account of a job's requests.
+---@class batchapi.core.Ledger
+local ledger = {}
+
+---@param seed? string
+---@param bits? integer
+---@return batchapi.core.Ledger
+function core.ledger(seed, bits) end
+
+---@param id? string
+---@param force? boolean
+---@return integer|nil number, integer|string|nil other, batchapi.core.Error|nil err
+function ledger:add(id, force) end
+
+---@param id string
+---@return integer|nil number
+function ledger:find(id) end
+
+---@return integer
+function ledger:count() end
+
+---@param number integer
+---@return integer state
+function ledger:state(number) end
+
+---@param number integer
+---@param state integer
+function ledger:set(number, state) end
+
+---@param number integer
+---@return integer offset
+function ledger:place(number) end
+
+---@param number integer
+---@param offset integer
+function ledger:put(number, offset) end
+
+---@param state integer
+---@return integer
+function ledger:tally(state) end
+
+---@param number integer
+---@param state integer
+---@return integer|nil
+function ledger:next(number, state) end
+
+
+-- ---- credentials --------------------------------------------------------------------------------
+
+---Its tostring shows its kind only.
+---@class batchapi.core.Credential
+local credential = {}
+
+---`kind` and what that kind needs; see src/binding/credential.c and oauth.c.
+---@param description table
+---@return batchapi.core.Credential|nil credential, string|nil message, batchapi.core.Error|nil err
+function core.credential(description) end
+
+---Ties it to the origin of a URL.
+---@param url string
+---@param allow_insecure? boolean also plain http to a host that is not loopback
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function credential:bind(url, allow_insecure) end
+
+---May a request to this URL carry it?
+---@param url string
+---@return boolean
+function credential:allows(url) end
+
+---@return string
+function credential:kind() end
+
+---@return string[]
+function credential:warnings() end
+
+---@param text string
+---@return string text with every secret of it as '*'
+function credential:redact(text) end
+
+---The random values of an authorization request (RFC 7636).
+---@return string code_verifier, string code_challenge, string state
+function core.pkce() end
+
+---The signature check of Standard Webhooks.
+---@param id string
+---@param timestamp string
+---@param signatures string
+---@param body string
+---@param secret string
+---@param tolerance number seconds
+---@param now number calendar seconds
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function core.webhook_verify(id, timestamp, signatures, body, secret, tolerance, now) end
+
+
+-- ---- HTTP ---------------------------------------------------------------------------------------
+
+---Where the calls of one Lua state report.
+---@class batchapi.core.Mailbox
+local mailbox = {}
+
+---@return batchapi.core.Mailbox|nil mailbox, string|nil message, batchapi.core.Error|nil err
+function core.mailbox() end
+
+---The descriptor that is readable while a report waits. Never read it.
+---@return integer
+function mailbox:fd() end
+
+---Blocks until a report waits, the time is over, or a signal arrived.
+---@param seconds number
+---@return boolean ready
+function mailbox:wait(seconds) end
+
+---Fills ids[1..n] with the calls that have news, at most 256; the descriptor is quiet once none is
+---left. In nginx's event loop only those parked with `tell`; for the others semaphores are posted.
+---@param ids integer[]
+---@return integer n
+function mailbox:drain(ids) end
+
+---nginx's own event loop takes the reports from now on.
+---@param stream boolean nginx's stream module instead of http
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function mailbox:join_nginx(stream) end
+
+function mailbox:leave_nginx() end
+
+---Has nginx called back yet?
+---@return boolean
+function mailbox:proven() end
+
+---Listens on a unix socket of the process's own.
+---@return string|nil path, string|nil message, batchapi.core.Error|nil err
+function mailbox:listen() end
+
+---Reports are announced through the connection that was made to the path.
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function mailbox:accept() end
+
+---Wakes whoever reads from that connection.
+function mailbox:ring() end
+
+---Its calls end. May be called twice.
+function mailbox:close() end
+
+---A descriptor that becomes readable once, for event loops that can wait for nothing else.
+---@class batchapi.core.Timer
+local timer = {}
+
+---@param seconds number
+---@return batchapi.core.Timer|nil timer, string|nil message, batchapi.core.Error|nil err
+function core.timer(seconds) end
+
+---@return integer
+function timer:fd() end
+
+---@return boolean
+function timer:expired() end
+
+function timer:close() end
+
+---@class batchapi.core.Limit
+---@field name string
+---@field capacity? integer weight in flight at once
+---@field per_minute? integer weight started in 60 s
+
+---@class batchapi.core.Settings
+---@field max_connections? integer calls in flight at once (64)
+---@field proxy? string a URL; "" for none; absent: the environment's
+---@field ca_file? string PEM
+---@field client_cert? string PEM
+---@field client_key? string PEM
+---@field unix_socket? string path
+---@field http_version? "1.1"|"2"
+---@field user_agent? string
+---@field credential? batchapi.core.Credential
+---@field limits? batchapi.core.Limit[] at most 4
+
+---What calls share.
+---@class batchapi.core.Client
+local client = {}
+
+---@param settings batchapi.core.Settings
+---@return batchapi.core.Client|nil client, string|nil message, batchapi.core.Error|nil err
+function core.client(settings) end
+
+---A client with other settings (all of them), the same limits and statistics.
+---@param settings batchapi.core.Settings
+---@return batchapi.core.Client|nil client, string|nil message, batchapi.core.Error|nil err
+function client:derive(settings) end
+
+---@class batchapi.core.Part
+---@field name string
+---@field content? string
+---@field file? string path, in place of content
+---@field filename? string
+---@field type? string
+
+---@class batchapi.core.Request
+---@field method string
+---@field url string
+---@field headers? string[][] pairs of name and value
+---@field body? string at most one of body, body_file, body_stream, parts
+---@field body_file? string path
+---@field body_stream? { length?: integer, restartable?: boolean } fed with call:write()
+---@field parts? batchapi.core.Part[] multipart/form-data
+---@field to? string path that the answer is written to
+---@field stream? boolean the answer is read with call:read(); else it goes to memory
+---@field timeout? number the whole call (600); negative: none
+---@field connect_timeout? number each attempt (5)
+---@field stall_timeout? number without a byte either way (60)
+---@field max_retries? integer (2)
+---@field repeats? "safe"|"idempotent"|"never_sent"
+---@field max_body_bytes? integer
+---@field max_header_bytes? integer
+---@field record_attempts? boolean for call:next_attempt()
+---@field allow_redirects? boolean
+---@field no_credential? boolean
+---@field weights? table<string, integer> what it takes of each limit
+---@field unaccepted? integer[] statuses that even "never_sent" may repeat ({ 429 })
+---@field final_codes? string[] error codes that are final whatever the status
+---@field code_paths? string[] where the error code is in an answer: "error.code"
+
+---@param mailbox batchapi.core.Mailbox
+---@param request batchapi.core.Request
+---@return batchapi.core.Call|nil call, string|nil message, batchapi.core.Error|nil err
+function client:start(mailbox, request) end
+
+---What the credential has to say about itself; each is told once.
+---@return string|nil
+function client:warning() end
+
+---@class batchapi.core.Stats
+---@field requests integer
+---@field attempts integer
+---@field succeeded integer
+---@field failed integer
+---@field connections_opened integer
+---@field connections_reused integer
+---@field bytes_sent integer
+---@field bytes_received integer
+---@field retries table<string, integer> by reason: connect, tls, reset, timeout, rate_limit, server, auth, truncated
+---@field token_requests integer
+---@field in_flight integer
+---@field queued integer
+
+---@return batchapi.core.Stats
+function client:stats() end
+
+---Its calls end as closed. May be called twice.
+function client:close() end
+
+---@return boolean
+function client:closed() end
+
+---@class batchapi.core.Outcome
+---@field ok boolean an answer with a status below 300 came whole
+---@field status integer the server's, else 0
+---@field headers table<string, string> names in lower case
+---@field attempts integer
+---@field elapsed number
+---@field reused boolean the last attempt went over a kept connection
+---@field retryable boolean
+---@field maybe_sent boolean false only if no byte can have reached the server
+---@field file_bytes integer
+---@field http_version string|nil
+---@field retry_after number|nil
+---@field kind string|nil if not ok
+---@field code string|nil
+---@field message string|nil
+
+---@class batchapi.core.Attempt
+---@field number integer from 1
+---@field method string
+---@field url string without secrets
+---@field status integer|nil
+---@field kind string|nil what went wrong
+---@field message string|nil
+---@field started number calendar seconds
+---@field elapsed number
+---@field bytes_sent integer
+---@field bytes_received integer
+---@field reused boolean
+---@field retry_in number|nil seconds until the next attempt
+---@field headers table<string, string> credentials as "***"
+
+---One logical call: every attempt of it. Collected before its end, it is cancelled.
+---@class batchapi.core.Call
+local call = {}
+
+---@return integer
+function call:id() end
+
+---What holds now; restart, ask_token and renewed are told once.
+---@return boolean done, boolean readable, boolean writable, boolean restart
+---@return boolean attempted, boolean ask_token, boolean renewed
+function call:news() end
+
+---Once it is done.
+---@return batchapi.core.Outcome
+function call:outcome() end
+
+---The answer in memory, or the body of an error answer.
+---@return string
+function call:body() end
+
+---The body, decoded where it lies.
+---@param options? batchapi.core.DecodeOptions
+---@return any value, string|nil message, batchapi.core.Error|nil err
+function call:json(options) end
+
+---The oldest record that waits.
+---@return batchapi.core.Attempt|nil
+function call:next_attempt() end
+
+---What a stream has received; nil when nothing waits.
+---@return string|nil
+function call:read() end
+
+---@param bytes string
+---@param from? integer position of the first byte to send
+---@return integer taken
+function call:write(bytes, from) end
+
+function call:write_end() end
+
+---The request is cut off and the call ends with this.
+---@param message string
+function call:write_fail(message) end
+
+---@param token string
+---@param lifetime? number
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function call:token_put(token, lifetime) end
+
+---@param message string
+function call:token_fail(message) end
+
+---A refresh token that the server has renewed, told once.
+---@return string|nil
+function call:renewed_token() end
+
+---nginx's semaphore at that address is posted, once, when there are news.
+---@param mailbox batchapi.core.Mailbox
+---@param address number
+---@param semaphore any what keeps it alive
+---@param tell? boolean mailbox:drain() names the call too
+function call:park(mailbox, address, semaphore, tell) end
+
+function call:cancel() end
+
+---Gives back its body and all else; cancels it if it runs. Lua does not know how large a body is:
+---who is done with one says so.
+function call:release() end
+
+return core
