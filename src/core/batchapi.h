@@ -1,7 +1,7 @@
 /* Everything a C program needs: the engine that carries requests, the
  * credentials they are sent with, and the errors, buffers and clock in their
  * signatures. Installed as <batchapi/batchapi.h>; link with what
- * `pkg-config --libs --static batchapi` names. The library is the one under
+ * `pkg-config --libs batchapi` names. The library is the one under
  * the Lua module and knows nothing of Lua. */
 #ifndef BA_BATCHAPI_H
 #define BA_BATCHAPI_H
