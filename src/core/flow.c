@@ -14,8 +14,6 @@
 
 #include <openssl/rand.h>
 
-enum { STALE_MAX = 3 }; /* dead kept connections that cost no retry */
-
 /* Without a deadline somebody must draw the line. */
 static const double LONGEST_RETRY_AFTER = 3600;
 
@@ -213,16 +211,11 @@ static bool may_repeat(struct ba_call *call, const struct ba_failure *failure)
          call->retries < (unsigned)call->request->options.max_retries;
 }
 
-/* A kept connection that turned out to be dead says nothing about the server. */
-static bool was_stale(const struct ba_call *call, const struct ba_failure *failure)
-{
-  return call->transfer.repeated && call->stale < STALE_MAX && body_repeats(call) &&
-         ba_retry_allowed(call->request->options.repeat, failure);
-}
-
 static double delay_for(const struct ba_call *call)
 {
   double asked = call->retry_after;
+  if(call->transfer.repeated)
+    return 0; /* a kept connection that was dead says nothing about the server */
   if(asked > 0)
     return asked + random_part() * (asked < 10 ? asked * 0.1 : 1); /* no two at the same instant */
   return ba_backoff(call->retries, random_part());
@@ -270,13 +263,10 @@ static void attempt_failed(struct ba_call *call, struct ba_failure *failure)
   call->retryable = failure->transient && failure->should_retry != 0;
   if(call->head.status != 403 && renewed(call, failure))
     return;
-  bool stale = was_stale(call, failure);
-  double delay = -1;
-  if(stale || may_repeat(call, failure)) {
-    delay = stale ? 0 : delay_for(call);
+  if(may_repeat(call, failure)) {
+    double delay = delay_for(call);
     if(within_deadline(call, delay)) {
-      call->stale += stale;
-      call->retries += !stale;
+      call->retries++;
       ba_records_add(call, &failure->error, delay);
       wait_for_retry(call, failure, delay);
       return;

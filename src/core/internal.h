@@ -293,11 +293,10 @@ struct ba_call {
   struct ba_transfer transfer;
   struct ba_head head;
   struct ba_sink sink;
-  unsigned attempts, retries, stale;
+  unsigned attempts, retries;
   bool proves;  /* the credential goes with it */
   bool renewed; /* the 401 of this call was answered with a new token once */
   bool sent;    /* some attempt may have reached the server */
-  bool in_flight_before;
   unsigned redirects;
   char *url;    /* where a redirect led; NULL: the request's */
   bool foreign; /* to another origin than the request's */
