@@ -72,10 +72,11 @@ static int push_true(lua_State *L, bool ok, const struct ba_error *err)
 
 /* With sorted keys Lua allocates, so that a finaliser might write to the same
  * writer in the middle of a line: then the codec's memory comes between. */
-static bool append_sorted(lua_State *L, struct writer *writer,
-                          const struct ba_json_options *options, struct ba_error *err)
+static bool append_sorted(lua_State *L, struct writer *writer, struct ba_json_options *options,
+                          struct ba_error *err)
 {
   struct ba_json_codec *codec = ba_json_codec_take(L);
+  options->keys = &codec->keys;
   bool ok = ba_json_append(L, 2, &codec->out, options, err) &&
             ba_buffer_append(&writer->buffer, codec->out.bytes, codec->out.length, err);
   ba_json_codec_release(codec);

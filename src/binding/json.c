@@ -13,6 +13,7 @@ static int codec_gc(lua_State *L)
   struct ba_json_codec *codec = luaL_checkudata(L, 1, CODEC);
   ba_buffer_wipe(&codec->scratch);
   ba_buffer_wipe(&codec->out);
+  ba_buffer_free(&codec->keys);
   return 0;
 }
 
@@ -22,6 +23,7 @@ static struct ba_json_codec *new_codec(lua_State *L)
   memset(codec, 0, sizeof(*codec));
   ba_buffer_init(&codec->scratch, BA_JSON_MAX_BYTES);
   ba_buffer_init(&codec->out, BA_JSON_MAX_BYTES);
+  ba_buffer_init(&codec->keys, BA_JSON_MAX_BYTES);
   luaL_getmetatable(L, CODEC);
   lua_setmetatable(L, -2);
   return codec;
@@ -52,6 +54,7 @@ void ba_json_codec_release(struct ba_json_codec *codec)
   if(codec->out.capacity > KEEP_BYTES)
     ba_buffer_free(&codec->out);
   ba_buffer_clear(&codec->out);
+  ba_buffer_clear(&codec->keys);
   codec->busy = false;
 }
 
@@ -148,6 +151,7 @@ static int json_encode(lua_State *L)
   ba_json_encode_options(L, 2, &options);
   struct ba_json_codec *codec = ba_json_codec_take(L);
   struct ba_error err;
+  options.keys = &codec->keys;
   bool ok = ba_json_append(L, 1, &codec->out, &options, &err);
   if(ok)
     lua_pushlstring(L, codec->out.bytes, codec->out.length);

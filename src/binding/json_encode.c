@@ -15,7 +15,7 @@
 enum kind {
   UNDECIDED, /* before the first key */
   OBJECT,
-  OBJECT_SORTED, /* the key's slot holds an array of all keys in order */
+  OBJECT_SORTED, /* all keys lie above the table, see ba_json_sort_keys() */
   ARRAY,         /* by lua_next() */
   ARRAY_BY_INDEX /* careful; the key's slot is unused */
 };
@@ -24,14 +24,17 @@ struct level {
   enum kind kind;
   bool marked; /* as an array, by its metatable */
   int64_t count;
-  int64_t length; /* ARRAY_BY_INDEX, OBJECT_SORTED */
+  int64_t length; /* ARRAY_BY_INDEX */
+  int table;      /* its place on the stack */
+  struct ba_json_sorted sorted;
 };
 
 struct encoder {
   struct ba_buffer *out;
   struct ba_error *err;
   int base; /* the stack's top below what the walk uses */
-  bool careful, out_of_order, sort_keys;
+  bool careful, out_of_order;
+  struct ba_buffer *keys; /* NULL: as lua_next() gives them */
   unsigned depth, max_depth;
   struct level levels[BA_JSON_MAX_DEPTH + 1];
 };
@@ -79,11 +82,10 @@ static void describe_key(lua_State *L, const struct encoder *encoder, unsigned l
   }
   size_t length;
   char shown[KEY_MAX_BYTES + 1];
-  int slot = encoder->base + 2 * (int)level;
   if(at->kind == OBJECT)
-    lua_pushvalue(L, slot);
+    lua_pushvalue(L, at->table + 1);
   else
-    lua_rawgeti(L, slot, (int)at->count);
+    ba_json_push_sorted(L, at->table, encoder->keys, &at->sorted, (int)at->count);
   const char *key = lua_tolstring(L, -1, &length);
   show_key(key, length, shown);
   const char *format = !is_name(key, length) ? "[\"%s\"]" : level > 1 ? ".%s" : "%s";
@@ -219,7 +221,10 @@ static bool open_table(lua_State *L, struct encoder *encoder)
   if(!lua_checkstack(L, 10))
     return ba_error_nomem(encoder->err);
   struct level *level = &encoder->levels[++encoder->depth];
-  *level = (struct level){.marked = is_marked_array(L)};
+  level->kind = UNDECIDED;
+  level->marked = is_marked_array(L);
+  level->count = 0;
+  level->table = lua_gettop(L);
   lua_pushnil(L);
   return true;
 }
@@ -309,21 +314,25 @@ static bool survey(lua_State *L, struct encoder *encoder, int64_t *length)
   return fail_keys(L, encoder, named, odd ? 0 : missing);
 }
 
-/* Pushes the next value of an object or array that is read through a list or
- * by its length. */
-static enum step next_listed(lua_State *L, struct level *level)
+static enum step next_indexed(lua_State *L, struct level *level)
 {
   if(level->count == level->length) {
     lua_pop(L, 1);
     return STEP_END;
   }
-  int next = (int)level->count + 1;
-  if(level->kind == ARRAY_BY_INDEX) {
-    lua_rawgeti(L, -2, next);
-  } else {
-    lua_rawgeti(L, -1, next);
-    lua_rawget(L, -3);
+  lua_rawgeti(L, -2, (int)level->count + 1);
+  return STEP_VALUE;
+}
+
+static enum step next_sorted(lua_State *L, struct encoder *encoder, struct level *level)
+{
+  if(level->count == level->sorted.count) {
+    encoder->keys->length = level->sorted.begin;
+    lua_settop(L, level->table);
+    return STEP_END;
   }
+  ba_json_push_sorted(L, level->table, encoder->keys, &level->sorted, (int)level->count + 1);
+  lua_rawget(L, level->table);
   return STEP_VALUE;
 }
 
@@ -334,16 +343,16 @@ static enum step begin_object(lua_State *L, struct encoder *encoder, struct leve
     fail(L, encoder, encoder->depth - 1, "keys", "a name as key in a table marked as an array");
     return STEP_FAILED;
   }
-  if(encoder->sort_keys) {
-    int count;
+  if(encoder->keys) {
     lua_pop(L, 2);
-    if(!ba_json_push_sorted_keys(L, &count)) {
-      fail_keys(L, encoder, true, 0);
+    encoder->err->kind = BA_OK;
+    if(!ba_json_sort_keys(L, encoder->keys, &level->sorted, encoder->err)) {
+      if(encoder->err->kind == BA_OK)
+        fail_keys(L, encoder, true, 0);
       return STEP_FAILED;
     }
     level->kind = OBJECT_SORTED;
-    level->length = count;
-    next_listed(L, level);
+    next_sorted(L, encoder, level);
   }
   return put(encoder, "{", 1) ? STEP_VALUE : STEP_FAILED;
 }
@@ -368,8 +377,10 @@ static enum step decide(lua_State *L, struct encoder *encoder, struct level *lev
  * the end only the table is left. */
 static enum step next_value(lua_State *L, struct encoder *encoder, struct level *level)
 {
-  if(level->kind == ARRAY_BY_INDEX || level->kind == OBJECT_SORTED)
-    return next_listed(L, level);
+  if(level->kind == ARRAY_BY_INDEX)
+    return next_indexed(L, level);
+  if(level->kind == OBJECT_SORTED)
+    return next_sorted(L, encoder, level);
   if(!lua_next(L, -2))
     return STEP_END;
   return level->kind == UNDECIDED ? decide(L, encoder, level) : STEP_VALUE;
@@ -392,7 +403,7 @@ static enum step next_member(lua_State *L, struct encoder *encoder)
     return put_key(L, encoder, -2) ? STEP_VALUE : STEP_FAILED;
   }
   if(level->kind == OBJECT_SORTED) {
-    lua_rawgeti(L, -2, (int)level->count);
+    ba_json_push_sorted(L, level->table, encoder->keys, &level->sorted, (int)level->count);
     bool ok = put_key(L, encoder, -1);
     lua_pop(L, 1);
     return ok ? STEP_VALUE : STEP_FAILED;
@@ -419,6 +430,8 @@ static bool walk(lua_State *L, struct encoder *encoder, int index)
 {
   encoder->depth = 0;
   encoder->out_of_order = false;
+  if(encoder->keys)
+    encoder->keys->length = 0;
   lua_pushvalue(L, index);
   if(!put_value(L, encoder))
     return false;
@@ -441,7 +454,7 @@ bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
   encoder.err = err;
   encoder.base = lua_gettop(L);
   encoder.careful = false;
-  encoder.sort_keys = options && options->sort_keys;
+  encoder.keys = options && options->sort_keys ? options->keys : NULL;
   encoder.max_depth = options && options->max_depth ? options->max_depth : BA_JSON_DEFAULT_DEPTH;
   size_t start = out->length;
   index = ba_absolute(L, index);

@@ -10,9 +10,10 @@
 #include "json.h"
 
 struct ba_json_options {
-  unsigned max_depth; /* 0: BA_JSON_DEFAULT_DEPTH */
-  bool keep_null;     /* decode: null in objects becomes core.null, not absent */
-  bool sort_keys;     /* encode: keys in byte order, the same bytes every time */
+  unsigned max_depth;     /* 0: BA_JSON_DEFAULT_DEPTH */
+  bool keep_null;         /* decode: null in objects becomes core.null, not absent */
+  bool sort_keys;         /* encode: keys in byte order, the same bytes every time */
+  struct ba_buffer *keys; /* sort_keys: memory for them, of the codec's */
 };
 
 /* Reads an options table at `index` (nil or none: the defaults); an unknown
@@ -34,10 +35,22 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
 bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
                     const struct ba_json_options *options, struct ba_error *err);
 
-/* Pushes an array of the keys of the table on the top, in byte order, and
- * gives their number; false, and nothing pushed, if one is not a string. Needs
- * six free slots.   [-0, +0|1, m] */
-bool ba_json_push_sorted_keys(lua_State *L, int *count);
+/* Sorted keys of one open object. Few keys lie on the Lua stack, where they
+ * are safe from the collector, and `keys` has their order (a struct of json_
+ * sort.c each); many go to an array of Lua's. */
+struct ba_json_sorted {
+  size_t begin; /* of its keys in the buffer */
+  int count;
+  bool listed; /* an array on the stack holds them */
+};
+
+/* Pushes the keys of the table on the top. False: one is not a string, or no
+ * memory (*err), and the stack is as before.   [-0, +n, m] */
+bool ba_json_sort_keys(lua_State *L, struct ba_buffer *keys, struct ba_json_sorted *sorted,
+                       struct ba_error *err);
+/* Pushes the key of that number, from 1; the table is at the index.  [-0, +1, -] */
+void ba_json_push_sorted(lua_State *L, int table, const struct ba_buffer *keys,
+                         const struct ba_json_sorted *sorted, int number);
 
 /* What a Lua state keeps between calls: memory for texts, and how large the
  * tables at each place of a document were the last time. */
@@ -45,6 +58,7 @@ enum { BA_JSON_HINTS = 512 };
 struct ba_json_codec {
   struct ba_buffer scratch; /* decode: a string with escapes */
   struct ba_buffer out;     /* encode */
+  struct ba_buffer keys;    /* encode, sorted */
   bool busy;                /* a finaliser that Lua runs meanwhile takes another */
   unsigned short hints[BA_JSON_HINTS];
 };

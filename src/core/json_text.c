@@ -310,6 +310,44 @@ static inline size_t put_escape(char *out, unsigned char byte)
   return 6;
 }
 
+/* False if one of the eight bytes is not plain, and seldom otherwise (a borrow
+ * may pass from one byte to the next). */
+static inline bool are_plain(uint64_t bytes)
+{
+  const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+  uint64_t quote = bytes ^ ones * '"', escape = bytes ^ ones * '\\';
+  uint64_t control = (bytes - ones * 0x20) & ~bytes;
+  return ((bytes | control | ((quote - ones) & ~quote) | ((escape - ones) & ~escape)) & highs) == 0;
+}
+
+/* Keys and words: copies up to 16 bytes in two overlapping pieces if all of
+ * them are plain; false, and what it wrote is void, if not. */
+static inline bool put_short(char *out, const char *text, size_t length)
+{
+  uint64_t first, last;
+  uint32_t head, tail;
+  if(length >= 8) {
+    memcpy(&first, text, 8);
+    memcpy(&last, text + length - 8, 8);
+    memcpy(out, &first, 8);
+    memcpy(out + length - 8, &last, 8);
+    return are_plain(first) && are_plain(last);
+  }
+  if(length >= 4) {
+    memcpy(&head, text, 4);
+    memcpy(&tail, text + length - 4, 4);
+    memcpy(out, &head, 4);
+    memcpy(out + length - 4, &tail, 4);
+    return are_plain((uint64_t)head << 32 | tail);
+  }
+  for(size_t i = 0; i < length; i++) {
+    out[i] = text[i];
+    if(!is_plain((unsigned char)text[i]))
+      return false;
+  }
+  return true;
+}
+
 bool ba_json_append_string(struct ba_buffer *out, const char *text, size_t length,
                            struct ba_error *err)
 {
@@ -320,7 +358,11 @@ bool ba_json_append_string(struct ba_buffer *out, const char *text, size_t lengt
      !ba_buffer_reserve(out, length + 2 * LEAST_ROOM, err))
     return false;
   out->bytes[out->length++] = '"';
-  for(;;) {
+  if(length <= 16 && put_short(out->bytes + out->length, text, length)) {
+    out->length += length;
+    at = end;
+  }
+  while(at < end) {
     if(!make_room(out, (size_t)(end - at), &room, err))
       return false;
     out->length += copy_plain(&at, end, out->bytes + out->length, room - 8);
@@ -341,6 +383,8 @@ bool ba_json_append_string(struct ba_buffer *out, const char *text, size_t lengt
       at++;
     }
   }
+  if(!make_room(out, 1, &room, err))
+    return false;
   out->bytes[out->length++] = '"';
   out->bytes[out->length] = '\0';
   return true;
