@@ -4,7 +4,9 @@
  *
  * The thread starts with the first piece and ends after a while without one.
  * It blocks all signals. A child of fork makes its own; pieces that were under
- * way there end as BA_CLOSED. At exit what is queued is finished first. */
+ * way there end as BA_CLOSED. At exit what is queued is finished first. The
+ * engine is loaded (ba_engine_load()) before the first piece starts, so that
+ * its fork handlers enclose these. */
 #ifndef BA_WORK_H
 #define BA_WORK_H
 
