@@ -182,6 +182,7 @@ build = {
     ["batchapi.oauth"] = "lua/batchapi/oauth.lua",
     ["batchapi.operation"] = "lua/batchapi/operation.lua",
     ["batchapi.options"] = "lua/batchapi/options.lua",
+    ["batchapi.origin"] = "lua/batchapi/origin.lua",
     ["batchapi.pages"] = "lua/batchapi/pages.lua",
     ["batchapi.parallel"] = "lua/batchapi/parallel.lua",
     ["batchapi.parameters"] = "lua/batchapi/parameters.lua",

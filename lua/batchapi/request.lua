@@ -3,6 +3,7 @@
 
 local errors = require("batchapi.errors")
 local operation = require("batchapi.operation")
+local origin = require("batchapi.origin")
 local suggest = require("batchapi.suggest")
 local url = require("batchapi.url")
 
@@ -107,17 +108,52 @@ local function own_query(definition, settings, list)
 end
 
 
+--- The address of a path with its query. A whole URL came from the service or the caller: the
+--- definition's own query is not added to it.
 local function address(client, path, query)
+  local whole = path:find("^%a+://") ~= nil
   local list = {}
-  own_query(client._definition, client._settings, list)
+  if not whole then
+    own_query(client._definition, client._settings, list)
+  end
   for _, pair in ipairs(query) do
     list[#list + 1] = pair
   end
-  local text = path:match("^%a+://") and path or client._base_url .. path
+  local text = whole and path or client._base_url .. path
   if #list > 0 then
     text = text .. (text:find("?", 1, true) and "&" or "?") .. url.query(list)
   end
   return text
+end
+
+
+--- Whether a request leaves the client's origin. What the client's options say is not for others.
+local function is_foreign(client, path)
+  return path:find("^%a+://") ~= nil and origin.of(path) ~= client._origin
+end
+
+
+--- The headers of a request. What an operation always sends is put together once.
+local function headers_for(client, built, one_headers, overrides, path)
+  local definition, settings = client._definition, client._settings
+  local content_type = overrides.content_type or built.content_type
+  local fixed = { Accept = "application/json", ["Content-Type"] = content_type }
+  if is_foreign(client, path) then
+    return headers_of(fixed, one_headers, overrides.headers)
+  end
+  local plain = not built.idempotency and not overrides.headers and one_headers
+  local kept = plain and client._headers[one_headers]
+  local key = content_type or ""
+  if kept and kept[key] then
+    return kept[key]
+  end
+  local list = headers_of(fixed, built.idempotency, definition.headers, own_headers(definition, settings),
+    one_headers, settings.headers, overrides.headers)
+  if plain then
+    kept = kept or {}
+    kept[key], client._headers[one_headers] = list, kept
+  end
+  return list
 end
 
 
@@ -145,25 +181,20 @@ end
 
 
 local function wire_of(client, built, headers, overrides)
-  local definition, settings = client._definition, client._settings
-  local fixed = { Accept = "application/json", ["Content-Type"] = overrides.content_type
-    or built.content_type }
+  local path = overrides.url or built.path
   local wire = {
     method = built.method,
-    url = address(client, overrides.url or built.path, overrides.url and {} or built.query),
-    headers = headers_of(fixed, built.idempotency, definition.headers, own_headers(definition,
-      settings), headers,
-      settings.headers, overrides.headers),
-    body = built.body, parts = overrides.parts or built.parts, to = overrides.to or built.to,
+    url = address(client, path, overrides.url and {} or built.query),
+    headers = headers_for(client, built, headers, overrides, path),
+    body = overrides.body or built.body, body_producer = overrides.body_producer,
+    body_file = overrides.body_file or not overrides.body_producer and built.body_file or nil,
+    parts = overrides.parts or built.parts, to = overrides.to or built.to,
     repeats = overrides.repeats or built.repeats, unaccepted = built.unaccepted,
-      weights = built.weights,
-    no_credential = built.no_credential, allow_redirects = built.allow_redirects,
+    weights = built.weights, no_credential = built.no_credential,
+    allow_redirects = built.allow_redirects,
   }
-  wire.body = overrides.body or wire.body
-  wire.body_producer = overrides.body_producer
-  wire.body_file = overrides.body_file or not wire.body_producer and built.body_file or nil
   add_limits(wire, client, built.sends_file or built.takes_file or wire.to, overrides)
-  add_error_words(wire, definition)
+  add_error_words(wire, client._definition)
   return wire
 end
 
@@ -261,7 +292,8 @@ function M.free(client, given)
   else
     built.body = given.body
   end
-  return { name = name, wire = wire_of(client, built, given.headers, {}), answer = "text",
+  local wire = wire_of(client, built, nil, { headers = given.headers or {} })
+  return { name = name, wire = wire, answer = "text",
     to = given.to }
 end
 

@@ -4,6 +4,7 @@ local core = require("batchapi.core")
 local credentials = require("batchapi.credentials")
 local errors = require("batchapi.errors")
 local options = require("batchapi.options")
+local origin = require("batchapi.origin")
 
 local M = {}
 
@@ -76,20 +77,10 @@ function M.inherited(definition, changed, base)
 end
 
 
---- The origin of a URL: "https://host:port" in lower case, the default port left out.
----@param url string
----@return string
-function M.origin(url)
-  local scheme, rest = url:lower():match("^(%a+)://([^/]+)")
-  local default = scheme == "https" and ":443" or ":80"
-  return scheme .. "://" .. (rest:sub(-#default) == default and rest:sub(1, -#default - 1) or rest)
-end
-
-
 --- The credential: the base's while neither it nor the origin changes, else found anew.
 ---@return userdata|nil, string|nil, batchapi.Error|nil
 function M.credential(definition, given, changed, base, base_url)
-  local fresh = not base or M.origin(base_url) ~= base._origin
+  local fresh = not base or origin.of(base_url) ~= base._origin
   for name in pairs(changed) do
     fresh = fresh or options.is_credential(definition, name)
   end
