@@ -34,7 +34,7 @@ local drain_at_once = 256 -- what mailbox:drain() takes at a time
 local mailbox, owner
 local ids = {}
 local waiters = setmetatable({}, { __mode = "v" }) -- by call id; kept alive by their coroutines
-local schedulers = setmetatable({}, { __mode = "k" }) -- coroutine -> the scheduler that runs it
+local schedulers = setmetatable({}, { __mode = "kv" }) -- coroutine -> the scheduler that runs it
 
 
 --- The coroutine that runs, nil in the main one.

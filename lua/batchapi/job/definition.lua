@@ -131,7 +131,7 @@ end
 
 words.sections.run = {
   family = required(one_of("file", "inline", "envelope", "each")),
-  options = map_of(section("run_option")), request = required(section("run_request")),
+  options = map_of(section("run_option")), request = section("run_request"),
   limits = section("run_limits"), concurrency = number,
   upload = section("run_upload"), create = required(section("run_create")),
   lookup = section("run_lookup"), watch = section("run_watch"),

@@ -269,6 +269,25 @@ function methods:check_create()
 end
 
 
+--- Checks a request as the operation that carries it would, before anything is sent.
+local function checker_of(self)
+  if self.has_parts then
+    return nil
+  end
+  local one = self.definition.by_name[self.run.create.operation]
+  local known = self:known(nil)
+  return function(sent)
+    known.request, known.requests = sent, setmetatable({ sent }, core.array_mt)
+    local arguments = template.arguments(self.run.create.arguments, known)
+    local made, why = wire.for_operation(self.client, one, arguments, {})
+    if not made then
+      return nil, (why:gsub("^" .. one.name .. ": ", ""))
+    end
+    return true
+  end
+end
+
+
 --- A job begun by an earlier process: its account is made again.
 function methods:recover()
   self.part_count = self.state.last_part
@@ -466,7 +485,7 @@ function M.new(client, options)
     id = "job_" .. core.random(12), client = client, definition = definition, run = run, options = options,
     family = has_parts and batches or calls, has_parts = has_parts, outcome = outcomes.new(run),
     dir = options.dir, durable = options.dir ~= nil, temporary = false, lock = nil,
-    files = files_of.new(loop.host(host).name == "block" and "block" or host),
+    files = files_of.new(host),
     journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(core.wall() * 1000) % 2 ^ 40),
     collided = {},       -- ids whose hash another one has
     part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,
@@ -480,6 +499,7 @@ function M.new(client, options)
     self:schedule()
   end)
   self.machine.deadline = core.now() + options.timeout
+  self.checker = checker_of(self)
   self.store = store.new(self.files, options.dir or "", self.ledger, self.durable)
   return self
 end

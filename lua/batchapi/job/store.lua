@@ -132,14 +132,15 @@ function M:append(result)
   if not ok then
     return nil, why, err
   end
-  local length
+  -- The line is in the writer's buffer before anything can wait: others may append while this flushes.
+  local place, length = self.writer:bytes(), nil
   length, why, err = self.files:encode(self.writer, result)
   if not length then
     return nil, why, err
   end
-  self.ledger:put(result.index, self.bytes)
+  self.ledger:put(result.index, place)
   self.ledger:set(result.index, M.SETTLED)
-  self.bytes = self.bytes + length
+  self.bytes = math.max(self.bytes, place + length)
   self:account(result)
   if self.bytes - self.visible >= FLUSH_BYTES then
     return self:flush()
@@ -150,25 +151,27 @@ end
 
 --- Makes what was appended visible to readers.
 function M:flush()
+  local upto = self.bytes
   if self.writer then
     local ok, why, err = self.files:flush(self.writer)
     if not ok then
       return nil, why, err
     end
   end
-  self.visible = self.bytes
+  self.visible = math.max(self.visible, upto)
   return true
 end
 
 
 --- The same, and durable.
 function M:sync()
+  local upto = self.bytes
   if self.writer and self.durable then
     local ok, why, err = self.files:sync(self.writer)
     if not ok then
       return nil, why, err
     end
-    self.visible = self.bytes
+    self.visible = math.max(self.visible, upto)
     return true
   end
   return self:flush()
