@@ -72,7 +72,8 @@ describe("a job in trouble", function()
     end)
 
     it("through an outage while the batch runs", function()
-      sandbox.faults{ { match = { operation = "openai.retrieve_batch", first = 6 }, fault = { type = "status", status = 502 } } }
+      sandbox.faults{ { match = { operation = "openai.retrieve_batch", first = 6 },
+        fault = { type = "status", status = 502 } } }
       local job = assert(openai:run(chats(2), quick()))
       assert.are.equal(2, #all(job))
     end)

@@ -58,7 +58,7 @@ describe("client:run", function()
       assert.is_truthy(second:find('"custom_id":"request-2"', 1, true))
       assert.is_truthy(second:find('"stop":null', 1, true))
       assert.is_truthy(second:find('"url":"/v1/chat/completions"', 1, true))
-      if math.type then
+      if rawget(math, "type") then
         assert.is_truthy(second:find("9007199254740993", 1, true))
       end
     end)

@@ -76,7 +76,8 @@ describe("run on each service", function()
 
     it("repeats a whole call after 429, and never has more in flight than allowed", function()
       sandbox.set{ asana = { max_writes = 15, per_minute = 150000 } }
-      sandbox.faults{ { match = { service = "asana", every = 7 }, fault = { type = "status", status = 429, retry_after_ms = 20 } } }
+      sandbox.faults{ { match = { service = "asana", every = 7 },
+        fault = { type = "status", status = 429, retry_after_ms = 20 } } }
       local actions = {}
       for i = 1, 200 do
         actions[i] = i % 2 == 0 and post("w" .. i) or get("/tasks/" .. i)
@@ -183,7 +184,8 @@ describe("run on each service", function()
   describe("FactSet", function()
     it("makes one batch for each document; ok only if every job was created", function()
       local factset = assert(batchapi.factset{})
-      local names = { "Client:A", "Client:failed-job", "Client:missing", "Client:cancelled", "Client:fail-400", "Client:B" }
+      local names = { "Client:A", "Client:failed-job", "Client:missing", "Client:cancelled", "Client:fail-400",
+        "Client:B" }
       local list = all(assert(factset:run(names, { interval = 0.05, concurrency = 3 })))
       assert.are.equal(6, #list)
       assert.is_true(list[1].ok)

@@ -99,7 +99,7 @@ function M.seed(seed, base)
   local dir = ("%s/seed-%d"):format(base, seed)
   sandbox.reset()
   sandbox.faults(faults(seed))
-  local why, kills, runs, status = nil, 0, 0, nil
+  local why, kills, runs, status = nil, 0, 0
   local function fail(format, ...)
     why = why or format:format(...)
   end

@@ -1,7 +1,6 @@
 --- Answers of calls (families "envelope" and "each") become results.
 
 local core = require("batchapi.core")
-local outcomes = require("batchapi.job.outcome")
 local paths = require("batchapi.path")
 local requests_of = require("batchapi.job.request")
 local submit = require("batchapi.job.submit")
@@ -252,7 +251,8 @@ function M.watch(job, call)
   local item = call.items[1]
   local ended, why, err = watch.until_ended(job, { batch_id = call.batch_id, resumed = call.resumed })
   if not ended and err and err.status == 404 then
-    return take(job, item, { ok = false, status = 404, body = err.body, error = { code = err.code or "http_404", message = why } })
+    return take(job, item, { ok = false, status = 404, body = err.body,
+      error = { code = err.code or "http_404", message = why } })
   elseif not ended then
     return nil, why, err
   end

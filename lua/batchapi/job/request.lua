@@ -237,12 +237,12 @@ function M:prepare(value, raw, index)
       return nil, why
     end
   end
-  local line, why = verbatim, nil
+  if verbatim then
+    return verbatim, id, self:inputs(whole)
+  end
+  local line, problem = core.encode(sent, sorted)
   if not line then
-    line, why = core.encode(sent, sorted)
-    if not line then
-      return nil, why
-    end
+    return nil, problem
   end
   return line, id, self:inputs(whole)
 end

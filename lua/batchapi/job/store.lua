@@ -133,10 +133,10 @@ function M:append(result)
     return nil, why, err
   end
   -- The line is in the writer's buffer before anything can wait: others may append while this flushes.
-  local place, length = self.writer:bytes(), nil
-  length, why, err = self.files:encode(self.writer, result)
+  local place = self.writer:bytes()
+  local length, message, failure = self.files:encode(self.writer, result)
   if not length then
-    return nil, why, err
+    return nil, message, failure
   end
   self.ledger:put(result.index, place)
   self.ledger:set(result.index, M.SETTLED)
