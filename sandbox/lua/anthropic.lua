@@ -156,7 +156,7 @@ jobs.define(KIND, {
         code) }
     end
     counts[result.type] = counts[result.type] + 1
-    outcome.files.results.add('{"custom_id":' .. json.encode(request.custom_id) .. ',"result":' .. json.encode(result)
+    outcome.files.results:add('{"custom_id":' .. json.encode(request.custom_id) .. ',"result":' .. json.encode(result)
       .. "}\n")
   end,
   ended = function(job, outcome)

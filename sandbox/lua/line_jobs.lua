@@ -48,7 +48,7 @@ local function write_results(job, count, cause)
       pace()
     end
     for _, writer in pairs(outcome.files) do
-      writer.close()
+      writer:close()
     end
     local fresh = store.get(job.kind, job.id)
     if fresh then

@@ -226,7 +226,7 @@ jobs.define(KIND, {
     local good = status == 200
     local count = good and "succeeded" or "failed"
     outcome.counts[count] = outcome.counts[count] + 1
-    outcome.files[good and "output" or "error"].answer(request.custom_id or "", status, text)
+    outcome.files[good and "output" or "error"]:answer(request.custom_id or "", status, text)
   end,
   ended = function(job, outcome)
     job.counts = outcome.counts

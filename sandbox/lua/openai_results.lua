@@ -42,90 +42,97 @@ function M.plan(batch)
 end
 
 
+local Writer = {}
+Writer.__index = Writer
+
+
 -- A writer of one result file; the faults of `plan` are used up by the first lines of the first file that has lines.
+-- `lines` and `bytes` say what has been written.
 function M.writer(path, batch, plan)
-  local writer = { path = path, lines = 0, bytes = 0 }
   local handle = assert(io.open(path, "wb"))
   handle:setvbuf("full", 65536)
-  local block, held = {}, 0
-  local random = generator(settings.get().seed + batch.serial)
+  return setmetatable({
+    path = path, lines = 0, bytes = 0, handle = handle, plan = plan, batch = batch, block = {}, held = 0,
+    random = generator(settings.get().seed + batch.serial),
+  }, Writer)
+end
 
-  local function flush(last)
-    if plan.shuffle then
-      for i = #block, 2, -1 do
-        local j = random(i)
-        block[i], block[j] = block[j], block[i]
-      end
-    end
-    if last and plan.no_newline and #block > 0 then
-      block[#block] = block[#block]:gsub("\n$", "")
-      held = held - 1
-    end
-    for _, line in ipairs(block) do
-      assert(handle:write(line))
-    end
-    writer.bytes = writer.bytes + held
-    block, held = {}, 0
-  end
 
-  local function put(line)
-    block[#block + 1] = line
-    held = held + #line
-    writer.lines = writer.lines + 1
-    if #block >= BLOCK or held >= BLOCK_BYTES then
-      flush()
+-- Writes out the block that is held, in another order.
+function Writer:flush(last)
+  local block, plan = self.block, self.plan
+  if plan.shuffle then
+    for i = #block, 2, -1 do
+      local j = self.random(i)
+      block[i], block[j] = block[j], block[i]
     end
   end
-
-  local function take(name)
-    if plan[name] > 0 then
-      plan[name] = plan[name] - 1
-      return true
-    end
+  if last and plan.no_newline and #block > 0 then
+    block[#block] = block[#block]:gsub("\n$", "")
+    self.held = self.held - 1
   end
-
-  local function add(line)
-    if take("drop") then
-      return
-    end
-    put(line)
-    if take("duplicate") then
-      put(line)
-    end
-    if take("stranger") then
-      put((line:gsub('"custom_id":"', '"custom_id":"stranger-', 1)))
-    end
-    if take("garbage") then
-      put('{"id":"batch_req_broken","custom_id":\n')
-    end
+  for _, line in ipairs(block) do
+    assert(self.handle:write(line))
   end
+  self.bytes = self.bytes + self.held
+  self.block, self.held = {}, 0
+end
 
-  writer.add = add
 
-  local function ids(custom_id)
-    local digest = ngx.md5(batch.id .. custom_id)
-    return digest:sub(1, 24), digest
+function Writer:put(line)
+  self.block[#self.block + 1] = line
+  self.held = self.held + #line
+  self.lines = self.lines + 1
+  if #self.block >= BLOCK or self.held >= BLOCK_BYTES then
+    self:flush()
   end
+end
 
-  -- A line that ran: status and body (JSON text).
-  function writer.answer(custom_id, status, text)
-    local id, request_id = ids(custom_id)
-    add(format('{"id":"batch_req_%s","custom_id":%s,"response":{"status_code":%d,"request_id":"%s","body":%s},'
-      .. '"error":null}\n', id, quote(custom_id), status, request_id, text))
+
+-- Whether one more fault of a kind is due.
+function Writer:take(name)
+  local left = self.plan[name]
+  self.plan[name] = math.max(0, left - 1)
+  return left > 0
+end
+
+
+-- Adds a whole line, with the faults that are due.
+function Writer:add(line)
+  if self:take("drop") then
+    return
   end
-
-  -- A line that never ran.
-  function writer.never_ran(custom_id, code, message)
-    add(format('{"id":"batch_req_%s","custom_id":%s,"response":null,"error":{"code":"%s","message":%s}}\n',
-      ids(custom_id), quote(custom_id), code, quote(message)))
+  self:put(line)
+  if self:take("duplicate") then
+    self:put(line)
   end
-
-  function writer.close()
-    flush(true)
-    assert(handle:close())
+  if self:take("stranger") then
+    self:put((line:gsub('"custom_id":"', '"custom_id":"stranger-', 1)))
   end
+  if self:take("garbage") then
+    self:put('{"id":"batch_req_broken","custom_id":\n')
+  end
+end
 
-  return writer
+
+-- A line that ran: status and body (JSON text).
+function Writer:answer(custom_id, status, text)
+  local digest = ngx.md5(self.batch.id .. custom_id)
+  self:add(format('{"id":"batch_req_%s","custom_id":%s,"response":{"status_code":%d,"request_id":"%s","body":%s},'
+    .. '"error":null}\n', digest:sub(1, 24), quote(custom_id), status, digest, text))
+end
+
+
+-- A line that never ran.
+function Writer:never_ran(custom_id, code, message)
+  self:add(format('{"id":"batch_req_%s","custom_id":%s,"response":null,"error":{"code":"%s","message":%s}}\n',
+    ngx.md5(self.batch.id .. custom_id):sub(1, 24), quote(custom_id), code, quote(message)))
+end
+
+
+function Writer:close()
+  self:flush(true)
+  assert(self.handle:close())
 end
 
 

@@ -211,7 +211,7 @@ local function run_line(batch, request, line, outcome, reason)
   local endpoint = answers.endpoints[batch.endpoint] and batch.endpoint or "/v1" .. batch.endpoint
   if reason then
     if reason == "expired" or settings.get().cancelled_lines == "report" then
-      outcome.error.never_ran(request.custom_id, NEVER_RAN[reason][1], NEVER_RAN[reason][2])
+      outcome.error:never_ran(request.custom_id, NEVER_RAN[reason][1], NEVER_RAN[reason][2])
     end
     return
   end
@@ -220,10 +220,10 @@ local function run_line(batch, request, line, outcome, reason)
     outcome.completed = outcome.completed + 1
     outcome.input_tokens = outcome.input_tokens + usage[1]
     outcome.output_tokens = outcome.output_tokens + usage[2]
-    outcome.output.answer(request.custom_id, status, text)
+    outcome.output:answer(request.custom_id, status, text)
   else
     outcome.failed = outcome.failed + 1
-    outcome.error.answer(request.custom_id, status, text)
+    outcome.error:answer(request.custom_id, status, text)
   end
 end
 
@@ -245,8 +245,8 @@ function M.results(batch, count, reason)
       pace()
     end
   end
-  outcome.output.close()
-  outcome.error.close()
+  outcome.output:close()
+  outcome.error:close()
   local input_tokens, output_tokens = outcome.input_tokens, outcome.output_tokens
   return {
     output_file_id = add_file(batch, outcome.output, "output"),
