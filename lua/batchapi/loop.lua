@@ -14,7 +14,9 @@
 ---   host:register(call, waiter)  optional: told before a waiter waits for a call, by a host where
 ---                     something else than Lua drains the mailbox
 ---   host:wait(call)   optional: waits for one call in a cheaper way
----   host:sleep(s)     optional: true, or false and a word when the process is about to end
+---   host:sleep(s)     optional: a sleep of its own
+---   host:exiting()    optional: is the process about to end? A waiter that waits with a time is
+---                     then woken early
 ---
 --- `host = "auto"` is resolved by these rules, the first that holds:
 ---   1. the coroutine was made by batchapi.parallel or batchapi.map
@@ -119,6 +121,16 @@ function M.await(call, host)
 end
 
 
+--- Ends what a coroutine waited for that will not go on. A piece of file work cannot be cancelled:
+--- it ends by itself.
+---@param call batchapi.core.Call|batchapi.core.Work
+function M.cancel(call)
+  if call.cancel then
+    call:cancel()
+  end
+end
+
+
 --- Blocks this coroutine for a time. False and "closed" when the process is about to end (an nginx
 --- worker that was told to): whoever waits for something far away must then give up.
 ---@async
@@ -137,6 +149,9 @@ function M.sleep(seconds, host)
   local waiter = host:waiter()
   local left = seconds
   while left > 0 do
+    if host.exiting and host:exiting() then
+      return false, "closed"
+    end
     waiter:wait(left)
     left = deadline - core.now()
   end

@@ -62,17 +62,19 @@ http {
 ]]
 
 
----@param options { http: string, workers?: integer, main?: string }
+---@param options { http?: string, workers?: integer, main?: string, conf?: string, env?: string }
+---  conf: a whole configuration in place of http, workers and main; env: assignments for the shell
 function M.start(options)
   local directory = os.tmpname()
   os.remove(directory)
   assert(run("mkdir -m 700 " .. directory))
   local user = run("test $(id -u) = 0") and "user root;" or ""
   local self = setmetatable({ directory = directory, socket = directory .. "/sock" }, M)
-  local text = template:format(user, options.workers or 1, options.main or "", options.http)
+  local text = options.conf and user .. "\n" .. options.conf
+    or template:format(user, options.workers or 1, options.main or "", options.http)
   text = text:gsub("DIRECTORY", directory):gsub("SOCKET", self.socket)
   write(directory .. "/nginx.conf", text)
-  local command = "nginx -p " .. directory .. " -c " .. directory .. "/nginx.conf -e " .. directory
+  local command = (options.env or "") .. " nginx -p " .. directory .. " -c " .. directory .. "/nginx.conf -e " .. directory
     .. "/error.log 2>" .. directory .. "/start.log"
   if not run(command) then
     error("nginx did not start: " .. read(directory .. "/start.log") .. self:log())

@@ -34,7 +34,7 @@ end
 function M.wait(_, call)
   local ok, why = pcall(wait_slice, loop.mailbox())
   if not ok then
-    call:cancel()
+    loop.cancel(call)
     error(why, 0)
   end
   loop.pump()

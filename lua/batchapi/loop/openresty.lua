@@ -10,7 +10,6 @@
 --- Whoever sleeps long (`wait`, `run`) is woken when the worker is told to exit: a sentinel timer,
 --- set while somebody sleeps, is run prematurely then.
 
-local core = require("batchapi.core")
 local ffi = require("ffi")
 local loop = require("batchapi.loop")
 local semaphore = require("ngx.semaphore")
@@ -221,6 +220,10 @@ end
 
 function waiter:wait(seconds)
   local mailbox = join()
+  if seconds then
+    sleeping[self] = true
+    set_sentinel()
+  end
   if settled == "socket" then
     waiting[self] = true
     if not reading then
@@ -230,7 +233,7 @@ function waiter:wait(seconds)
   end
   local limit = slice()
   local ok = wait_on(self.sema, seconds and seconds < limit and seconds or limit)
-  waiting[self] = nil
+  waiting[self], sleeping[self] = nil, nil
   if reading and ngx.worker.exiting() and not next(waiting) then
     joined:ring()
   end
@@ -288,24 +291,6 @@ function M:wait(call)
     return wait_parked(call, mailbox)
   end
   return loop.wait_for(call, self)
-end
-
-
-function M.sleep(_, seconds)
-  local one = new_waiter()
-  local deadline = core.now() + seconds
-  local left = seconds
-  sleeping[one] = true
-  set_sentinel()
-  while left > 0 and not ngx.worker.exiting() do
-    wait_on(one.sema, left < minute and left or minute)
-    left = deadline - core.now()
-  end
-  sleeping[one] = nil
-  if left > 0 then
-    return false, "closed"
-  end
-  return true
 end
 
 

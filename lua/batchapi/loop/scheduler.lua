@@ -55,6 +55,11 @@ function M:waiter()
 end
 
 
+function M:exiting()
+  return self.outer.exiting ~= nil and self.outer:exiting()
+end
+
+
 function M:register(call)
   if self.outer.register then
     self.outer:register(call, self.outer_waiter)
@@ -203,7 +208,7 @@ local function push_overdue(self)
   if self.timed == 0 then
     return
   end
-  local now = core.now()
+  local now = self:exiting() and math.huge or core.now() -- at the end, whoever sleeps is woken
   for task in pairs(self.tasks) do
     if task.deadline and task.deadline <= now then
       self:push(task)
@@ -256,6 +261,16 @@ function M:enter(host)
   self.outer_waiter.cancel = function()
     self:abort()
   end
+  local registered = false
+  for task in pairs(outer.register and self.tasks or {}) do
+    if task.waiter and task.waiter.call then -- it was registered with the former waiter
+      outer:register(task.waiter.call, self.outer_waiter)
+      registered = true
+    end
+  end
+  if registered then
+    loop.pump() -- what was reported to that one
+  end
 end
 
 
@@ -285,7 +300,7 @@ function M:abort()
     local at = task.waiter
     task.waiter = nil
     if at and at.call then
-      at.call:cancel()
+      loop.cancel(at.call)
     elseif at and at.cancel then
       at.cancel()
     end
