@@ -7,8 +7,10 @@ local M = {}
 local null_schema = { type = "null" }
 
 
---- The schema behind a reference, and the one that counts among alternatives (null apart).
+--- The schema behind a reference, the one that counts among alternatives (null apart), and whether null is
+--- one of these.
 local function resolve(document, schema)
+  local nullable = false
   while schema and schema["$ref"] do
     local at = document
     for step in schema["$ref"]:gsub("^#/", ""):gmatch("[^/]+") do
@@ -19,15 +21,20 @@ local function resolve(document, schema)
   for _, word in ipairs{ "anyOf", "oneOf", "allOf" } do
     if schema and schema[word] then
       for _, alternative in ipairs(schema[word]) do
+        nullable = nullable or alternative.type == "null"
+      end
+      for _, alternative in ipairs(schema[word]) do
         local inner = resolve(document, alternative)
         if inner and inner.type ~= "null" then
-          return inner
+          return inner, nullable
         end
       end
     end
   end
-  return schema or null_schema
+  return schema or null_schema, nullable
 end
+
+M.resolve = resolve
 
 
 --- A string for a schema. Patterns are met by what the schemas at hand give as examples.
