@@ -12,7 +12,7 @@ local store = require("store")
 local totals = require("totals")
 
 local M = {}
-local WINDOW = 86400
+local WINDOW, HOUR = 86400, 3600
 
 
 local function render(batch)
@@ -151,10 +151,24 @@ local function read_wish(request)
 end
 
 
+-- Counts a creation into the hour; the refusal when there were too many.
+local function over_the_hour()
+  local now, limit = clock.now(), settings.get().max_batches_per_hour
+  local hour = math.floor(now / HOUR)
+  if ngx.shared.state:incr("batches:hour:" .. hour, 1, 0) > limit then
+    local refusal = fail(429, "Rate limit reached for batch creations: Limit " .. limit .. " per hour.",
+      "rate_limit_exceeded", nil, "requests")
+    refusal.headers = { ["Retry-After"] = math.ceil((hour + 1) * HOUR - now) }
+    return refusal
+  end
+end
+
+
 function M.create(request)
   local wish, file, window, life = read_wish(request)
-  if not wish then
-    return file
+  local refusal = not wish and file or over_the_hour()
+  if refusal then
+    return refusal
   end
   local now = clock.now()
   local metadata = json.given(wish.metadata)
@@ -210,8 +224,9 @@ function M.list(_)
   if not limit then
     return after
   end
-  return files.list_page("batch", limit, after, false, function()
-    return true
+  local newest = clock.now() - settings.get().batch_visibility_delay
+  return files.list_page("batch", limit, after, false, function(batch)
+    return batch.created_at <= newest
   end, function(batch)
     return render(lifecycle.advance(batch))
   end)

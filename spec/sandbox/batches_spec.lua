@@ -191,6 +191,20 @@ describe("a batch of the sandbox", function()
     end
   end)
 
+  it("can be missing from the list at first, and there can be too many in an hour", function()
+    sandbox.control("POST", "/settings", { batch_visibility_delay = 10, max_batches_per_hour = 1 })
+    local file = sandbox.upload(line("a")).id
+    local wish = { input_file_id = file, endpoint = "/v1/chat/completions", completion_window = "24h" }
+    local id = sandbox.call("POST", "/batches", { json = wish }).json.id
+    assert.equal(0, #sandbox.call("GET", "/batches").json.data)
+    assert.equal(id, sandbox.batch(id).id)
+    local answer = sandbox.call("POST", "/batches", { json = wish })
+    assert.same({ 429, "rate_limit_exceeded" }, { answer.status, answer.json.error.code })
+    sandbox.advance(tonumber(answer.headers["retry-after"]))
+    assert.equal(1, #sandbox.call("GET", "/batches").json.data)
+    assert.equal(200, sandbox.call("POST", "/batches", { json = wish }).status)
+  end)
+
   it("appears in pages, newest first", function()
     local file, made = sandbox.upload(line("a")).id, {}
     for i = 1, 5 do
