@@ -460,6 +460,20 @@ describe("client:lines", function()
   end)
 end)
 
+describe("a client that is closed", function()
+  it("ends its calls in flight as closed", function()
+    sandbox.reset()
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "status", status = 500, retry_after = 30 } } }
+    local client
+    client = client_with{ on_request = function()
+      client:close()
+    end }
+    local err = failure(client.list_batches, client)
+    assert.equal("closed", err.kind)
+    assert.matches("^list_batches: ", err.message)
+  end)
+end)
+
 describe("a closed client", function()
   it("raises at the caller's line, and may be closed again", function()
     local client = client_with()

@@ -284,6 +284,8 @@ function M.resolve(definition, given)
     if value ~= nil then
       M.check_one(option.name, value, option)
       settings[option.name] = value
+    elseif option.where == "client" and type(option.default) == "number" then
+      settings[option.name] = option.default -- those of a call have theirs in the core
     end
   end
   check_general(settings, definition)
