@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { SCRATCH_SLACK = 256 }; /* the scanner copies in blocks */
+
 /* Where the walk stands: how many containers are open, and whether the
  * innermost one is the object that is asked for. */
 struct walk {
@@ -96,7 +98,7 @@ bool ba_fields_read(const char *json, size_t length, const char *within, struct 
   for(size_t i = 0; i < count; i++)
     ba_buffer_init_secret(&fields[i].text, length + 1);
   struct ba_buffer scratch;
-  ba_buffer_init_secret(&scratch, length + 1);
+  ba_buffer_init_secret(&scratch, length + SCRATCH_SLACK);
   struct ba_json_scanner scanner;
   ba_json_scanner_init(&scanner, json, length, BA_FIELDS_DEPTH, &scratch);
   bool ok = true, first = true;
