@@ -150,6 +150,23 @@ describe("a constructor", function()
   end)
 end)
 
+describe("the defaults that help shows", function()
+  it("are the core's", function()
+    local options = require("batchapi.options").general
+    local file = assert(io.open("src/core/engine.h"))
+    local header = file:read("*a")
+    file:close()
+    for _, name in ipairs{
+      "timeout", "connect_timeout", "stall_timeout", "max_retries", "max_connections", "max_header_bytes",
+      "max_body_bytes",
+    } do
+      local number, shift = header:match("#define BA_DEFAULT_" .. name:upper() .. " %(?([%d.]+)u?%s*<?<?%s*(%d*)")
+      local value = tonumber(number) * 2 ^ (tonumber(shift) or 0)
+      assert.equal(value, options[name].default, name)
+    end
+  end)
+end)
+
 describe("client:with", function()
   local client = assert(batchapi.openai{ api_key = "k", base_url = "http://127.0.0.1:9/v1", timeout = 7 })
 

@@ -193,6 +193,15 @@ describe("asana", function()
     answered(client:create_batch_request(batch(me)))
   end)
 
+  it("starts no more actions in a minute than it is told", function()
+    local paced = assert(batchapi.asana{ requests_per_minute = 2 })
+    answered(paced:create_batch_request(batch(me, me)))
+    local _, _, err = paced:with{ timeout = 0.3 }:create_batch_request(batch(me))
+    assert.equal("timeout", err.kind)
+    assert.is_false(err.sent)
+    assert.equal(1, #sandbox.log{ path = "/api/1.0/batch" })
+  end)
+
   it("sends what to enable and disable, and tells each announced change once", function()
     local told = {}
     local other = assert(batchapi.asana{

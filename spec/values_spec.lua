@@ -94,6 +94,19 @@ describe("values.check, arrays", function()
     refused({ 1, 2, 3 }, spec, "at most 2 items, got 3")
   end)
 
+  it("understands lua-cjson's marks where they are loaded", function()
+    local real = package.loaded.cjson
+    local mark = { __name = "array" }
+    package.loaded.cjson = { array_mt = mark, empty_array = io.stdout }
+    local marked = values.check(setmetatable({}, mark), { type = "array" }, "x")
+    local sentinel = values.check(io.stdout, { type = "array" }, "x")
+    local refusal = select(2, values.check(setmetatable({}, mark), { type = "object", fields = {} }, "x"))
+    package.loaded.cjson = real
+    assert.equal("[]", core.encode(marked))
+    assert.equal("[]", core.encode(sentinel))
+    assert.matches("got an array", refusal)
+  end)
+
   it("names the element that does not fit", function()
     refused({ "a", 5 }, { type = "array", items = { type = "string" } }, "^x%[2%] must be a string")
   end)

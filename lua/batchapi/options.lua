@@ -52,7 +52,7 @@ M.general = {
   { name = "max_line_bytes", kind = "number", integer = true, min = 1, where = "client",
     default = 67108864,
     help = "cap on one line of a JSONL answer" },
-  { name = "max_json_depth", kind = "number", integer = true, min = 1, max = 10000,
+  { name = "max_json_depth", kind = "number", integer = true, min = 1, max = 1000,
     where = "client", default = 512,
     help = "cap on nesting in an answer" },
   { name = "allow_insecure", kind = "boolean", where = "client",

@@ -11,9 +11,17 @@ local null = core.null
 local to_integer = rawget(math, "tointeger") -- Lua 5.3 and later: 5.0 goes out as 5
 
 -- lua-cjson's marks are understood where its user has them loaded; it is not loaded for this.
-local function cjson_array_mt()
+local function of_cjson(name)
   local cjson = package.loaded["cjson"]
-  return type(cjson) == "table" and cjson.array_mt or nil
+  return type(cjson) == "table" and cjson[name] or nil
+end
+
+
+--- Whether a value is lua-cjson's sentinel for an empty array (its OpenResty form has one).
+---@param value any
+---@return boolean
+function M.is_empty_array(value)
+  return type(value) == "userdata" and value ~= null and value == of_cjson("empty_array")
 end
 
 
@@ -22,7 +30,7 @@ end
 ---@return boolean
 function M.is_array(value)
   local mt = getmetatable(value)
-  if mt ~= nil and (mt == array_mt or mt == cjson_array_mt()) then
+  if mt ~= nil and (mt == array_mt or mt == of_cjson("array_mt")) then
     return true
   end
   return #value > 0

@@ -242,6 +242,9 @@ M.types = { "any", "array", "boolean", "file", "integer", "map", "number", "obje
 ---@return any prepared nil when it is refused (a boolean false is returned as it is)
 ---@return string|nil message
 function M.check(value, spec, where)
+  if scalars.is_empty_array(value) then
+    value = setmetatable({}, array_mt)
+  end
   if value == null then
     if spec.nullable or spec.type == "any" then
       return value
