@@ -264,7 +264,8 @@ describe("run on each service", function()
     local anthropic = assert(batchapi.anthropic{})
     local requests = {}
     for i = 1, 12 do
-      requests[i] = { params = { model = "claude-x", max_tokens = 50, messages = { { role = "user", content = "hi " .. i } } } }
+      local messages = { { role = "user", content = "hi " .. i } }
+      requests[i] = { params = { model = "claude-x", max_tokens = 50, messages = messages } }
     end
     local job = assert(anthropic:run(requests, { interval = 0.05, max_bytes_per_batch = 700, ordered = true }))
     local list = all(job)

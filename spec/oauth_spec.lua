@@ -287,7 +287,7 @@ describe("oauth.authorize_url and oauth.exchange", function()
     assert.equal("auth", err.kind)
     assert.equal("invalid_grant", err.code)
     local url, _, verifier = authorize()
-    local code, why = visit(url), nil
+    local code, why = (visit(url))
     tokens, why, err = exchange{ code = code, code_verifier = verifier,
       client_secret = "a-secret-nobody-gave" }
     assert.is_nil(tokens)

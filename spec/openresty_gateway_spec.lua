@@ -22,7 +22,7 @@ end
 
 
 local function wait_for(id, state)
-  local deadline, status = core.now() + 40, nil
+  local deadline, status = core.now() + 40
   repeat
     loop.sleep(0.05)
     local code, body = ask("GET", "/jobs/" .. id)

@@ -6,13 +6,12 @@
 #include "alloc.h"
 #include "classify.h"
 #include "clock.h"
+#include "random.h"
 #include "retry.h"
 #include "token.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include <openssl/rand.h>
 
 /* Without a deadline somebody must draw the line. */
 static const double LONGEST_RETRY_AFTER = 3600;
@@ -201,7 +200,7 @@ static bool body_repeats(const struct ba_call *call)
 static double random_part(void)
 {
   uint32_t bits = 0;
-  RAND_bytes((unsigned char *)&bits, sizeof(bits));
+  ba_random(&bits, sizeof(bits), NULL);
   return (bits + 1.0) / 4294967297.0;
 }
 
