@@ -65,11 +65,27 @@ function M.json(body)
 end
 
 
+-- A parameter of Content-Disposition: quoted (a backslash takes the next character as it is) or a plain word.
+local function parameter(disposition, name)
+  local _, from = disposition:find("[;%s]" .. name .. '="')
+  if not from then
+    return disposition:match("[;%s]" .. name .. "=([^;%s]+)")
+  end
+  local text = {}
+  for escape, char in disposition:sub(from + 1):gmatch("(\\?)(.)") do
+    if char == '"' and escape == "" then
+      return table.concat(text)
+    end
+    text[#text + 1] = char
+  end
+end
+
+
 local function part_of(headers, reader, first, last)
   local disposition = headers:match("[Cc]ontent%-[Dd]isposition:%s*([^\r\n]*)") or ""
   local part = {
-    name = disposition:match('[;%s]name="([^"]*)"') or disposition:match("[;%s]name=([^;%s]+)"),
-    filename = disposition:match('filename="([^"]*)"') or disposition:match("filename=([^;%s]+)"),
+    name = parameter(disposition, "name"),
+    filename = parameter(disposition, "filename"),
     type = headers:match("[Cc]ontent%-[Tt]ype:%s*([^\r\n]*)"),
     offset = first,
     length = last - first,

@@ -91,6 +91,9 @@ end
 
 function M.start()
   require("services")
+  if ngx.worker.count() == 1 then
+    require("totals").start()
+  end
   if ngx.worker.id() ~= 0 then
     return
   end

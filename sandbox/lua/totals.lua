@@ -33,6 +33,16 @@ function M.all()
 end
 
 
+-- Nothing is in flight when the only worker starts; what a worker that died was at counts no more.
+function M.start()
+  for _, key in ipairs(counters:get_keys(0)) do
+    if key:find("^in_flight%z") then
+      counters:delete(key)
+    end
+  end
+end
+
+
 -- Everything back to zero, but for the requests that are in flight right now.
 function M.reset()
   for _, key in ipairs(counters:get_keys(0)) do

@@ -35,6 +35,14 @@ describe("files of the sandbox", function()
     os.remove(path)
   end)
 
+  it("may have a name with quotes", function()
+    local form = '--xx\r\nContent-Disposition: form-data; name=purpose\r\n\r\nbatch\r\n--xx\r\n'
+      .. 'Content-Disposition: form-data; filename="a \\"b\\" ü.jsonl"; name="file"\r\n\r\n\r\n--xx--\r\n'
+    local answer = sandbox.call("POST", "/files", { body = form, headers = { "Content-Type: multipart/form-data; boundary=xx" } })
+    assert.same({ 'a "b" ü.jsonl', 0 }, { answer.json.filename, answer.json.bytes })
+    assert.equal("", sandbox.call("GET", "/files/" .. answer.json.id .. "/content").body)
+  end)
+
   it("can be read from the middle, unless they have changed", function()
     local file = sandbox.upload(sandbox.line("a"))
     local path = "/files/" .. file.id .. "/content"
