@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 unpack_sockaddr_in6 IPPROTO_IPV6 IPV6_V6ONLY);
+use Fcntl qw(F_SETFL O_NONBLOCK);
 use POSIX ();
 
 $^F = 255;    # keep the sockets open across exec
@@ -40,6 +41,24 @@ if ($six) {
     push @ports, "SIX $port";
 } else {
     $value{LISTEN_SIX} = '';
+}
+
+# Two addresses for failures: a port that is taken but not listened on, so that connections are refused; and one whose
+# queue is full, so that the kernel answers no connection at all. nginx keeps them open without knowing of them.
+my @dead;
+for my $name (qw(CLOSED SILENT)) {
+    socket(my $handle, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
+    bind($handle, pack_sockaddr_in(0, INADDR_LOOPBACK)) or die "cannot bind to 127.0.0.1: $!\n";
+    push @dead, $handle;
+    push @ports, "$name " . (unpack_sockaddr_in(getsockname $handle))[0];
+    next if $name eq 'CLOSED';
+    listen($handle, 0) or die "listen: $!\n";
+    for (1 .. 4) {
+        socket(my $filler, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
+        fcntl($filler, F_SETFL, O_NONBLOCK);
+        connect($filler, getsockname $handle);
+        push @dead, $filler;
+    }
 }
 
 for my $name (qw(nginx.conf locations.conf)) {

@@ -264,6 +264,13 @@ describe("the listeners", function()
       os.getenv("BATCHAPI_SANDBOX_CLIENT_KEY")).status)
   end)
 
+  it("have two neighbours where nobody answers", function()
+    assert.equal(7, get(os.getenv("BATCHAPI_SANDBOX_CLOSED_URL"), "").code)
+    local answer = get(os.getenv("BATCHAPI_SANDBOX_SILENT_URL"), "--connect-timeout 0.3")
+    assert.equal(28, answer.code)
+    assert.truthy(answer.why:find("onnect"))
+  end)
+
   it("are there on a unix socket, on IPv6, at another port, and behind a proxy", function()
     assert.equal(200, get("http://sandbox", "--unix-socket", os.getenv("BATCHAPI_SANDBOX_UNIX")).status)
     assert.equal(200, get(os.getenv("BATCHAPI_SANDBOX_OTHER_URL")).status)

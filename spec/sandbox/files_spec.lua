@@ -38,7 +38,8 @@ describe("files of the sandbox", function()
   it("may have a name with quotes", function()
     local form = '--xx\r\nContent-Disposition: form-data; name=purpose\r\n\r\nbatch\r\n--xx\r\n'
       .. 'Content-Disposition: form-data; filename="a \\"b\\" ü.jsonl"; name="file"\r\n\r\n\r\n--xx--\r\n'
-    local answer = sandbox.call("POST", "/files", { body = form, headers = { "Content-Type: multipart/form-data; boundary=xx" } })
+    local headers = { "Content-Type: multipart/form-data; boundary=xx" }
+    local answer = sandbox.call("POST", "/files", { body = form, headers = headers })
     assert.same({ 'a "b" ü.jsonl', 0 }, { answer.json.filename, answer.json.bytes })
     assert.equal("", sandbox.call("GET", "/files/" .. answer.json.id .. "/content").body)
   end)
