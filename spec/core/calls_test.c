@@ -658,6 +658,24 @@ static void ipv6_is_reached(void **state)
   server_stop(server);
 }
 
+static void the_environments_proxies_are_not_for_this_machine(void **state)
+{
+  (void)state;
+  struct server *server = server_start(names_its_host, NULL);
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  setenv("no_proxy", "nowhere.invalid", 1);
+  struct ba_client *client = ba_client_new(&(struct ba_client_settings){0}, NULL);
+  unsetenv("http_proxy");
+  unsetenv("no_proxy");
+  struct ba_outcome out;
+  struct ba_call *call = run_request(
+      client, mailbox, make_request("GET", server_url(server, "/x"), 0, BA_REPEAT_SAFE), &out);
+  assert_true(out.ok);
+  ba_call_release(call);
+  ba_client_release(client);
+  server_stop(server);
+}
+
 static void proxies_come_from_option_and_environment(void **state)
 {
   (void)state;
@@ -742,6 +760,7 @@ int main(void)
       cmocka_unit_test(records_show_no_secret),
       cmocka_unit_test(unix_sockets_are_reached),
       cmocka_unit_test(ipv6_is_reached),
+      cmocka_unit_test(the_environments_proxies_are_not_for_this_machine),
       cmocka_unit_test(proxies_come_from_option_and_environment),
       cmocka_unit_test(a_proxy_that_refuses_is_a_connect_failure),
   };

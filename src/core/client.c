@@ -31,6 +31,21 @@ static const char *environment(const char *first, const char *second, const char
   return "";
 }
 
+/* What the environment's proxies are not for: what no_proxy names, and this
+ * machine itself, since a credential may go there over plain http. */
+static bool copy_no_proxy(struct ba_client *client)
+{
+  static const char here[] = "localhost,127.0.0.1,127.0.0.0/8,::1";
+  const char *others = environment("no_proxy", "NO_PROXY", NULL, NULL);
+  if(strcmp(others, "*") == 0)
+    return copy(&client->no_proxy, others);
+  size_t size = sizeof(here) + 1 + strlen(others);
+  client->no_proxy = ba_malloc(size);
+  if(client->no_proxy)
+    snprintf(client->no_proxy, size, "%s,%s", here, others);
+  return client->no_proxy != NULL;
+}
+
 static bool copy_proxies(struct ba_client *client, const char *proxy)
 {
   if(proxy)
@@ -40,7 +55,7 @@ static bool copy_proxies(struct ba_client *client, const char *proxy)
   return copy(&client->proxy_http, environment("http_proxy", "all_proxy", "ALL_PROXY", NULL)) &&
          copy(&client->proxy_https,
               environment("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")) &&
-         copy(&client->no_proxy, environment("no_proxy", "NO_PROXY", NULL, NULL));
+         copy_no_proxy(client);
 }
 
 static void wipe_text(char *text)
