@@ -143,6 +143,9 @@ describe("definition.load", function()
     refused({ operations = { { name = "a", method = "GET", path = "/" }, { name = "a", method = "GET", path = "/" } } },
       "operations%[2%]%.name: 'a' stands twice")
     refused(one{ name = "a-b" }, "'a%-b' is no name for a method")
+    local ok, message = pcall(require("batchapi").client, described(one{ name = "close" }))
+    assert.is_false(ok)
+    assert.matches("'close' is a method of every client", message)
   end)
 
   it("refuses a file outside a multipart body", function()

@@ -50,6 +50,15 @@ local hints = {
     end
     return "raise max_body_bytes, or stream the answer (lines, or { to = path })"
   end,
+  http = function(_, outcome)
+    local status = outcome.status or 0
+    if status == 404 then
+      return "check the id, and that the account is the one it belongs to"
+    elseif status == 413 then
+      return "send less at once"
+    end
+    return status >= 500 and outcome.retryable and "the service failed: try again later" or nil
+  end,
   auth = function(client, outcome)
     return auth_hint(client, outcome.status)
   end,
