@@ -5,7 +5,7 @@ local settings = require("settings")
 local totals = require("totals")
 
 local M = {}
-local CAPACITY = 200000
+local CAPACITY = 60000
 local BODY_SHOWN = 2048
 
 local entries, first, count = {}, 1, 0
@@ -133,15 +133,28 @@ local function fits(entry, filter)
 end
 
 
+-- Only the fields of an entry that are wanted; all when nothing is said.
+local function projected(entry, fields)
+  if not fields then
+    return entry
+  end
+  local result = {}
+  for name in fields:gmatch("[^,]+") do
+    result[name] = entry[name]
+  end
+  return result
+end
+
+
 -- The entries that fit a filter of strings: since, limit, path (a prefix), service, operation, method, status,
--- connection, fault.
+-- connection, fault; of each the fields named in fields (separated by commas). And the number of the last request.
 function M.select(filter)
   local result, limit = json.array(), tonumber(filter.limit) or CAPACITY
   for i = math.max(first, (tonumber(filter.since) or 0) + 1), count do
     if #result >= limit then
       break
     elseif fits(entries[i], filter) then
-      result[#result + 1] = entries[i]
+      result[#result + 1] = projected(entries[i], filter.fields)
     end
   end
   return result, count

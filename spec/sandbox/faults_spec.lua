@@ -230,6 +230,7 @@ describe("the log and the totals", function()
     assert.equal(1, #sandbox.control("GET", "/log?since=2").entries)
     assert.equal(2, #sandbox.control("GET", "/log?path=/v1/models").entries)
     assert.equal(1, #sandbox.control("GET", "/log?method=POST&limit=1").entries)
+    assert.same({ n = 3, status = 429 }, sandbox.control("GET", "/log?since=2&fields=n,status").entries[1])
     local totals = sandbox.control("GET", "/totals")
     assert.same({ 3, 2, 1, 0 }, { totals.requests.all, totals.requests["openai.list_models"], totals.statuses["429"],
       totals.in_flight.all })
