@@ -79,11 +79,11 @@ static bool add_header(struct ba_record *record, const char *line, bool secret)
 
 static bool add_headers(struct ba_record *record, struct ba_call *call)
 {
-  struct ba_transfer *transfer = &call->transfer;
+  const struct ba_handle *handle = call->transfer.handle;
   ba_buffer_init(&record->text, 64 << 10);
-  for(unsigned i = 0; i < transfer->node_count; i++) {
-    bool secret = transfer->nodes[i].data == transfer->auth_line.bytes;
-    if(!add_header(record, transfer->nodes[i].data, secret))
+  for(unsigned i = 0; handle && i < handle->node_count; i++) {
+    bool secret = handle->nodes[i].data == handle->auth_line.bytes;
+    if(!add_header(record, handle->nodes[i].data, secret))
       return false;
   }
   for(struct curl_slist *node = call->request->headers; node; node = node->next) {

@@ -121,6 +121,8 @@ static void call_free(struct ba_call *call)
   ba_free(call->url);
   ba_free(call->transfer.if_range);
   ba_free(call->views);
+  ba_free(call->error);
+  ba_free(call->token_error);
   struct ba_client *client = NULL;
   ba_lock();
   if(call->mailbox)
@@ -171,7 +173,7 @@ void ba_call_orphaned_locked(struct ba_call *call, const struct ba_error *why)
   call->news = BA_CALL_DONE;
   call->commands = 0;
   call->listed = false;
-  call->error = *why;
+  ba_call_keep_error(call, why);
   call->ok = false;
   call->retryable = true;
   call->ended_at = ba_now();
@@ -227,18 +229,33 @@ void ba_call_token_put(struct ba_call *call, bool ok, const struct ba_error *fai
   ba_lock();
   if(!call->done) {
     call->token_ok = ok;
-    if(failure)
-      call->token_error = *failure;
+    if(failure && !call->token_error)
+      call->token_error = ba_malloc(sizeof(*failure));
+    if(failure && call->token_error)
+      *call->token_error = *failure;
     ba_engine_command_locked(call, BA_COMMAND_TOKEN, NULL);
   }
   ba_unlock();
+}
+
+void ba_call_keep_error(struct ba_call *call, const struct ba_error *error)
+{
+  if(!call->error)
+    call->error = ba_malloc(sizeof(*call->error));
+  if(call->error)
+    *call->error = *error;
+}
+
+const struct ba_error *ba_call_error(const struct ba_call *call)
+{
+  static const struct ba_error nomem = {BA_NOMEM, "ENOMEM", "not enough memory"};
+  return call->error ? call->error : &nomem;
 }
 
 void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
 {
   *out = (struct ba_outcome){
       .ok = call->ok,
-      .error = call->error,
       .status = call->head.status,
       .retryable = call->retryable,
       .maybe_sent = call->sent,
@@ -253,6 +270,8 @@ void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
       .body_length = call->sink.body.length,
       .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,
   };
+  if(!call->ok)
+    out->error = *ba_call_error(call);
 }
 
 void ba_call_take_body(struct ba_call *call, struct ba_buffer *out)

@@ -172,8 +172,8 @@ bool ba_classify(struct ba_call *call, CURLcode code, struct ba_failure *out)
 {
   *out = (struct ba_failure){.should_retry = -1};
   out->unaccepted = !call->transfer.sent;
-  if(call->transfer.failure.kind != BA_OK) {
-    out->error = call->transfer.failure;
+  if(call->transfer.handle->failure.kind != BA_OK) {
+    out->error = call->transfer.handle->failure;
     return fail(out, BA_RETRY_TRUNCATED,
                 out->error.kind == BA_TRUNCATED || call->transfer.repeated);
   }

@@ -224,7 +224,7 @@ static void *raise_heap(void)
   void *blocks[BLOCKS];
   for(int i = 0; i < BLOCKS; i++)
     blocks[i] = malloc(BLOCK);
-  void *lid = malloc(1024);
+  void *lid = malloc(BLOCK); /* no gap below is large enough for it */
   for(int i = 0; i < BLOCKS; i++)
     free(blocks[i]);
   return lid;

@@ -41,13 +41,12 @@ static double stall_step(const struct ba_call *call)
 static void end_late(struct ba_call *call)
 {
   struct ba_error error;
-  const struct ba_error *last = &call->error;
   double limit = call->request->options.timeout;
-  if(last->kind == BA_OK)
+  if(!call->error)
     ba_error_set(&error, BA_TIMEOUT, NULL, "no answer within %g s (timeout)", limit);
   else
     ba_error_set(&error, BA_TIMEOUT, NULL, "no answer within %g s (timeout); the last attempt: %s",
-                 limit, last->message);
+                 limit, call->error->message);
   call->retryable = true;
   ba_flow_end(call, &error);
 }
@@ -258,7 +257,7 @@ static bool renewed(struct ba_call *call, const struct ba_failure *failure)
 
 static void attempt_failed(struct ba_call *call, struct ba_failure *failure)
 {
-  call->error = failure->error;
+  ba_call_keep_error(call, &failure->error);
   call->retryable = failure->transient && failure->should_retry != 0;
   if(call->head.status != 403 && renewed(call, failure))
     return;
@@ -331,13 +330,13 @@ static void settle(struct ba_call *call, const struct ba_error *error)
 {
   struct ba_counters *counters = &call->client->shared->counters;
   call->ok = error == NULL;
-  if(error && error != &call->error)
-    call->error = *error;
-  if(call->ok)
-    call->error = (struct ba_error){0};
+  if(error)
+    ba_call_keep_error(call, error);
   if(!make_views(call) && call->ok) {
+    struct ba_error nomem;
+    ba_error_nomem(&nomem);
     call->ok = false;
-    ba_error_nomem(&call->error);
+    ba_call_keep_error(call, &nomem);
   }
   call->ended_at = ba_now();
   if(call->mailbox)

@@ -106,6 +106,7 @@ static struct ba_handle *make(struct ba_error *err)
     ba_error_nomem(err);
     return NULL;
   }
+  ba_buffer_init_secret(&handle->auth_line, 64 << 10);
   return handle;
 }
 
@@ -124,6 +125,8 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
   handle->next = NULL;
   handle->call = call;
   handle->detail[0] = '\0';
+  handle->failure.kind = BA_OK;
+  handle->node_count = 0;
   *ready = fits(&handle->use, &want);
   if(*ready)
     return handle;
@@ -140,6 +143,7 @@ void ba_handle_give_back(struct ba_handle *handle, bool reset)
 {
   enum { SPARE_MAX = 256 };
   handle->call = NULL;
+  ba_buffer_clear(&handle->auth_line); /* wipes it */
   if(ba_engine.spare_count >= SPARE_MAX) {
     ba_handle_free(handle);
     return;
@@ -156,6 +160,7 @@ void ba_handle_give_back(struct ba_handle *handle, bool reset)
 void ba_handle_free(struct ba_handle *handle)
 {
   curl_easy_cleanup(handle->easy);
+  ba_buffer_wipe(&handle->auth_line);
   ba_free(handle);
 }
 

@@ -213,26 +213,28 @@ struct ba_handle_use {
   double connect_timeout;
 };
 
+/* Its own headers are at most seven; the rest is for those of the request that
+ * may follow a redirect to another origin. */
+enum { BA_NODES_MAX = 16 };
+
 struct ba_handle { /* I/O */
   CURL *easy;
   struct ba_call *call;
   struct ba_handle *next; /* of the spare ones */
   struct ba_handle_use use;
   char detail[CURL_ERROR_SIZE];
+  /* of this attempt */
+  struct ba_error failure;               /* what a callback found */
+  struct curl_slist nodes[BA_NODES_MAX]; /* headers, before the request's own */
+  unsigned node_count;
+  struct ba_buffer auth_line; /* secret */
 };
-
-/* Its own headers are at most seven; the rest is for those of the request that
- * may follow a redirect to another origin. */
-enum { BA_NODES_MAX = 16 };
 
 /* One attempt on the wire. I/O. */
 struct ba_transfer {
   struct ba_handle *handle;
   curl_mime *mime;
-  struct curl_slist nodes[BA_NODES_MAX]; /* headers of this attempt, before the request's */
-  unsigned node_count;
-  struct ba_buffer auth_line; /* wiped */
-  char range[48];             /* "Range: bytes=N-", "" for the whole */
+  char range[48]; /* "Range: bytes=N-", "" for the whole */
   char *if_range;
   uint64_t generation; /* of the token it carries */
   bool carries_token;
@@ -242,8 +244,7 @@ struct ba_transfer {
   bool repeated;  /* a kept connection was dead after bytes went out */
   unsigned begun; /* how often libcurl was about to send the request */
   double started, wall;
-  struct ba_error failure; /* what a callback found */
-  uint64_t body_taken;     /* bytes of a producer's body that libcurl has */
+  uint64_t body_taken; /* bytes of a producer's body that libcurl has */
   uint64_t bytes_sent, bytes_received;
   bool reused;
   int64_t progress; /* bytes both ways when last looked at */
@@ -271,7 +272,7 @@ struct ba_call {
   bool owned; /* the user has not released it */
   bool done, reported;
   bool token_ok;
-  struct ba_error token_error;
+  struct ba_error *token_error;
   struct ba_call *next_report, *next_command;
   unsigned obeyed; /* I/O: commands taken off the queue, and the list of those */
   struct ba_call *next_obeyed;
@@ -303,7 +304,7 @@ struct ba_call {
   double retry_after;
 
   /* the outcome */
-  struct ba_error error;
+  struct ba_error *error; /* NULL: none yet, or no memory for one */
   bool ok, retryable, reused;
   double ended_at;
   struct ba_header_view *views;
@@ -312,6 +313,9 @@ struct ba_call {
 struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
                              struct ba_request *request, struct ba_error *err);
 void ba_call_drop(struct ba_call *call); /* one reference less */
+/* Keeps what went wrong last. Most calls need none: it has a block of its own. */
+void ba_call_keep_error(struct ba_call *call, const struct ba_error *error);
+const struct ba_error *ba_call_error(const struct ba_call *call); /* of one that failed */
 void ba_call_drop_locked(struct ba_call *call, struct ba_call **dead);
 void ba_call_free_list(struct ba_call *dead); /* outside the lock */
 void ba_call_orphaned_locked(struct ba_call *call, const struct ba_error *why); /* by fork */

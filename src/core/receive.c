@@ -8,13 +8,13 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
   struct ba_call *call = ((struct ba_handle *)user)->call;
   size_t length = size * count;
-  return ba_head_line(&call->head, line, length, &call->transfer.failure) ? length : 0;
+  return ba_head_line(&call->head, line, length, &call->transfer.handle->failure) ? length : 0;
 }
 
 static size_t to_memory(struct ba_call *call, const char *bytes, size_t length)
 {
   struct ba_sink *sink = &call->sink;
-  struct ba_error *failure = &call->transfer.failure;
+  struct ba_error *failure = &call->transfer.handle->failure;
   struct ba_error err = {0};
   if(ba_buffer_append(&sink->body, bytes, length, &err))
     return length;
@@ -39,7 +39,7 @@ static size_t to_stream(struct ba_call *call, const char *bytes, size_t length)
     if(!ba_stream_give(call, bytes + known, length - known, &err)) {
       if(err.kind == BA_OK)
         return CURL_WRITEFUNC_PAUSE;
-      call->transfer.failure = err;
+      call->transfer.handle->failure = err;
       return 0;
     }
   }
@@ -52,13 +52,13 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
   struct ba_call *call = ((struct ba_handle *)user)->call;
   size_t length = size * count;
-  if(!ba_sink_begin(call, &call->transfer.failure))
+  if(!ba_sink_begin(call, &call->transfer.handle->failure))
     return 0;
   if(call->sink.to_memory)
     return to_memory(call, bytes, length);
   if(call->request->sink == BA_SINK_STREAM)
     return to_stream(call, bytes, length);
-  return ba_sink_file_write(call, bytes, length, &call->transfer.failure) ? length : 0;
+  return ba_sink_file_write(call, bytes, length, &call->transfer.handle->failure) ? length : 0;
 }
 
 /* Runs each time libcurl is about to send the request. When a kept connection
@@ -81,7 +81,8 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
   if(sent == 0)
     return CURL_PREREQFUNC_OK;
   transfer->repeated = true;
-  ba_error_set(&transfer->failure, BA_CONNECT, NULL, "the kept connection ended before an answer");
+  ba_error_set(&transfer->handle->failure, BA_CONNECT, NULL,
+               "the kept connection ended before an answer");
   return CURL_PREREQFUNC_ABORT;
 }
 

@@ -18,7 +18,7 @@ static size_t on_produce(char *out, size_t size, size_t count, void *user)
                                (got == 0 && (int64_t)transfer->body_taken < length));
   if(!wrong)
     return got;
-  ba_error_set(&transfer->failure, BA_IO, NULL,
+  ba_error_set(&transfer->handle->failure, BA_IO, NULL,
                "the body's producer gave %llu bytes, not the %lld it had announced",
                (unsigned long long)transfer->body_taken, (long long)length);
   return CURL_READFUNC_ABORT;
@@ -27,7 +27,7 @@ static size_t on_produce(char *out, size_t size, size_t count, void *user)
 static CURLcode rewind_source(struct ba_call *call, struct ba_source *source)
 {
   source->offset = 0;
-  source->failure = &call->transfer.failure;
+  source->failure = &call->transfer.handle->failure;
   return CURLE_OK;
 }
 

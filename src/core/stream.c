@@ -103,7 +103,7 @@ size_t ba_stream_take(struct ba_call *call, char *out, size_t size)
   ba_lock();
   size_t left = stream->out.length - stream->out_taken;
   if(stream->out_failed) {
-    call->transfer.failure = stream->out_error;
+    call->transfer.handle->failure = stream->out_error;
     result = CURL_READFUNC_ABORT;
   } else if(left) {
     result = left < size ? left : size;

@@ -99,16 +99,16 @@ static void exchange_ended(struct ba_call *exchange, void *user)
   struct ba_token_fetch *fetch = user;
   struct ba_error failure;
   fetch->exchange = NULL;
-  bool stopped = exchange->error.kind == BA_CLOSED || exchange->error.kind == BA_CANCELLED;
+  const struct ba_error *why = ba_call_error(exchange);
+  bool stopped = why->kind == BA_CLOSED || why->kind == BA_CANCELLED;
   if(stopped && !exchange->ok) {
     drive(fetch); /* its client was closed; others may still want the token */
     return;
   }
-  int status =
-      exchange->error.kind == BA_OK || exchange->head.status >= 300 ? exchange->head.status : 0;
+  int status = exchange->ok || exchange->head.status >= 300 ? exchange->head.status : 0;
   const char *body = exchange->sink.body.bytes ? exchange->sink.body.bytes : "";
   if(ba_credential_feed(fetch->credential, status, body, exchange->sink.body.length,
-                        &exchange->error, ba_engine.now, &failure)) {
+                        exchange->ok ? NULL : why, ba_engine.now, &failure)) {
     announce_renewal(fetch);
     drive(fetch);
   } else {
@@ -273,7 +273,10 @@ void ba_token_answered(struct ba_call *call)
   fetch->asked = NULL;
   ba_lock();
   bool ok = call->token_ok;
-  struct ba_error failure = call->token_error;
+  struct ba_error failure;
+  ba_error_nomem(&failure);
+  if(call->token_error)
+    failure = *call->token_error;
   ba_unlock();
   if(ok && ba_credential_state(fetch->credential, ba_engine.now) == BA_CREDENTIAL_ASK) {
     ok = false;

@@ -15,12 +15,12 @@ const char *ba_call_url(const struct ba_call *call)
 
 void ba_transfer_header(struct ba_call *call, const char *line)
 {
-  struct ba_transfer *transfer = &call->transfer;
-  struct curl_slist *node = &transfer->nodes[transfer->node_count++];
+  struct ba_handle *handle = call->transfer.handle;
+  struct curl_slist *node = &handle->nodes[handle->node_count++];
   node->data = (char *)line; /* libcurl only reads it */
   node->next = NULL;
-  if(transfer->node_count > 1)
-    transfer->nodes[transfer->node_count - 2].next = node;
+  if(handle->node_count > 1)
+    handle->nodes[handle->node_count - 2].next = node;
 }
 
 /* The credential's header goes with this attempt only, to its own origin only. */
@@ -31,12 +31,12 @@ static bool add_credential(struct ba_call *call, struct ba_error *err)
   transfer->carries_token = false;
   if(!call->proves)
     return true;
-  ba_buffer_init_secret(&transfer->auth_line, 64 << 10);
-  if(!ba_credential_line(credential, &transfer->auth_line, &transfer->generation, err))
+  struct ba_buffer *line = &transfer->handle->auth_line;
+  if(!ba_credential_line(credential, line, &transfer->generation, err))
     return false;
-  transfer->carries_token = transfer->auth_line.length > 0;
+  transfer->carries_token = line->length > 0;
   if(transfer->carries_token)
-    ba_transfer_header(call, transfer->auth_line.bytes);
+    ba_transfer_header(call, line->bytes);
   return true;
 }
 
@@ -63,28 +63,26 @@ static bool add_range(struct ba_call *call, struct ba_error *err)
 
 static struct curl_slist *all_headers(struct ba_call *call)
 {
-  struct ba_transfer *transfer = &call->transfer;
+  struct ba_handle *handle = call->transfer.handle;
   struct curl_slist *own = call->request->headers;
   if(call->foreign) {
     for(; own; own = own->next) {
-      if(ba_redirect_header_travels(own->data) && transfer->node_count < BA_NODES_MAX)
+      if(ba_redirect_header_travels(own->data) && handle->node_count < BA_NODES_MAX)
         ba_transfer_header(call, own->data);
     }
   }
-  if(!transfer->node_count)
+  if(!handle->node_count)
     return own;
-  transfer->nodes[transfer->node_count - 1].next = own;
-  return transfer->nodes;
+  handle->nodes[handle->node_count - 1].next = own;
+  return handle->nodes;
 }
 
 static void begin(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
-  transfer->node_count = 0;
   transfer->begun = 0;
   transfer->sent = transfer->repeated = transfer->reused = false;
   transfer->body_taken = transfer->bytes_sent = transfer->bytes_received = 0;
-  transfer->failure.kind = BA_OK;
   transfer->range[0] = '\0';
   transfer->started = transfer->progress_at = ba_engine.now;
   transfer->progress = 0;
@@ -185,7 +183,6 @@ void ba_transfer_stop(struct ba_call *call)
   if(transfer->mime)
     curl_mime_free(transfer->mime);
   transfer->mime = NULL;
-  ba_buffer_wipe(&transfer->auth_line);
 }
 
 bool ba_transfer_paused(struct ba_call *call)
