@@ -412,6 +412,7 @@ struct ba_engine { /* I/O, but for the first block: LOCK */
   struct ba_call *fresh; /* news to publish */
   struct ba_handle *spare;
   unsigned spare_count;
+  void *heap_lid;
 };
 extern struct ba_engine ba_engine;
 
