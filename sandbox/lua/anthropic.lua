@@ -4,6 +4,7 @@ local body = require("body")
 local jobs = require("line_jobs")
 local json = require("json")
 local magic = require("magic")
+local results_of = require("openai_results")
 local store = require("store")
 
 local M = {}
@@ -133,8 +134,7 @@ local function create(request)
   end
   local job = jobs.start(KIND, { id = store.new_id("msgbatch_", KIND), total = #lines, range = jobs.save(lines),
     wishes = {},
-    window = WINDOW, unending = unending, order = request.fault and request.fault.type == "lines" and request.fault
-      or nil,
+    window = WINDOW, unending = unending, order = results_of.asked(request),
     origin = ngx.var.scheme .. "://" .. tostring(ngx.var.http_host) })
   return { status = 200, json = render(job) }
 end

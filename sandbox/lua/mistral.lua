@@ -8,6 +8,7 @@ local jobs = require("line_jobs")
 local json = require("json")
 local lifecycle = require("openai_lifecycle")
 local magic = require("magic")
+local results_of = require("openai_results")
 local store = require("store")
 
 local M = {}
@@ -202,7 +203,7 @@ local function create(request)
     metadata = json.given(wish.metadata), wishes = lifecycle.wishes(json.given(wish.metadata)),
       inline = json.given(wish.requests) ~= nil,
     window = (json.given(wish.timeout_hours) or 24) * 3600, errors = faults, refused = #faults > 0 or nil,
-    order = request.fault and request.fault.type == "lines" and request.fault or nil,
+    order = results_of.asked(request),
   })
   return { status = 200, json = render(job) }
 end

@@ -7,6 +7,7 @@ local fail = require("openai_error")
 local files = require("openai_files")
 local json = require("json")
 local lifecycle = require("openai_lifecycle")
+local results = require("openai_results")
 local settings = require("settings")
 local store = require("store")
 local totals = require("totals")
@@ -176,8 +177,7 @@ function M.create(request)
     id = store.new_id("batch_", "batch"), object = "batch", endpoint = wish.endpoint,
       input_file_id = wish.input_file_id,
     completion_window = wish.completion_window, status = "validating", created_at = now, expires_at = now + window,
-    metadata = metadata or nil, output_life = life, order = request.fault and request.fault.lines and request.fault
-      or nil,
+    metadata = metadata or nil, output_life = life, order = results.asked(request),
     wishes = lifecycle.wishes(metadata), file_missing = file.missing,
   }
   store.put("batch", batch)

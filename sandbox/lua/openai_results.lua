@@ -25,6 +25,12 @@ end
 M.generator = generator
 
 
+-- The fault of type "lines" that the creation of a batch met, if any.
+function M.asked(request)
+  return request.fault and request.fault.type == "lines" and request.fault or nil
+end
+
+
 -- How the lines of a batch go out: from its metadata.sandbox words, and from a fault of type "lines" on its creation.
 function M.plan(batch)
   local from = {}

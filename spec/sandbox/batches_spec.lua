@@ -101,6 +101,19 @@ describe("a batch of the sandbox", function()
     assert.same({ total = 5, completed = 2, failed = 0 }, batch.request_counts)
   end)
 
+  it("has results that go wrong by a rule for its creation", function()
+    sandbox.control("POST", "/faults", { { match = { operation = "openai.create_batch", nth = 1 },
+      fault = { type = "lines", drop = 2, duplicate = 1, no_newline = true } } })
+    local broken, whole = sandbox.create(line("a") .. line("b") .. line("c")), sandbox.create(line("a"))
+    sandbox.advance(2)
+    local id = sandbox.batch(broken.id).output_file_id
+    local text = sandbox.call("GET", "/files/" .. id .. "/content").body
+    assert.equal(2, select(2, text:gsub('"custom_id":"c"', "")))
+    assert.is_nil(text:find('"custom_id":"[ab]"'))
+    assert.is_nil(text:find("\n$"))
+    assert.equal(1, #sandbox.results(sandbox.batch(whole.id).output_file_id))
+  end)
+
   it("gives its results in another order, the same for the same seed", function()
     local text, ids = "", {}
     for i = 1, 50 do
