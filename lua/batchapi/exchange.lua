@@ -19,6 +19,7 @@
 --- anew when an attempt is repeated; the iterator gives nil at the end, or nil and why it failed),
 --- with `body_length` if the bytes are counted. The table is the exchange's from then on.
 
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = {}
@@ -95,15 +96,15 @@ local function fetch_token(self)
   if type(token) == "string" then
     if lifetime ~= nil and type(lifetime) ~= "number" then
       call:cancel()
-      error("the token function must give the token's lifetime in seconds, not a "
-        .. type(lifetime), 0)
+      errors.misuse("the token function must give the token's lifetime in seconds, not a %s",
+        type(lifetime))
     end
     call:token_put(token, lifetime)
   elseif token == nil then
     call:token_fail(lifetime and tostring(lifetime) or "the token function gave nothing")
   else
     call:cancel()
-    error("the token function must give a string, not a " .. type(token), 0)
+    errors.misuse("the token function must give a string, not a %s", type(token))
   end
 end
 
@@ -129,7 +130,7 @@ local function next_chunk(self)
   self.source = nil
   if chunk ~= nil then
     self.call:cancel()
-    error("a body's producer must give strings, not a " .. type(chunk), 0)
+    errors.misuse("a body's producer must give strings, not a %s", type(chunk))
   end
   if why ~= nil then
     self.call:write_fail(tostring(why))
@@ -166,7 +167,7 @@ local function restart(self)
   self.source = ask(self, self.producer)
   if not loop.is_callable(self.source) then
     self.call:cancel()
-    error("a body's producer must give an iterator, not a " .. type(self.source), 0)
+    errors.misuse("a body's producer must give an iterator, not a %s", type(self.source))
   end
 end
 
@@ -221,13 +222,13 @@ local function check_context(context)
   if not known_contexts[context] then
     for name in pairs(context) do
       if not context_fields[name] then
-        error("exchange: unknown field '" .. tostring(name) .. "' in the context", 4)
+        errors.misuse("exchange: unknown field '%s' in the context", tostring(name))
       end
     end
     known_contexts[context] = true
   end
   if context.closed and context.closed() then
-    error("the client is closed", 4)
+    errors.misuse("the client is closed")
   end
 end
 

@@ -27,6 +27,7 @@
 ---   5. block       everywhere else
 
 local core = require("batchapi.core")
+local errors = require("batchapi.errors")
 
 local M = {}
 
@@ -211,8 +212,8 @@ function M.host(name)
     return recognise()
   end
   if not names[name] then
-    error("unknown host '" .. tostring(name)
-      .. "': it is one of auto, block, openresty, cqueues, luv, copas", 2)
+    errors.misuse("unknown host '%s': it is one of auto, block, openresty, cqueues, luv, copas",
+      tostring(name))
   end
   return load(name)
 end
@@ -254,8 +255,8 @@ end
 ---@param host string|table|nil
 function M.check_iterator(host)
   if not M.yields_anywhere(host) then
-    error("Lua 5.1 cannot wait inside a `for` iterator when the host is '" .. M.host(host).name
-      .. "': call object:next() in a `while` loop instead", 3)
+    errors.misuse("Lua 5.1 cannot wait inside a `for` iterator when the host is '%s': call "
+      .. "object:next() in a `while` loop instead", M.host(host).name)
   end
 end
 

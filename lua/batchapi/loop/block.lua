@@ -4,6 +4,7 @@
 --- Ctrl-C runs: its error is raised here, the call is cancelled, the engine stays as it was.
 
 local core = require("batchapi.core")
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = { name = "block", yields = false }
@@ -17,8 +18,8 @@ function M.check()
   if type(ngx) == "table" and ngx.get_phase then
     local phase = ngx.get_phase()
     if phase ~= "init" and phase ~= "init_worker" then
-      error("host 'block' would stop the nginx worker in the phase '" .. phase
-        .. "': leave the host out", 0)
+      errors.misuse("host 'block' would stop the nginx worker in the phase '%s': leave the host out",
+        phase)
     end
   end
 end

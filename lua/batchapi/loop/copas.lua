@@ -6,6 +6,7 @@
 
 local copas = require("copas")
 local core = require("batchapi.core")
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = { name = "copas", yields = true }
@@ -13,7 +14,7 @@ local M = { name = "copas", yields = true }
 
 function M.check()
   if not loop.coroutine() then
-    error("host 'copas' waits only inside a coroutine that copas runs (copas.addthread)", 0)
+    errors.misuse("host 'copas' waits only inside a coroutine that copas runs (copas.addthread)")
   end
 end
 

@@ -5,6 +5,7 @@
 
 local cqueues = require("cqueues")
 local condition = require("cqueues.condition")
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = { name = "cqueues", yields = true }
@@ -15,7 +16,7 @@ local waiting = setmetatable({}, { __mode = "k" }) -- controller -> set of waite
 
 function M.check()
   if not cqueues.running() then
-    error("host 'cqueues' waits only inside a coroutine of a cqueues controller", 0)
+    errors.misuse("host 'cqueues' waits only inside a coroutine of a cqueues controller")
   end
 end
 

@@ -2,6 +2,7 @@
 --- uv.run() ends when nothing is left to do.
 
 local uv = require("luv")
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = { name = "luv", yields = true }
@@ -15,7 +16,7 @@ local soon -- timer that resumes those who were woken outside of the loop's own 
 
 function M.check()
   if not loop.coroutine() then
-    error("host 'luv' waits only inside a coroutine", 0)
+    errors.misuse("host 'luv' waits only inside a coroutine")
   end
 end
 

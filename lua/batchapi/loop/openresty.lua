@@ -10,6 +10,7 @@
 --- Whoever sleeps long (`wait`, `run`) is woken when the worker is told to exit: a sentinel timer,
 --- set while somebody sleeps, is run prematurely then.
 
+local errors = require("batchapi.errors")
 local ffi = require("ffi")
 local loop = require("batchapi.loop")
 local semaphore = require("ngx.semaphore")
@@ -42,8 +43,8 @@ local waiting = setmetatable({}, { __mode = "k" }) -- set of waiters, in the way
 function M.check()
   local phase = ngx.get_phase()
   if not can_wait[phase] then
-    error("nothing can wait in the nginx phase '" .. phase
-      .. "': make the call from ngx.timer.at(0, …), or in the rewrite, access or content phase", 0)
+    errors.misuse("nothing can wait in the nginx phase '%s': make the call from ngx.timer.at(0, …), "
+      .. "or in the rewrite, access or content phase", phase)
   end
 end
 
