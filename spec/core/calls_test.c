@@ -36,7 +36,10 @@ static struct ba_client *client_of(struct ba_client_settings settings)
 
 static void asks_for_an_hour(struct exchange *exchange)
 {
-  reply(exchange, 429, "Retry-After: 3600\r\n", "{\"error\":{\"code\":\"slow_down\"}}");
+  char body[1100];
+  snprintf(body, sizeof(body), "{\"error\":{\"code\":\"slow_down\"},\"sent\":\"%s\"}",
+           request_header(exchange, "authorization"));
+  reply(exchange, 429, "Retry-After: 3600\r\n", body);
 }
 
 static void a_delay_beyond_the_deadline_fails_at_once(void **state)
@@ -87,6 +90,25 @@ static void a_delay_is_obeyed(void **state)
   assert_int_equal(stats.in_flight + stats.queued, 0);
   ba_call_release(call);
   ba_client_release(client);
+  server_stop(server);
+}
+
+static void an_echoed_secret_is_hidden(void **state)
+{
+  (void)state;
+  struct server *server = server_start(asks_for_an_hour, NULL);
+  struct ba_credential *credential = ba_credential_bearer("S3CRET-S3CRET", 13, NULL);
+  assert_true(ba_credential_bind(credential, server_url(server, "/"), false, NULL));
+  struct ba_client *client = client_of((struct ba_client_settings){.credential = credential});
+  struct ba_outcome out;
+  struct ba_call *call = run_request(
+      client, mailbox, make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), &out);
+  assert_int_equal(out.status, 429);
+  assert_non_null(strstr(out.body, "Bearer ***"));
+  assert_null(strstr(out.body, "S3CRET"));
+  ba_call_release(call);
+  ba_client_release(client);
+  ba_credential_release(credential);
   server_stop(server);
 }
 
@@ -749,6 +771,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_delay_beyond_the_deadline_fails_at_once),
       cmocka_unit_test(a_delay_is_obeyed),
+      cmocka_unit_test(an_echoed_secret_is_hidden),
       cmocka_unit_test(a_wait_for_a_retry_can_be_cancelled),
       cmocka_unit_test(the_service_has_the_last_word),
       cmocka_unit_test(answers_have_caps),

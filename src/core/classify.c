@@ -139,8 +139,17 @@ static void read_code(struct ba_call *call, struct ba_failure *out)
   }
 }
 
+/* A server that repeats what it refused would put a secret into a message. */
+static void hide_secrets(struct ba_call *call)
+{
+  struct ba_buffer *body = &call->sink.body;
+  if(call->transfer.carries_token && body->length)
+    ba_credential_redact(call->client->credential, body->bytes, body->length);
+}
+
 static bool by_status(struct ba_call *call, struct ba_failure *out)
 {
+  hide_secrets(call);
   static const int only_429[] = {429, 0};
   const struct ba_request *request = call->request;
   int status = call->head.status;
