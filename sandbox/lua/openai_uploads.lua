@@ -52,7 +52,7 @@ function M.create(request)
   end
   local upload = {
     id = store.new_id("upload_", "upload"), bytes = wish.bytes, filename = wish.filename, purpose = wish.purpose,
-    status = "pending", created = clock.now(), parts = {}, expires_after = seconds,
+    status = "pending", created = clock.now(), expires_after = seconds,
   }
   store.put("upload", upload)
   return { status = 200, json = render(upload) }
@@ -132,12 +132,14 @@ function M.complete(request)
   if not ranges then
     return why
   end
+  upload.status = "completed" -- before the copy, during which another request may have its turn
+  store.put("upload", upload)
   local path = boot.directory .. "/files/upload-" .. store.serial("joined")
   disk.copy(ranges, path)
   local file = files.add { purpose = upload.purpose, filename = upload.filename,
     expires_after = json.given(upload.expires_after),
     range = { path = path, offset = 0, length = upload.bytes } }
-  upload.status, upload.file_id = "completed", file.id
+  upload.file_id = file.id
   store.put("upload", upload)
   for _, range in ipairs(ranges) do
     os.remove(range.path)
