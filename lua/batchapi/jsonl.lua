@@ -15,7 +15,7 @@ local M = {}
 
 
 --- Iterates the lines of a file: callable, so that a `for` takes it, with `next()` and `close()`.
----@class batchapi.Lines
+---@class batchapi.JsonLines
 ---@field number fun(self): integer the last line's number
 local Lines = {}
 
@@ -69,7 +69,7 @@ local read_options = { max_line_bytes = "open", null = "read", max_depth = "read
 --- Opens a file of JSON Lines for reading.
 ---@param path string
 ---@param options? { max_line_bytes?: integer, max_depth?: integer, null?: "absent"|"keep", host?: string }
----@return batchapi.Lines|nil lines
+---@return batchapi.JsonLines|nil lines
 ---@return string|nil why
 ---@return batchapi.Error|nil err
 function M.read(path, options)

@@ -42,7 +42,8 @@ static void check(lua_State *L, int status)
 static const char *const calls[] = {
     "local core = ...\n"
     "local v = "
-    "assert(core.decode([=[{\"a\":[1,2.5,null,\"x\\n\\u00e9\"],\"b\":{\"c\":{\"d\":[[],{}]}}}]=]))\n"
+    "assert(core.decode([=[{\"a\":[1,2.5,null,\"x\\n\\u00e9\"],\"b\":{\"c\":{\"d\":[[],{}]}}}]=]))"
+    "\n"
     "return function() return core.encode(v, { sort_keys = true }) end",
 
     "local core = ...\n"

@@ -167,10 +167,9 @@ static int call_renewed_token(lua_State *L)
     return 1;
   }
   /* The box frees (and wipes) the token should Lua have no memory for it. */
-  handle->chunk = token;
+  handle->token = token;
   lua_pushlstring(L, token.bytes, token.length);
-  ba_buffer_wipe(&handle->chunk);
-  memset(&handle->chunk, 0, sizeof(handle->chunk));
+  ba_buffer_wipe(&handle->token);
   return 1;
 }
 
@@ -245,6 +244,7 @@ static int call_release(lua_State *L)
   if(was.call)
     ba_call_release(was.call);
   ba_buffer_free(&was.chunk);
+  ba_buffer_wipe(&was.token);
   ba_credential_release(was.credential);
   return 0;
 }

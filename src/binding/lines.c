@@ -235,9 +235,11 @@ static int lines_take(lua_State *L)
   struct ba_error err;
   bool came = handle->chunk.length > 0 || ba_call_read(handle->call, &handle->chunk);
   if(came) {
+    /* the chunk keeps its memory, for the call to fill again */
     reader->line = NULL;
-    if(!ba_lines_adopt(&reader->lines, &handle->chunk, &err))
+    if(!ba_lines_push(&reader->lines, handle->chunk.bytes, handle->chunk.length, &err))
       return ba_fail(L, &err);
+    ba_buffer_clear(&handle->chunk);
   }
   lua_pushboolean(L, came);
   return 1;

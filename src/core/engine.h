@@ -233,9 +233,10 @@ void ba_call_write_end(struct ba_call *call);
  * off so that the server cannot take it for whole. */
 void ba_call_write_fail(struct ba_call *call, const struct ba_error *failure);
 
-/* to_stream. Swaps what has arrived into *chunk (which must be empty; the
- * caller frees it) and lets the transfer go on. False: nothing waits; look at
- * news for DONE. Bytes of a retried attempt are never given twice. */
+/* to_stream. Swaps what has arrived into *chunk (whose length must be 0; the
+ * caller frees it) and lets the transfer go on. Memory that the chunk still had
+ * is filled next, so that a reader who hands it back costs no allocation. False: nothing waits;
+ * look at news for DONE. Bytes of a retried attempt are never given twice. */
 bool ba_call_read(struct ba_call *call, struct ba_buffer *chunk);
 
 struct ba_header_view {

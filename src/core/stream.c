@@ -24,8 +24,11 @@ bool ba_call_read(struct ba_call *call, struct ba_buffer *chunk)
   ba_lock();
   bool some = stream->in.length > 0;
   if(some) {
+    struct ba_buffer spare = *chunk;
     *chunk = stream->in;
-    ba_buffer_init(&stream->in, chunk->cap);
+    spare.cap = chunk->cap;
+    spare.length = 0;
+    stream->in = spare;
   }
   if(stream->in_paused && !call->done)
     ba_engine_command_locked(call, BA_COMMAND_RESUME, NULL);
