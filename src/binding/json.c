@@ -11,6 +11,7 @@ enum { KEEP_BYTES = 1 << 20 };
 static int codec_gc(lua_State *L)
 {
   struct ba_json_codec *codec = luaL_checkudata(L, 1, CODEC);
+  luaL_unref(L, LUA_REGISTRYINDEX, codec->list);
   ba_buffer_wipe(&codec->scratch);
   ba_buffer_wipe(&codec->out);
   ba_buffer_free(&codec->keys);
@@ -24,8 +25,15 @@ static struct ba_json_codec *new_codec(lua_State *L)
   ba_buffer_init(&codec->scratch, BA_JSON_MAX_BYTES);
   ba_buffer_init(&codec->out, BA_JSON_MAX_BYTES);
   ba_buffer_init(&codec->keys, BA_JSON_MAX_BYTES);
+  codec->list = LUA_NOREF;
   luaL_getmetatable(L, CODEC);
   lua_setmetatable(L, -2);
+  lua_createtable(L, BA_JSON_KEYS, 0);
+  for(int i = 1; i <= BA_JSON_KEYS; i++) { /* its array part, once and for all */
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, i);
+  }
+  codec->list = luaL_ref(L, LUA_REGISTRYINDEX);
   return codec;
 }
 

@@ -2,6 +2,8 @@
 
 #include "compat.h"
 
+#include <string.h>
+
 /* Builds Lua values from the scanner's tokens without recursion: the tables
  * that are open lie on the Lua stack, an object's with the key above it whose
  * value comes next. One level of C memory per open table: */
@@ -14,7 +16,7 @@ struct level {
 struct decoder {
   struct ba_json_scanner scanner;
   struct ba_json_codec *codec;
-  int array_mt; /* stack index */
+  int array_mt, list; /* stack indices; list: of the known keys */
   bool keep_null;
   unsigned depth;
   struct level levels[BA_JSON_MAX_DEPTH + 1];
@@ -54,6 +56,30 @@ static void close_table(struct decoder *decoder)
   struct level *level = &decoder->levels[decoder->depth--];
   unsigned short *hint = &decoder->codec->hints[level->place % BA_JSON_HINTS];
   *hint = (unsigned short)(level->count < HINT_MAX ? level->count : HINT_MAX);
+}
+
+enum { KNOWN_MAX_BYTES = 40 };
+
+/* Keys come again and again: one that is known needs no hash over its bytes,
+ * which is what making a string costs most. */
+static void push_key(lua_State *L, struct decoder *decoder, const char *text, size_t length)
+{
+  if(length == 0 || length > KNOWN_MAX_BYTES) {
+    lua_pushlstring(L, text, length);
+    return;
+  }
+  unsigned hash = (unsigned char)text[0] + 5u * (unsigned char)text[length - 1] +
+                  17u * (unsigned char)text[length / 2] + 31u * (unsigned)length;
+  struct ba_json_key *key = &decoder->codec->known[hash % BA_JSON_KEYS];
+  if(key->length == length && memcmp(key->text, text, length) == 0) {
+    lua_rawgeti(L, decoder->list, (int)(hash % BA_JSON_KEYS) + 1);
+    return;
+  }
+  key->length = 0;
+  lua_pushlstring(L, text, length);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, decoder->list, (int)(hash % BA_JSON_KEYS) + 1);
+  key->text = lua_tolstring(L, -1, &key->length);
 }
 
 /* A null member is absent, also when the key was there before. */
@@ -100,7 +126,7 @@ static bool take_token(lua_State *L, struct decoder *decoder, enum ba_json_token
   struct ba_json_scanner *scanner = &decoder->scanner;
   switch(token) {
   case BA_JSON_KEY:
-    lua_pushlstring(L, scanner->string, scanner->length);
+    push_key(L, decoder, scanner->string, scanner->length);
     return true;
   case BA_JSON_STRING:
     lua_pushlstring(L, scanner->string, scanner->length);
@@ -154,6 +180,8 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
   decoder.codec = ba_json_codec_take(L);
   ba_json_push_array_mt(L);
   decoder.array_mt = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, decoder.codec->list);
+  decoder.list = lua_gettop(L);
   decoder.keep_null = options && options->keep_null;
   decoder.depth = 0;
   decoder.levels[0] = (struct level){0};

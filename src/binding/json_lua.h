@@ -54,13 +54,19 @@ void ba_json_push_sorted(lua_State *L, int table, const struct ba_buffer *keys,
 
 /* What a Lua state keeps between calls: memory for texts, and how large the
  * tables at each place of a document were the last time. */
-enum { BA_JSON_HINTS = 512 };
+enum { BA_JSON_HINTS = 512, BA_JSON_KEYS = 256 };
+struct ba_json_key {
+  const char *text; /* of a Lua string that the codec's list of keys holds */
+  size_t length;    /* 0: none */
+};
 struct ba_json_codec {
   struct ba_buffer scratch; /* decode: a string with escapes */
   struct ba_buffer out;     /* encode */
   struct ba_buffer keys;    /* encode, sorted */
   bool busy;                /* a finaliser that Lua runs meanwhile takes another */
   unsigned short hints[BA_JSON_HINTS];
+  struct ba_json_key known[BA_JSON_KEYS]; /* decode: keys seen before */
+  int list;                               /* registry reference: their strings, from 1 */
 };
 
 /* Pushes the state's codec, marked busy, and returns it; release it after the

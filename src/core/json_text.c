@@ -197,6 +197,20 @@ static inline size_t copy_plain(const char **at, const char *end, char *out, siz
 {
   size_t done = 0;
 #if defined(__SSE2__)
+  while(end - *at >= 32 && room - done >= 32) {
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)*at);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(*at + 16));
+    _mm_storeu_si128((__m128i *)(void *)(out + done), low);
+    _mm_storeu_si128((__m128i *)(void *)(out + done + 16), high);
+    unsigned mask = special_bytes(low) | special_bytes(high) << 16;
+    if(mask) {
+      size_t length = (size_t)__builtin_ctz(mask);
+      *at += length;
+      return done + length;
+    }
+    *at += 32;
+    done += 32;
+  }
   while(end - *at >= 16 && room - done >= 16) {
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)*at);
     _mm_storeu_si128((__m128i *)(void *)(out + done), bytes);
