@@ -29,16 +29,22 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* starting and joining */
 static pthread_t thread;
-static bool exiting; /* under the lock */
+static bool exiting;  /* under the lock */
+static bool wake_due; /* under the lock: ba_unlock() wakes the I/O thread */
 
 void ba_lock(void)
 {
   pthread_mutex_lock(&lock);
 }
 
+/* The I/O thread is woken outside the lock, which it would take at once. */
 void ba_unlock(void)
 {
+  int fd = wake_due ? ba_engine.wake : -1;
+  wake_due = false;
   pthread_mutex_unlock(&lock);
+  if(fd >= 0)
+    eventfd_write(fd, 1);
 }
 
 /* ---- news out ------------------------------------------------------------ */
@@ -112,7 +118,8 @@ bool ba_engine_command_locked(struct ba_call *call, unsigned command, struct ba_
       ba_engine.first_command = call;
     ba_engine.last_command = call;
   }
-  wake_locked();
+  wake_due = wake_due || ba_engine.sleeping;
+  ba_engine.sleeping = false;
   return true;
 }
 
