@@ -33,6 +33,7 @@ function M.new()
     current = nil, -- the task that runs
     waiting = false, -- in outer_waiter:wait()
     stopped = false,
+    entered = nil, -- the coroutine that steps, when enter() was called
   }, M)
   self.outer_waiter.cancel = function()
     self:abort()
@@ -253,11 +254,14 @@ end
 --- tasks that outlive one call of their owner's (a job's).
 ---@param host string|table|nil
 function M:enter(host)
-  local outer = loop.host(host)
+  local outer, co = loop.host(host), loop.coroutine() or "main"
   if outer.check then
     outer:check()
   end
-  self.outer, self.outer_waiter = outer, outer:waiter()
+  if outer == self.outer and co == self.entered then
+    return
+  end
+  self.outer, self.outer_waiter, self.entered = outer, outer:waiter(), co
   self.outer_waiter.cancel = function()
     self:abort()
   end
