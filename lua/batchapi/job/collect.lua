@@ -271,7 +271,7 @@ end
 
 --- Requests that an earlier process settled stay so.
 function settling:close_recovered()
-  for index = self.part.first, self.last do
+  for index = self.part.first, self.part.recovered and self.last or 0 do
     if self.ledger:state(index) == RECOVERED then
       self.ledger:set(index, store.SETTLED)
     end

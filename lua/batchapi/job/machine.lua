@@ -15,15 +15,27 @@ M.__index = M
 -- How long work in Lua may go on before others get a turn: in an event loop, and in a script, where
 -- only the job's own tasks are waiting.
 local TURN_LOOP, TURN_SCRIPT = 0.001, 0.02
+-- The shortest time that every event loop takes for a reason to run something else.
+local PAUSE = 0.001
 
 
 ---@param host string|table|nil
 ---@param next_steps fun() called whenever a task has ended: begins what can begin
-function M.new(host, next_steps)
+---@param forget fun() called when the tasks there were are gone
+function M.new(host, next_steps, forget)
   return setmetatable({
-    host = host, next_steps = next_steps, tasks = nil, running = 0,
+    host = host, next_steps = next_steps, forget = forget, tasks = nil, running = 0,
     failure = nil, raised = nil, deadline = nil, driver = nil, turn_began = core.now(), clock = nil,
+    host_turn = core.now(), owner = setmetatable({}, { __mode = "v" }), owned = false, collected = 0,
   }, M)
+end
+
+
+local function closing()
+  return errors.fail(errors.new{
+    kind = "closed", operation = "run", sent = true,
+    message = "the process is about to end; run or resume the job in the next one",
+  })
 end
 
 
@@ -50,12 +62,8 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M:sleep(seconds)
-  local going_on = loop.sleep(seconds)
-  if going_on == false then
-    return errors.fail(errors.new{
-      kind = "closed", operation = "run", sent = true,
-      message = "the process is about to end; run or resume the job in the next one",
-    })
+  if loop.sleep(seconds) == false then
+    return closing()
   end
   return true
 end
@@ -68,24 +76,51 @@ function M:breathe()
     return
   end
   if tasks.current then
-    loop.sleep(0.000001)
+    loop.sleep(self.yields and PAUSE or 0.000001)
   else
     self:poll()
-    if self.yields then
-      loop.sleep(0)
-    end
+    self:yield_to_host()
   end
   self.turn_began = core.now()
+end
+
+
+--- Gives the event loop its turn, if it had none for so long. What tasks do between themselves does not
+--- reach it: a wait shorter than a loop's clock can tell ends at once.
+function M:yield_to_host()
+  if self.yields and core.now() - self.host_turn >= TURN_LOOP then
+    loop.sleep(PAUSE)
+    self.host_turn = core.now()
+  end
+end
+
+
+--- The request of the event loop's that runs now, where that is a bound for coroutines (nginx).
+local function owner_of(self)
+  local host = loop.host(self.host)
+  return host.owner and host.owner() or nil
+end
+
+
+--- Were the tasks made in another request? Then they can only be left behind.
+local function is_foreign(self)
+  return self.owned and self.tasks ~= nil and self.owner.request ~= owner_of(self)
 end
 
 
 --- Makes the coroutine that calls the one that waits; begins anew if there are no tasks.
 ---@return boolean fresh there were none
 function M:enter()
+  if is_foreign(self) then
+    self:stop()
+  end
   local fresh = self.tasks == nil or self.tasks.stopped
   if fresh then
     self.tasks, self.running = scheduler.new(), 0
     self.failure, self.raised, self.driver = nil, nil, nil
+    self.owner.request = owner_of(self)
+    self.owned = self.owner.request ~= nil
+    self.forget()
   end
   self.tasks:enter(self.host)
   self.yields = self.tasks.outer.yields
@@ -96,8 +131,17 @@ end
 --- Is another coroutine waiting for this job?
 function M:is_driven()
   local driver = self.driver
-  return driver ~= nil and self.tasks ~= nil and not self.tasks.stopped
-    and (driver == "main" or coroutine.status(driver) ~= "dead")
+  if driver == nil or self.tasks == nil or self.tasks.stopped then
+    return false
+  elseif not is_foreign(self) then
+    return driver == "main" or coroutine.status(driver) ~= "dead"
+  end
+  -- Another request's: it waits as long as that request is there.
+  if core.now() - self.collected > 1 then
+    collectgarbage()
+    self.collected = core.now()
+  end
+  return self.owner.request ~= nil
 end
 
 
@@ -133,7 +177,12 @@ function M:take_failure()
 end
 
 
-local function check_deadline(self)
+--- Nil, why, err when the machine must not go on: the deadline is over, or the process is to end.
+local function check_end(self)
+  if loop.exiting(self.host) then
+    self:stop()
+    return closing()
+  end
   if self.deadline and core.now() >= self.deadline then
     self:stop()
     return errors.fail(errors.new{
@@ -153,7 +202,7 @@ function M:drive()
   if self:is_driven() then
     return self:sleep(0.02)
   end
-  local ok, why, err = check_deadline(self)
+  local ok, why, err = check_end(self)
   if not ok then
     return nil, why, err
   end
@@ -168,23 +217,32 @@ function M:drive()
   if not (self.failure or self.raised) then
     self.tasks:step()
   end
+  self:yield_to_host()
   self.driver = nil
   if self.failure or self.raised then
     return self:take_failure()
   end
-  return check_deadline(self)
+  return check_end(self)
 end
 
 
---- A task whose only work is to wake the machine at its deadline.
+--- A task whose only work is to wake the machine at its deadline, and, where a process may be told to
+--- end, once a second to see.
 function M:watch_clock()
-  local left = self.deadline and self.deadline - core.now()
-  if left and left > 0 and self.clock ~= self.tasks then
-    self.clock = self.tasks
-    self.tasks:spawn(function() end, function()
-      loop.sleep(left)
-    end)
+  if self.clock == self.tasks then
+    return
   end
+  self.clock = self.tasks
+  local pulse = self.tasks.outer.exiting and 1 or math.huge
+  local deadline = self.deadline or math.huge
+  if pulse == math.huge and deadline == math.huge then
+    return
+  end
+  self.tasks:spawn(function() end, function()
+    while core.now() < deadline do
+      loop.sleep(math.min(pulse, deadline - core.now()))
+    end
+  end)
 end
 
 

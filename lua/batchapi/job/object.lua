@@ -308,10 +308,6 @@ end
 
 --- Drives the job on; tells what changed. True, or nil, why, err.
 function methods:advance()
-  local fresh = not self.machine.tasks
-  if fresh then
-    self:forget_tasks()
-  end
   local ok, why, err = self.machine:drive()
   if self.dirty then
     self:tell()
@@ -323,12 +319,15 @@ end
 --- The tasks of a stopped machine are gone: their marks too.
 function methods:forget_tasks()
   self.active, self.uploading, self.releasing, self.ending = 0, 0, false, false
+  self.store.opening = false
   for _, part in pairs(self.state.parts) do
     part.busy, part.held = false, false
     part.resumed = part.status == "created"
     part.recovered = part.status == "ended"
   end
-  calls.restart(self)
+  if self.ledger:count() > 0 then
+    calls.restart(self)
+  end
 end
 
 
@@ -497,6 +496,8 @@ function M.new(client, options)
   }, job_mt)
   self.machine = machine.new(host, function()
     self:schedule()
+  end, function()
+    self:forget_tasks()
   end)
   self.machine.deadline = core.now() + options.timeout
   self.checker = checker_of(self)

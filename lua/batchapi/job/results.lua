@@ -120,7 +120,9 @@ function methods:next()
       job:breathe()
       return result, message, err
     elseif job.done and self._count < job.state.input.requests then
-      return damaged(self)
+      return errors.fail(errors.new{ kind = "job", code = "results_damaged", operation = "results",
+        message = ("%s holds %d results for %d requests"):format(job.store.path, self._count,
+          job.state.input.requests) })
     elseif job.done then
       close(self)
       return nil

@@ -6,6 +6,7 @@
 --- the file is opened again; a request whose line is there is settled.
 
 local errors = require("batchapi.errors")
+local loop = require("batchapi.loop")
 
 local M = {}
 M.__index = M
@@ -25,7 +26,7 @@ function M.new(files, dir, ledger, durable)
   return setmetatable({
     files = files,
     final = dir .. "/results.jsonl", path = dir .. "/results.jsonl.part", ledger = ledger, durable = durable,
-    bytes = 0, visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, finished = false,
+    visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
   }, M)
 end
 
@@ -83,7 +84,7 @@ function M:recover(settled)
       return nil, why, err
     end
   end
-  self.bytes, self.visible = place, place
+  self.visible = place
   return self:mend_end(place)
 end
 
@@ -104,17 +105,23 @@ function M:mend_end(size)
   if not ok then
     return nil, why, err
   end
-  self.bytes, self.visible = size + 1, size + 1
+  self.visible = size + 1
   return self.files:write(self.writer, "\n")
 end
 
 
+--- Opens the file for appending; of several tasks that come at once the first does it.
 function M:open_writer()
+  while self.opening do
+    loop.sleep(0.001)
+  end
   if self.writer then
     return true
   end
   local why, err
+  self.opening = true
   self.writer, why, err = self.files:writer(self.path, { append = true })
+  self.opening = false
   if not self.writer then
     return nil, why, err
   end
@@ -132,17 +139,17 @@ function M:append(result)
   if not ok then
     return nil, why, err
   end
-  -- The line is in the writer's buffer before anything can wait: others may append while this flushes.
-  local place = self.writer:bytes()
+  -- The line is in the writer's buffer before encode() can wait; a task that ends there has settled it.
+  local index, before = result.index, self.ledger:state(result.index)
+  self.ledger:put(index, self.writer:bytes())
+  self.ledger:set(index, M.SETTLED)
+  self:account(result)
   local length, message, failure = self.files:encode(self.writer, result)
   if not length then
+    self.ledger:set(index, before)
     return nil, message, failure
   end
-  self.ledger:put(result.index, place)
-  self.ledger:set(result.index, M.SETTLED)
-  self.bytes = math.max(self.bytes, place + length)
-  self:account(result)
-  if self.bytes - self.visible >= FLUSH_BYTES then
+  if self.writer:bytes() - self.visible >= FLUSH_BYTES then
     return self:flush()
   end
   return true
@@ -151,7 +158,7 @@ end
 
 --- Makes what was appended visible to readers.
 function M:flush()
-  local upto = self.bytes
+  local upto = self.writer and self.writer:bytes() or self.visible
   if self.writer then
     local ok, why, err = self.files:flush(self.writer)
     if not ok then
@@ -165,7 +172,7 @@ end
 
 --- The same, and durable.
 function M:sync()
-  local upto = self.bytes
+  local upto = self.writer and self.writer:bytes() or self.visible
   if self.writer and self.durable then
     local ok, why, err = self.files:sync(self.writer)
     if not ok then
@@ -252,14 +259,18 @@ function M:finish(ordered, breathe)
       return nil, why, err
     end
   end
+  -- Who opens the file from here on waits behind the rename, and must name what it makes.
+  local former = self.path
+  self.path = self.final
   ok, why, err = self.files:rename(from, self.final)
   if not ok then
+    self.path = former
     return nil, why, err
   end
   if ordered then
-    self.files:unlink(self.path)
+    self.files:unlink(former)
   end
-  self.path, self.finished = self.final, true
+  self.finished = true
   return true
 end
 

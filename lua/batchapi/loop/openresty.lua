@@ -49,6 +49,18 @@ function M.check()
 end
 
 
+--- What stands for the request (or timer) that runs now: a coroutine that nginx made in one must not be
+--- touched in another, nor once it has ended.
+---@return table
+function M.owner()
+  local ctx = ngx.ctx
+  if not ctx.batchapi_owner then
+    ctx.batchapi_owner = {}
+  end
+  return ctx.batchapi_owner
+end
+
+
 function M.exiting()
   return ngx.worker.exiting()
 end
