@@ -151,6 +151,7 @@ build = {
     ["batchapi.job.collect"] = "lua/batchapi/job/collect.lua",
     ["batchapi.job.definition"] = "lua/batchapi/job/definition.lua",
     ["batchapi.job.dir"] = "lua/batchapi/job/dir.lua",
+    ["batchapi.job.handle"] = "lua/batchapi/job/handle.lua",
     ["batchapi.job.input"] = "lua/batchapi/job/input.lua",
     ["batchapi.job.journal"] = "lua/batchapi/job/journal.lua",
     ["batchapi.job.machine"] = "lua/batchapi/job/machine.lua",

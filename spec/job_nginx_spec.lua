@@ -86,10 +86,12 @@ describe("a job in nginx", function()
   it("is written, uploaded, collected and read while the worker goes on, across requests", function()
     local count = 6000
     local client = assert(batchapi.client({ name = "ping", base_url = "http://nginx", auth = "none",
-      operations = { { name = "ping", method = "GET", path = "/ping", answer = "bytes" } } }, { unix_socket = server.socket }))
+      operations = { { name = "ping", method = "GET", path = "/ping", answer = "bytes" } } },
+      { unix_socket = server.socket }))
     local out = os.tmpname()
     os.remove(out)
-    os.execute(([[(curl -sS -m 60 --unix-socket '%s' 'http://nginx/gap?seconds=60' >'%s.gap') &]]):format(server.socket, out))
+    os.execute(([[(curl -sS -m 60 --unix-socket '%s' 'http://nginx/gap?seconds=60' >'%s.gap') &]]):format(server.socket,
+      out))
     os.execute(([[(curl -sS -m 60 --unix-socket '%s' 'http://nginx/begin?n=%d&base=%s&key=%s&dir=%s' >'%s.begin'; ]]
       .. [[curl -sS -m 60 --unix-socket '%s' 'http://nginx/results' >'%s.results'; ]]
       .. [[curl -sS -m 60 --unix-socket '%s' 'http://nginx/over'; mv '%s.results' '%s') &]]):format(server.socket, count,

@@ -34,8 +34,7 @@ local function run_section(client)
 end
 
 
--- ---- opening
--- ----------------------------------------------------------------------------------------
+-- ---- opening ------------------------------------------------------------------------------------
 
 local function open_dir(job, dir, lock_timeout)
   local ok, why, err = job_dir.make(job.files, dir)
@@ -209,8 +208,7 @@ function M.run(client, requests, given)
 end
 
 
--- ---- resuming
--- ---------------------------------------------------------------------------------------
+-- ---- resuming -----------------------------------------------------------------------------------
 
 local resume_options = {
   client = true, timeout = true, interval = true, concurrency = true, lock_timeout = true, on_update = true,

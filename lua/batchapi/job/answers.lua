@@ -86,8 +86,7 @@ function M.close(job, call, repeated)
 end
 
 
--- ---- answers
--- --------------------------------------------------------------------------------------
+-- ---- answers ------------------------------------------------------------------------------------
 
 --- May this request be repeated after this answer? A write that may have run only where the user
 --- says so.
@@ -215,8 +214,7 @@ function M.of_call(job, call, answer, response)
 end
 
 
--- ---- batches of one request
--- -----------------------------------------------------------------------
+-- ---- batches of one request ---------------------------------------------------------------------
 
 local function collect_one(job, call, ended)
   local source = job.run.collect[1]
@@ -293,8 +291,7 @@ function M.of_batch(job, call, answer)
 end
 
 
--- ---- failures of a whole call
--- ---------------------------------------------------------------------
+-- ---- failures of a whole call -------------------------------------------------------------------
 
 --- The call was surely not carried out.
 local function refused(job, call, why, err, perform)

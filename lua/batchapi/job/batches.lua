@@ -18,8 +18,7 @@ local UPLOAD_TRIES, LONGEST_PAUSE = 6, 30
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
--- ---- the steps of one part
--- ------------------------------------------------------------------------
+-- ---- the steps of one part ----------------------------------------------------------------------
 
 --- Sends the file; once the job is under way, a failure that may pass is waited out. (Before, whoever
 --- called `run` is there to hear of it.) A file sent twice costs nothing.
@@ -214,8 +213,7 @@ local function pipeline(job, part)
 end
 
 
--- ---- which part is next
--- ---------------------------------------------------------------------------
+-- ---- which part is next -------------------------------------------------------------------------
 
 local function begin(job, part, f, counter)
   part.busy = true

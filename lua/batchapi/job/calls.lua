@@ -19,8 +19,7 @@ local M = {}
 local keep_null = { null = "keep" }
 
 
--- ---- which requests are next
--- ----------------------------------------------------------------------
+-- ---- which requests are next --------------------------------------------------------------------
 
 local function is_safe(job, request)
   local rule = (job.run.request or {}).safe
@@ -101,8 +100,7 @@ local function draw(job)
 end
 
 
--- ---- one call
--- -------------------------------------------------------------------------------------
+-- ---- one call -----------------------------------------------------------------------------------
 
 --- Waits until the last minute has room for `count` more requests.
 local function keep_pace(job, count)
@@ -196,8 +194,7 @@ local function perform(job, call)
 end
 
 
--- ---- what is left over from an earlier process
--- ----------------------------------------------------
+-- ---- what is left over from an earlier process --------------------------------------------------
 
 --- Calls whose intent has no outcome: those with a batch are watched on, of the others nobody
 --- knows.
@@ -249,8 +246,7 @@ local function begin_open_calls(job)
 end
 
 
--- ---- workers
--- --------------------------------------------------------------------------------------
+-- ---- workers ------------------------------------------------------------------------------------
 
 local function work(job)
   while true do

@@ -181,8 +181,7 @@ words.sections.run_pages = {
 }
 
 
--- ---- what belongs together
--- ------------------------------------------------------------------------
+-- ---- what belongs together ----------------------------------------------------------------------
 
 local function find_operation(definition, name)
   for _, operation in ipairs(definition.operations or {}) do

@@ -79,8 +79,7 @@ local function each_request(job, source, maker, take)
 end
 
 
--- ---- families with parts
--- --------------------------------------------------------------------------
+-- ---- families with parts ------------------------------------------------------------------------
 
 --- The id of an earlier request, read back from the part it is in.
 local function id_reader(job, writer)
@@ -204,8 +203,7 @@ local function write_parts(job, source, maker)
 end
 
 
--- ---- families without parts
--- -----------------------------------------------------------------------
+-- ---- families without parts ---------------------------------------------------------------------
 
 local function write_requests(job, source, maker)
   local files, path = job.files, job:path("requests.jsonl")
@@ -245,8 +243,7 @@ local function write_requests(job, source, maker)
 end
 
 
--- ---- comparing
--- --------------------------------------------------------------------------------------
+-- ---- comparing ----------------------------------------------------------------------------------
 
 local function changed_input(job)
   return errors.fail(errors.new{ kind = "job", code = "input_changed", operation = "run",

@@ -1,0 +1,136 @@
+--- The job as users hold it: its results, its status, waiting for it, cancelling it.
+
+local core = require("batchapi.core")
+local errors = require("batchapi.errors")
+local loop = require("batchapi.loop")
+local results_of = require("batchapi.job.results")
+local status_of = require("batchapi.job.status")
+
+---@class batchapi.Job
+---@field id string
+local methods = {}
+
+local M = { methods = methods }
+
+
+--- Removes every file that a job writes, and its directory if nothing else is in it.
+---@param paths table { dir, part_count }
+function M.remove_files(paths)
+  if paths.gone then
+    return
+  end
+  paths.gone = true
+  for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
+    "results.jsonl.part", "lock" } do
+    os.remove(paths.dir .. "/" .. name)
+  end
+  for number = 1, paths.part_count + 1 do
+    for _, ending in ipairs{ "jsonl", "json", "jsonl.new", "json.new", "answer-1.jsonl", "answer-2.jsonl" } do
+      os.remove(("%s/part-%05d.%s"):format(paths.dir, number, ending))
+    end
+  end
+  os.remove(paths.dir)
+end
+
+
+
+--- The results, one for each request, in a `for` or with `:next()`. With `dir` it may be called
+--- again.
+---@return batchapi.Results
+function methods:results()
+  if self.temporary and self.results_given then
+    errors.misuse("job:results(): without dir the results can be read once; give run a dir to replay them")
+  end
+  self.results_given = true
+  return results_of.new(self)
+end
+
+
+--- How far the job is: see batchapi.JobStatus.
+---@return batchapi.JobStatus
+function methods:status()
+  return status_of.of(self)
+end
+
+
+--- Waits until every request has its result.
+---@param given { on_update: fun(status: batchapi.JobStatus)|nil, timeout: number|nil }|nil
+---@return batchapi.JobStatus|nil status
+---@return string|nil message
+---@return batchapi.Error|nil err
+function methods:wait(given)
+  for name, value in pairs(given or {}) do
+    if name ~= "on_update" and name ~= "timeout" then
+      errors.misuse(("job:wait: unknown option '%s'; there are on_update and timeout"):format(tostring(name)))
+    elseif name == "on_update" and not loop.is_callable(value) then
+      errors.misuse("job:wait: on_update must be a function")
+    elseif name == "timeout" and type(value) ~= "number" then
+      errors.misuse("job:wait: timeout must be a number of seconds")
+    end
+  end
+  given = given or {}
+  self.hook = given.on_update
+  local before = self.machine.deadline
+  if given.timeout then
+    self.machine.deadline = math.min(before, core.now() + given.timeout)
+  end
+  self:tell()
+  local ok, why, err = true, nil, nil
+  while ok and not self.done do
+    ok, why, err = self:advance()
+  end
+  if ok then
+    self:tell()
+  end
+  self.hook, self.machine.deadline = nil, before
+  if not ok then
+    return nil, why, err
+  end
+  return self:status()
+end
+
+
+--- Cancels everything at the service; what is not sent yet never is. The results then say so.
+---@return batchapi.JobStatus|nil status
+---@return string|nil message
+---@return batchapi.Error|nil err
+function methods:cancel()
+  if self.done then
+    return self:status()
+  end
+  local ok, why, err = true, nil, nil
+  if not self.state.cancelled then
+    ok, why, err = self:record{ type = "cancel" }
+  end
+  if ok then
+    ok, why, err = self.family.cancel(self)
+  end
+  self:changed()
+  if not ok then
+    return errors.adopt("cancel", err, why)
+  end
+  return self:status()
+end
+
+
+--- Lets go of the job: its directory is free for others, a job without one leaves nothing behind.
+--- What the service has goes on there.
+function methods:close()
+  self.machine:stop()
+  self:release()
+  if self.temporary then
+    M.remove_files(self.paths)
+  end
+end
+
+
+--- The state in one line.
+function M.tostring(self)
+  local counts = self.store.counts
+  local requests = self.state.input and self.state.input.requests or self.ledger:count()
+  return ("batchapi.job (%s, %s, %d of %d settled)"):format(self.id, status_of.of(self).state,
+    counts.ok + counts.failed, requests)
+end
+
+
+return M
