@@ -178,9 +178,9 @@ struct ba_request_options {
   int max_retries; /* < 0: default */
   enum ba_repeat repeat;
   size_t max_body_bytes, max_header_bytes;
-  bool record_attempts;            /* keep a record of each attempt for ba_call_attempt() */
-  bool allow_redirects;            /* follow, at most 5, credentials to the same origin only */
-  bool no_credential;              /* send none even if the client has one */
+  bool record_attempts; /* keep a record of each attempt for ba_call_attempt() */
+  bool allow_redirects; /* GET and HEAD: at most 5, credentials to the same origin only */
+  bool no_credential;   /* send none even if the client has one */
   unsigned weights[BA_LIMITS_MAX]; /* what it takes of each limiter */
   /* Statuses that say "not accepted", so that even NEVER_SENT may repeat
    * (zero-terminated; NULL: { 429 }). */
