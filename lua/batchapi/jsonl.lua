@@ -26,7 +26,11 @@ local Lines = {}
 ---@return string|nil why
 ---@return batchapi.Error|nil err `line` is its number
 function Lines:next()
-  local value, why, err = self._files:json(self._reader, self._options)
+  local reader = self._reader
+  local value, why, err = reader:json(self._options)
+  if value == nil and not why and reader:starved() then
+    value, why, err = self._files:json(reader, self._options)
+  end
   if value ~= nil then
     return value
   end
@@ -49,6 +53,23 @@ end
 
 
 local lines_mt = iterator.metatable(Lines, "batchapi.jsonl")
+local wait_and_call = lines_mt.__call
+
+
+-- Most lines are in memory: then nothing waits, and no more is done than to decode.
+function lines_mt.__call(lines)
+  local reader = lines._reader
+  local value, why, err = reader:json(lines._options)
+  if value ~= nil then
+    return value
+  elseif why then
+    local _, _, failure = errors.adopt("jsonl.read", err, why)
+    error(failure, 0)
+  elseif reader:starved() then
+    return wait_and_call(lines)
+  end
+  return nil
+end
 
 
 local function copy(options, names, what)

@@ -32,9 +32,9 @@ struct reader {
 
 static struct reader *to_reader(lua_State *L)
 {
-  struct reader *reader = ba_test_userdata(L, 1, LINES);
+  struct reader *reader = ba_test_userdata(L, 1, READER);
   if(!reader)
-    reader = ba_test_userdata(L, 1, READER);
+    reader = ba_test_userdata(L, 1, LINES);
   luaL_argcheck(L, reader, 1, "lines or a reader expected");
   return reader;
 }
