@@ -260,6 +260,25 @@ describe("run on each service", function()
     assert.are.equal(3, sandbox.count("requests", "all"))
   end)
 
+  it("Microsoft Graph: two requests with one id are refused; hashes that collide are not", function()
+    local graph = assert(batchapi.msgraph{})
+    local ledger = core.ledger
+    core.ledger = function(seed)
+      return ledger(seed, 4)
+    end
+    local requests = {}
+    for i = 1, 60 do
+      requests[i] = { id = "r" .. i, method = "GET", url = "/users/" .. i }
+    end
+    local list = all(assert(graph:run(requests)))
+    assert.are.equal(60, #list)
+    requests[31].id = "r7"
+    local job, why = graph:run(requests)
+    core.ledger = ledger
+    assert.is_nil(job)
+    assert.is_truthy(why:find([['id' "r7" stands twice: it is also that of request 7]], 1, true), why)
+  end)
+
   it("Anthropic: requests inline, results by URL, parts split by bytes", function()
     local anthropic = assert(batchapi.anthropic{})
     local requests = {}

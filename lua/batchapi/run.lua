@@ -3,14 +3,13 @@
 --- `client:run(requests, options)` and `batchapi.resume(dir, options)` come here. How it works:
 ---
 --- - The requests are read once, completed, checked and written to files split by the service's
---- limits
----   (job/writing.lua, job/parts.lua); nothing is submitted before the last one was found right.
+---   limits (job/writing.lua, job/parts.lua); nothing is submitted before the last one was found
+---   right.
 --- - Each step at the service has its intent in the journal before and its outcome after
 ---   (job/journal.lua); what the journal says is all a process needs to go on (job/state.lua).
 --- - Services that take batches are served by job/batches.lua, with job/submit.lua, job/watch.lua
---- and
----   job/collect.lua; services that answer at once, or take one request at a time, by
---- job/calls.lua.
+---   and job/collect.lua; services that answer at once, or take one request at a time, by
+---   job/calls.lua.
 --- - Results are appended to one file, and handed out from there (job/store.lua, job/results.lua).
 --- - Tasks move it all while the user waits for the job (job/machine.lua).
 
@@ -169,8 +168,7 @@ end
 ---@field on_update fun(status: batchapi.JobStatus)|nil
 
 --- Runs any number of requests as a job. Returns once they are read and the first part is made at
---- the
---- service, or refused.
+--- the service, or refused.
 ---@param client batchapi.Client
 ---@param requests table[]|fun(): table|string an array, an iterator, or the path of a JSONL file
 ---@param given batchapi.RunOptions|nil and the service's own options

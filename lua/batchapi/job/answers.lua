@@ -12,6 +12,7 @@ local M = {}
 
 local PATIENCE, LONGEST_PAUSE = 900, 60
 local SAFE_TRIES = 4
+local REPEAT_PAUSE = 1 -- seconds before single requests are repeated, unless the service says how many
 local MOST_PAGES = 10000
 
 
@@ -97,8 +98,10 @@ local function may_repeat(job, item, result)
 end
 
 
-local function take(job, item, result)
+--- Takes a result; `pause` is how long the service asks to wait before a repeat.
+local function take(job, item, result, pause)
   if may_repeat(job, item, result) then
+    job.pass.pause = math.max(job.pass.pause or 0, math.min(pause or REPEAT_PAUSE, LONGEST_PAUSE))
     job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
     return 1
   end
@@ -160,7 +163,7 @@ local function take_answer(job, item, answer, status)
       result = job.outcome:read(whole, status)
     end
   end
-  return take(job, item, result)
+  return take(job, item, result, job.outcome:pause(answer))
 end
 
 

@@ -2,8 +2,8 @@
 --- collected.
 ---
 --- Each part has a task of its own while it is under way: uploads run beside the writing of the
---- next
---- part; batches are made once the whole input is written, so that a broken line has cost nothing.
+--- next part; batches are made once the whole input is written, so that a broken line has cost
+--- nothing.
 
 local collect = require("batchapi.job.collect")
 local errors = require("batchapi.errors")
@@ -20,8 +20,8 @@ local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the wa
 
 -- ---- the steps of one part ----------------------------------------------------------------------
 
---- Sends the file; once the job is under way, a failure that may pass is waited out. (Before, whoever
---- called `run` is there to hear of it.) A file sent twice costs nothing.
+--- Sends the file; once the job is under way, a failure that may pass is waited out. (Before,
+--- whoever called `run` is there to hear of it.) A file sent twice costs nothing.
 local function send_file(job, known)
   local pause, tries = 0.5, 0
   while true do
@@ -45,7 +45,6 @@ end
 local function upload(job, part)
   local known = job:known(part.part)
   known.path = job:path(part.file)
-  known.filename = job.id .. "-" .. part.file
   local answer, why, err = send_file(job, known)
   if not answer then
     return nil, why, err

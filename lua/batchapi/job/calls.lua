@@ -1,11 +1,9 @@
 --- The families "envelope" and "each": requests are drawn from one file into calls of as many as
---- the
---- service takes, several calls at once, and each request is settled as soon as its answer is on
---- disk.
+--- the service takes, several calls at once, and each request is settled as soon as its answer is
+--- on disk.
 ---
 --- What repeating could harm has an intent in the journal before it is sent. If its outcome is not
---- known
---- it is never repeated: the result says "unknown_outcome".
+--- known it is never repeated: the result says "unknown_outcome".
 
 local answers = require("batchapi.job.answers")
 local batchapi_array = require("batchapi.core").array_mt
@@ -335,6 +333,14 @@ function M.schedule(job)
   end
   local attempt = job.pass.attempt + 1
   if job.ledger:tally(waiting_mark(attempt)) > 0 then
+    local pause = job.pass.pause
+    if pause then
+      job.pass.pause = nil
+      spawn_worker(job, function()
+        return job:sleep(pause)
+      end)
+      return true
+    end
     next_pass(job, attempt)
     return M.schedule(job)
   end
@@ -343,8 +349,7 @@ end
 
 
 --- A stopped machine begins again: what was taken and not settled is open once more, unless its
---- intent
---- is in the journal.
+--- intent is in the journal.
 ---@param job table
 function M.restart(job)
   job.workers, job.drawing, job.kept_item = 0, false, nil

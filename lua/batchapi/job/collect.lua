@@ -1,6 +1,5 @@
 --- Collecting: what a batch left at the service is brought here whole, and each request of the part
---- gets
---- its one result, whatever the batch came to.
+--- gets its one result, whatever the batch came to.
 
 local core = require("batchapi.core")
 local outcomes = require("batchapi.job.outcome")
@@ -95,6 +94,14 @@ function M.download(job, part)
     end
   end
   return true
+end
+
+
+--- Removes what was collected for a part that is settled.
+function M.tidy(job, part)
+  for i in ipairs(job.run.collect) do
+    job.files:unlink(raw_path(job, part, i))
+  end
 end
 
 
@@ -211,8 +218,7 @@ end
 
 
 --- Every request of the part that is still without a result gets one; those to be repeated are
---- written
---- into the next attempt's part.
+--- written into the next attempt's part.
 function settling:fill_gaps(writer)
   local job, part = self.job, self.part
   local lines, why, err = parts.lines(job, part)
@@ -327,9 +333,7 @@ function M.settle(job, part)
   if not ok then
     return nil, why, err
   end
-  for i in ipairs(job.run.collect) do
-    job.files:unlink(raw_path(job, part, i))
-  end
+  M.tidy(job, part)
   return true
 end
 

@@ -1,12 +1,9 @@
 --- The `run` section of a definition: how work is submitted, watched and collected, as data.
 ---
 --- In a template, "$name" stands for a value known only while the job runs (batchapi.job.template):
---- every
---- option of `run` by its name (`$endpoint`, `$metadata` with the part's token added, …), `$path`
---- and
---- `$filename` of the part's file, `$file_id`, `$batch_id`, `$result_id`, `$requests` (the requests
---- of a
---- part, an array) and, in the family "each", `$request`. A path is dotted text, "" the value
+--- every option of `run` by its name (`$endpoint`, `$metadata` with the part's token added, …),
+--- `$path` of the part's file, `$file_id`, `$batch_id`, `$result_id`, `$requests` (the requests of
+--- a part, an array) and, in the family "each", `$request`. A path is dotted text, "" the value
 --- itself.
 ---
 --- | word | what it says |
@@ -20,7 +17,7 @@
 --- | `create` | `operation`, `arguments`, `id` (path of the batch's id; absent: the answer is the result), `not_yet` (texts in a message, any case, that mean "again in a moment"), `queue` (codes that mean "when another batch has ended") |
 --- | `lookup` | how a create whose answer was lost is found again: `operation` (a list), `query`, `token` (path of the metadata's token in an item), `id`, `created` (path of its time) |
 --- | `watch` | adds to the definition's `wait`: `arguments`, `expired`, `cancelled` (states), `counts = { total =, completed =, failed = }`, `usage` (path) |
---- | `collect` | an array: `operation`, `arguments`, `id` (path, in the batch, of what is asked for; empty: there is none), `content` "jsonl" (default: a file of lines) or "json" (the answer is the one result) |
+--- | `collect` | an array: `operation`, `arguments`, `id` (path, in the batch, of what is asked for; empty: there is none). A file of JSON lines; in the family "each", whose batches are of one request, the answer is the result |
 --- | `items` | envelope: path of the answers in the answer |
 --- | `result` | how an answer line is read (below) |
 --- | `pages` | `follow_pages`: `next` (path of the cursor in an answer), `put` (path in the request it goes to), `items` (path of the array that grows), `remove` (path left out of the whole) |
@@ -28,24 +25,18 @@
 --- | `delete` | `operation`, `arguments` (with `$file_id`): what `cleanup` does to each file |
 ---
 --- **request**: `type` "table" (default) or "string"; `id`, the field with the caller's own id
---- (absent: answers
---- match by position); `id_pattern` (a Lua pattern), `id_max`; `required`, fields; `fields`, name =
---- type, all there
---- may be; `defaults`, templates; `verbatim`, fields with which a JSONL line is sent byte for byte;
---- `equal`,
---- field = template, what the service insists on; `uniform`, paths whose value is one in all of a
---- batch;
---- `send`, a template of what goes out, if it is not the request itself (`$request.field`); `safe`,
---- `{ path =, one_of = }`:
---- repeating these harms nothing.
+--- (absent: answers match by position); `id_pattern` (a Lua pattern), `id_max`; `required`, fields;
+--- `fields`, name = type, all there may be; `defaults`, templates; `verbatim`, fields with which a
+--- JSONL line is sent byte for byte; `equal`, field = template, what the service insists on;
+--- `uniform`, paths whose value is one in all of a batch; `send`, a template of what goes out, if
+--- it is not the request itself (`$request.field`); `safe`, `{ path =, one_of = }`: repeating these
+--- harms nothing.
 ---
 --- **result**: `id`, `status`, `body` (paths); `failed`, a path that is only there when the request
---- failed; `code`,
---- `message`, paths of which the first that is there counts; `ok`, `{ path =, one_of = }` or `{
---- every = path of an
---- array, field =, one_of = }`, instead of a status from 200 to 299; `retry = { statuses =, codes =
---- }`, what `attempts` repeats;
---- `retry_after`, path of the seconds to wait.
+--- failed; `code`, `message`, paths of which the first that is there counts; `ok`, `{ path =,
+--- one_of = }` or `{ every = path of an array, field =, one_of = }`, instead of a status from 200
+--- to 299; `retry = { statuses =, codes = }`, what `attempts` repeats; `retry_after`, path of the
+--- seconds to wait.
 
 local words = require("batchapi.words")
 
@@ -169,7 +160,6 @@ words.sections.run_watch = {
 words.sections.run_counts = { total = text, completed = text, failed = text }
 words.sections.run_collect = {
   operation = required(text), arguments = required(any_table), id = text,
-  content = one_of("jsonl", "json"),
 }
 words.sections.run_result = {
   id = text, status = text, body = text, failed = text, code = texts, message = texts,
@@ -243,8 +233,7 @@ local checked = setmetatable({}, { __mode = "k" })
 
 
 --- Checks a `run` section against its definition; raises with the word and the place. A section
---- that
---- was found right once is not looked at again.
+--- that was found right once is not looked at again.
 ---@param run table
 ---@param definition table raw or compiled: `operations` and `wait` are looked at
 function M.check(run, definition)

@@ -1,10 +1,9 @@
 --- Where a job's requests come from: an array, an iterator, or a JSONL file, read one at a time.
 ---
 --- `source:next()` gives value, raw, line: the request, its bytes if it is a line of a file, and
---- its
---- number (of the line, or of the element); nil alone at the end; `nil, message, err` on failure,
---- err.line
---- telling where. A broken line does not end a file: the next call goes on behind it.
+--- its number (of the line, or of the element); nil alone at the end; `nil, message, err` on
+--- failure, err.line telling where. A broken line does not end a file: the next call goes on behind
+--- it.
 
 local errors = require("batchapi.errors")
 

@@ -1,10 +1,8 @@
 --- The journal of a job: an append-only file of JSON lines, each a step's intent or its outcome.
 ---
 --- A record is on disk (fsync) before the step it announces begins, and after the step it reports
---- has
---- ended, so that whoever opens the journal after a crash knows what may have happened. The last
---- line
---- may be torn: it is cut off. A damaged line elsewhere is reported, never skipped.
+--- has ended, so that whoever opens the journal after a crash knows what may have happened. The
+--- last line may be torn: it is cut off. A damaged line elsewhere is reported, never skipped.
 ---
 --- A job without a directory has a journal that writes nothing (M.none).
 

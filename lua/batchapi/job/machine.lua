@@ -1,8 +1,7 @@
 --- What moves a job: tasks (coroutines) that do its steps, run whenever the user waits for the job.
 ---
 --- Nothing runs between two calls of the user's but what the I/O thread already has in hand. A step
---- that
---- fails for good stops the machine; the next wait begins again from what the journal says.
+--- that fails for good stops the machine; the next wait begins again from what the journal says.
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
@@ -85,8 +84,8 @@ function M:breathe()
 end
 
 
---- Gives the event loop its turn, if it had none for so long. What tasks do between themselves does not
---- reach it: a wait shorter than a loop's clock can tell ends at once.
+--- Gives the event loop its turn, if it had none for so long. What tasks do between themselves does
+--- not reach it: a wait shorter than a loop's clock can tell ends at once.
 function M:yield_to_host()
   if self.yields and core.now() - self.host_turn >= TURN_LOOP then
     loop.sleep(PAUSE)
@@ -226,8 +225,8 @@ function M:drive()
 end
 
 
---- A task whose only work is to wake the machine at its deadline, and, where a process may be told to
---- end, once a second to see.
+--- A task whose only work is to wake the machine at its deadline, and, where a process may be told
+--- to end, once a second to see.
 function M:watch_clock()
   if self.clock == self.tasks then
     return

@@ -22,6 +22,7 @@ local methods = handle.methods
 local M = {}
 
 local CHUNK = 65536
+local FIRST_PAUSE = 1 -- seconds between two looks at a batch, unless the service or the user says
 local DISCARD_PATIENCE = 10
 local NOTICE_EVERY = 0.1 -- seconds between two updates while requests are read
 
@@ -354,6 +355,7 @@ local job_mt = { __name = "batchapi.job", __index = methods, __tostring = handle
 function M.new(client, options)
   local definition = client._definition
   local run = definition.run
+  options.interval = options.interval or (definition.wait or {}).interval or FIRST_PAUSE
   local has_parts = run.family == "file" or run.family == "inline"
   local host = client._context.host
   local paths = { part_count = 0 }

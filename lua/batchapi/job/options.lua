@@ -19,7 +19,7 @@ local common = {
   concurrency = { "integer", least = 1 },
   max_requests_per_batch = { "integer", least = 1, shapes = true },
   max_bytes_per_batch = { "integer", least = 1, shapes = true },
-  interval = { "number", default = 1, least = 0.001 },
+  interval = { "number", least = 0.001 },
   timeout = { "number", default = 90000, least = 0 },
   cleanup = { "boolean", default = false },
   expires_after = { "number", least = 1, shapes = true },
@@ -176,8 +176,7 @@ end
 
 
 --- Checks the options given to `run` and fills in the defaults. Misuse raises; a value out of range
---- is
---- `nil, message`.
+--- is `nil, message`.
 ---@param run table the definition's run section
 ---@param given table|nil
 ---@return table|nil options

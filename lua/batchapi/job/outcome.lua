@@ -1,5 +1,5 @@
---- How an answer to one request is read: a definition's `result` words turned into a result
---- `{ custom_id, index, ok, status, body, error = { code, message } }`.
+--- How an answer to one request is read: a definition's `result` words turned into a result `{
+--- custom_id, index, ok, status, body, error = { code, message } }`.
 
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
@@ -114,6 +114,14 @@ function M:read(line, status)
     result.error = self:reason(line, status, body)
   end
   return result
+end
+
+
+--- The seconds that an answer asks to wait, or nil.
+---@param line any
+---@return number|nil
+function M:pause(line)
+  return tonumber(self.spec.retry_after and value_at(line, self.spec.retry_after) or nil)
 end
 
 

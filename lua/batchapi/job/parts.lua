@@ -1,9 +1,8 @@
 --- The files a job's requests are written to, split by the service's limits.
 ---
 --- Family "file": a part is a file of JSON lines, uploaded as it is. Family "inline": the body that
---- makes
---- the batch, with a request on each line between its head and its tail. Either way a request is a
---- line.
+--- makes the batch, with a request on each line between its head and its tail. Either way a request
+--- is a line.
 
 local core = require("batchapi.core")
 local template = require("batchapi.job.template")

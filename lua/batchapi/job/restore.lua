@@ -96,6 +96,24 @@ local function mark_attempts(job)
 end
 
 
+--- Removes what a process that was killed had no time to remove.
+local function tidy(job)
+  for number = 1, job.has_parts and job.state.last_part + 2 or 0 do
+    local part = job.state.parts[number]
+    if part and part.status == "settled" then
+      collect.tidy(job, part)
+    end
+    for _, ending in ipairs{ "jsonl", "json" } do
+      job.files:unlink(job:path(("part-%05d.%s.new"):format(number, ending)))
+    end
+  end
+  job.files:unlink(job:path("results.jsonl.ordered"))
+  if job.store.finished then
+    job.files:unlink(job:path("results.jsonl.part"))
+  end
+end
+
+
 --- Makes the account of requests again, and takes over the results that are there.
 ---@param job table
 ---@return true|nil ok
@@ -121,6 +139,7 @@ function M.account(job)
   if not ok then
     return nil, why, err
   end
+  tidy(job)
   for _, part in pairs(job.state.parts) do
     part.resumed, part.recovered = true, part.status == "ended"
     job.confirmed = job.confirmed or part.batch_id ~= nil or part.status == "ended" or part.status == "settled"

@@ -99,8 +99,7 @@ end
 
 
 --- The next result; nil alone when every request had its own; nil, why, err on a failure, after
---- which it
---- may be called again.
+--- which it may be called again.
 ---@return table|nil result
 ---@return string|nil message
 ---@return batchapi.Error|nil err

@@ -1,16 +1,13 @@
 --- What a job's journal says, recomputed record by record.
 ---
 --- The same function applies a record when it is written and when it is read again, so that a job
---- that
---- was killed and one that was not know the same. Parts go through these states:
+--- that was killed and one that was not know the same. Parts go through these states:
 ---
----   written -> uploaded -> creating -> created -> ended -> settled [-> cleaned]
+--- written -> uploaded -> creating -> created -> ended -> settled [-> cleaned]
 ---
 --- "creating" stands between the intent and the outcome of a create: after a crash nobody knows
---- whether
---- the service has the batch. Calls (families "envelope" and "each") have no parts: an open call is
---- an
---- intent without outcome, and a request is settled when its result is on disk.
+--- whether the service has the batch. Calls (families "envelope" and "each") have no parts: an open
+--- call is an intent without outcome, and a request is settled when its result is on disk.
 
 local M = {}
 M.__index = M

@@ -2,8 +2,7 @@
 ---
 --- The file is results.jsonl.part while the job runs; when every request has its result it becomes
 --- results.jsonl, in request order if the job is ordered, by one rename. A torn last line is cut
---- off when
---- the file is opened again; a request whose line is there is settled.
+--- off when the file is opened again; a request whose line is there is settled.
 
 local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")

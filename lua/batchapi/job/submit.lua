@@ -1,6 +1,5 @@
 --- Submitting once: a batch is created with its intent on disk before, its outcome after; when the
---- answer
---- is lost the service is asked, again and again over the settling time, before anything is
+--- answer is lost the service is asked, again and again over the settling time, before anything is
 --- repeated.
 
 local core = require("batchapi.core")
@@ -154,8 +153,7 @@ end
 
 
 --- When the call whose answer was lost can last have been under way. An earlier process may have
---- died
---- at any moment of it.
+--- died at any moment of it.
 local function lost_since(job, part)
   local now = core.wall()
   if part.lost_at or not part.intent or part.intent > now then

@@ -1,10 +1,9 @@
 --- Templates: the tables of a definition's `run` section in which "$name" stands for a value that
---- is
---- known only while a job runs.
+--- is known only while a job runs.
 ---
 --- "$name" is the value of that name, "$name.field" a field of it; "$$text" is the text "$text". A
---- field
---- whose value is unknown is left out, and so is an inner table none of whose "$" fields is known.
+--- field whose value is unknown is left out, and so is an inner table none of whose "$" fields is
+--- known.
 
 local paths = require("batchapi.path")
 

@@ -44,8 +44,7 @@ end
 
 
 --- What a batch came to: "completed", "failed", "expired", "cancelled"; nil while it runs. An
---- unknown
---- state counts as running.
+--- unknown state counts as running.
 ---@param definition table
 ---@param batch table
 ---@param status integer|nil of the answer

@@ -1,7 +1,7 @@
 --- Reading a job's requests to their end: each is completed, checked, counted, and written to disk;
---- or,
---- when the job has been submitted already, compared with what was written then.
+--- or, when the job has been submitted already, compared with what was written then.
 
+local answers = require("batchapi.job.answers")
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local input = require("batchapi.job.input")
@@ -33,7 +33,12 @@ local function enter(job, id, index, id_of)
   elseif err then
     return nil, other
   end
-  local known, why = id_of(other)
+  local known, why = nil, nil
+  if job.collided[id] then
+    other = job.collided[id]
+  else
+    known, why = id_of(other)
+  end
   if known == id or known == nil and not why then
     return nil, ("'%s' %q stands twice: it is also that of request %d"):format(job.run.request.id, id, other)
   elseif known == nil then
@@ -205,6 +210,23 @@ end
 
 -- ---- families without parts ---------------------------------------------------------------------
 
+--- The id of an earlier request, read back from the file.
+local function id_of_line(job, path, writer, index)
+  local files = job.files
+  files:flush(writer)
+  local reader, why = files:reader(path)
+  if not reader then
+    return nil, why
+  end
+  local request
+  for _ = 1, index do
+    request, why = files:json(reader)
+  end
+  files:close(reader)
+  return request and answers.custom_id(job, request, index), why
+end
+
+
 local function write_requests(job, source, maker)
   local files, path = job.files, job:path("requests.jsonl")
   local writer, why, err = files:writer(path .. ".new")
@@ -215,8 +237,8 @@ local function write_requests(job, source, maker)
   local most = job.options.max_bytes_per_batch or (job.run.limits or {}).bytes
   local count
   count, why, err = each_request(job, source, maker, function(line, id, _, index, at)
-    local ok, message = enter(job, id, index, function()
-      return nil
+    local ok, message = enter(job, id, index, function(other)
+      return id_of_line(job, path .. ".new", writer, other)
     end)
     if not ok then
       return M.fault(at, message, "duplicate_id")

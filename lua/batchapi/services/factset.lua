@@ -144,7 +144,7 @@ return {
     },
     watch = { cancelled = { "cancelled", "canceled" } },
     collect = {
-      { operation = "get_batch_job_result", arguments = { "$batch_id" }, content = "json" },
+      { operation = "get_batch_job_result", arguments = { "$batch_id" } },
     },
     result = {
       ok = { every = "data.jobs", field = "status", one_of = { "created" } },

@@ -60,7 +60,7 @@ return {
     result = {
       id = "id", status = "status", body = "body",
       code = { "body.error.code" }, message = { "body.error.message" },
-      retry = { statuses = { 429, 500, 502, 503, 504 } },
+      retry = { statuses = { 429, 500, 502, 503, 504 } }, retry_after = "headers.Retry-After",
     },
   },
 }
