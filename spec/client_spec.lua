@@ -45,6 +45,13 @@ local function failure(f, ...)
   return err
 end
 
+describe("batchapi", function()
+  it("says its name and version", function()
+    assert.equal("batchapi " .. core._VERSION, batchapi._VERSION)
+    assert.matches("^batchapi %d+%.%d+%.%d+$", batchapi._VERSION)
+  end)
+end)
+
 describe("the OpenAI client", function()
   local client, input
 

@@ -14,12 +14,12 @@ local errors = require("batchapi.errors")
 local merge = require("batchapi.merge")
 
 ---@class batchapi
----@field _VERSION string
+---@field _VERSION string "batchapi 0.1.0"
 ---@field null userdata JSON's null; equal to cjson.null and ngx.null
 ---@field oauth table authorize_url, exchange
 ---@field webhook table verify
 local M = {
-  _VERSION = version,
+  _VERSION = "batchapi " .. version,
   null = core.null,
 }
 
