@@ -105,6 +105,12 @@ describe("run on each service", function()
       assert.are.equal(2, sandbox.totals().asana.created)
     end)
 
+    it("has no files that cleanup could delete", function()
+      assert.has_error(function()
+        asana:run({ get("/tasks/1") }, { cleanup = true })
+      end, "run: the service has nothing that option 'cleanup' could act on")
+    end)
+
     it("repeats writes too when asked", function()
       sandbox.faults{ { match = { service = "asana", nth = 1 }, fault = { type = "lost" } } }
       local list = all(assert(asana:run({ post("a"), post("b") }, { repeat_writes = true })))

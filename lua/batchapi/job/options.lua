@@ -56,6 +56,7 @@ local function check_applies(run, name, value)
   local missing = (name == "metadata" or name == "expires_after" or name == "output_expires_after")
       and not in_templates[name]
     or name == "follow_pages" and value and not run.pages
+    or name == "cleanup" and value and not run.delete
     or (name == "repeat_writes" and value or name == "requests_per_minute")
       and run.family ~= "envelope" and run.family ~= "each"
   if missing then
