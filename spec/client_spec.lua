@@ -458,6 +458,28 @@ describe("client:lines", function()
     assert.is_nil(object:next())
   end)
 
+  it("says once which line is too long", function()
+    local other = client:with{ max_line_bytes = 10 }
+    local _, why, err = other:lines("download_file", upload('{"a":"0123456789"}\n')):next()
+    assert.equal("download_file: line 1 is longer than 10 bytes (of the answer)", why)
+    assert.equal(1, err.line)
+  end)
+
+  it("and each and pages raise misuse where they are called, not at the first value", function()
+    for _, verb in ipairs{ "each", "pages" } do
+      local ok, why = pcall(function()
+        client[verb](client, "list_files", { limt = 2 })
+      end)
+      assert.is_false(ok)
+      assert.matches("client_spec%.lua:%d+: 'list_files' has no parameter 'limt'; did you mean 'limit'", why)
+      assert.is_false(pcall(client[verb], client, "list_files", {}, {}))
+      local object = client[verb](client, "list_files", { limit = 0 }) -- a value is next's to refuse
+      assert.equal("invalid", select(3, object:next()).kind)
+    end
+    assert.is_false(pcall(client.lines, client, "download_file"))
+    assert.is_false(pcall(client.lines, client, "download_file", 5))
+  end)
+
   it("raises for an operation that answers with one document", function()
     assert.has_error(function()
       client:lines("list_batches")

@@ -207,6 +207,14 @@ function methods:request(given)
 end
 
 
+--- An operation of an iterator: misuse raises here already, a refused value is `next`'s to tell.
+local function iterated(client, name, arguments)
+  local one = operation_of(client, name)
+  client:_check(name, arguments)
+  return one, arguments
+end
+
+
 --- The answer of an operation as an iterator over its JSON lines: `for value in
 --- client:lines("download_file", id) do`.
 ---@param name string an operation that answers with a file
@@ -214,7 +222,7 @@ end
 ---@return batchapi.Lines
 function methods:lines(name, ...)
   check_open(self, "lines")
-  return require("batchapi.lines").new(self, operation_of(self, name), pack(...))
+  return require("batchapi.lines").new(self, iterated(self, name, pack(...)))
 end
 
 
@@ -224,7 +232,7 @@ end
 ---@return batchapi.Pages
 function methods:each(name, ...)
   check_open(self, "each")
-  return require("batchapi.pages").each(self, operation_of(self, name), pack(...))
+  return require("batchapi.pages").each(self, iterated(self, name, pack(...)))
 end
 
 
@@ -234,7 +242,7 @@ end
 ---@return batchapi.Pages
 function methods:pages(name, ...)
   check_open(self, "pages")
-  return require("batchapi.pages").pages(self, operation_of(self, name), pack(...))
+  return require("batchapi.pages").pages(self, iterated(self, name, pack(...)))
 end
 
 

@@ -41,13 +41,14 @@ end
 
 local function broken(lines, message, err)
   lines:close()
-  local located = type(err) == "table" and err.line
-  if not located then
-    message = ("line %d: %s"):format(lines._splitter:number(), tostring(message))
+  local number = type(err) == "table" and err.line or tonumber(tostring(message):match("^line (%d+)"))
+  if not number then
+    number = lines._splitter:number()
+    message = ("line %d: %s"):format(number, tostring(message))
   end
   return errors.fail(errors.new{
     kind = type(err) == "table" and err.kind or "decode", operation = lines._what,
-    message = message .. " (of the answer)", line = located or lines._splitter:number(),
+    message = message .. " (of the answer)", line = number,
     sent = true, attempts = 1,
   })
 end
