@@ -93,6 +93,28 @@ describe("a connection option", function()
     assert.matches("raise max_header_bytes$", err.message)
     assert.equal("too_large", refused(openai{ max_body_bytes = 5, max_retries = 0 }).kind)
   end)
+
+  it("max_header_bytes is at most what libcurl takes; more is too_large as well", function()
+    assert.has_error(function()
+      batchapi.openai{ max_header_bytes = 307201 }
+    end)
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "headers", bytes = 400000, line = 4096 } } }
+    local err = refused(openai{ max_header_bytes = 307200 })
+    assert.equal("too_large", err.kind)
+    assert.equal(1, err.attempts)
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "headers", bytes = 280000, line = 4096 } } }
+    assert.equal("too_large", refused(openai{}).kind)
+    ask(openai{ max_header_bytes = 307200 })
+  end)
+
+  it("a file of the connection that cannot be read is io with the errno's name", function()
+    for _, name in ipairs{ "ca_file", "client_cert" } do
+      local client, message, err = batchapi.openai{ [name] = "/nonexistent.pem" }
+      assert.is_nil(client)
+      assert.equal("openai: " .. name .. " /nonexistent.pem: No such file or directory", message)
+      assert.same({ "io", "ENOENT" }, { err.kind, err.code })
+    end
+  end)
 end)
 
 describe("a credential option", function()

@@ -45,8 +45,9 @@ local hints = {
     return "the answer ended early; nothing of it is handed out"
   end,
   too_large = function(_, outcome)
-    if (outcome.message or ""):find("header", 1, true) then
-      return "raise max_header_bytes"
+    local message = outcome.message or ""
+    if message:find("header", 1, true) then
+      return message:find("bytes$") and "raise max_header_bytes" or nil -- else it is libcurl's cap
     end
     return "raise max_body_bytes, or stream the answer (lines, or { to = path })"
   end,

@@ -63,6 +63,13 @@ static bool too_slow(struct ba_call *call, struct ba_failure *out)
   return fail(out, BA_RETRY_TIMEOUT, true);
 }
 
+/* libcurl ends an answer whose header is larger than it takes at all (300 kB)
+ * as if the connection had failed; only its words say which it was. */
+static bool too_much_header(const struct ba_call *call, CURLcode code)
+{
+  return code == CURLE_RECV_ERROR && strstr(detail(call, code), "Too large response headers");
+}
+
 static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *out)
 {
   switch(code) {
@@ -94,6 +101,11 @@ static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *ou
                  detail(call, code));
     return fail(out, BA_RETRY_RESET, false);
   default:
+    if(too_much_header(call, code)) {
+      ba_error_set(&out->error, BA_TOO_LARGE, NULL,
+                   "the answer's header is larger than libcurl takes");
+      return fail(out, BA_RETRY_RESET, false);
+    }
     return call->transfer.begun ? cut_off(call, code, out) : not_connected(call, code, out);
   }
 }

@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "version.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,10 @@ static bool readable_file(const char *path, const char *what, struct ba_error *e
 {
   if(!path || access(path, R_OK) == 0)
     return true;
-  return ba_error_set(err, BA_INVALID, NULL, "%s \"%s\" cannot be read", what, path);
+  int errnum = errno;
+  char label[256];
+  snprintf(label, sizeof(label), "%s %s", what, path);
+  return ba_error_errno(err, errnum, label);
 }
 
 static bool http_version(struct ba_client *client, const char *name, struct ba_error *err)
