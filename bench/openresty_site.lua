@@ -208,6 +208,9 @@ function M.start()
         break
       end
     end
+    for _, command in ipairs(stops) do
+      os.execute(command)
+    end
     error("nginx cannot be started: " .. read(directory .. "/" .. name .. ".log"):sub(1, 2000))
   end
   start("upstream", UPSTREAM, { "plain", "tls" })
