@@ -41,11 +41,14 @@ function Lines:next()
 end
 
 
+--- The number of the last line, from 1; blank lines count.
+---@return integer
 function Lines:number()
   return self._reader:number()
 end
 
 
+--- Ends it early; a second time does nothing.
 ---@return true
 function Lines:close()
   return self._reader:close()
