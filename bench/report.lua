@@ -6,6 +6,14 @@ local M = {}
 local measure = "build-bench/bench/measure"
 
 
+--- Installs the Node clients that are measured beside us, when they are not there yet.
+function M.node_clients()
+  assert(os.execute("cmp -s bench/node/package-lock.json bench/node/node_modules/.batchapi-lock"
+    .. " || { npm ci --prefix bench/node --no-audit --no-fund --loglevel=error >&2"
+    .. " && cp bench/node/package-lock.json bench/node/node_modules/.batchapi-lock; }"), "npm ci failed")
+end
+
+
 --- The median of a list of numbers.
 function M.median(list)
   local sorted = table.move(list, 1, #list, 1, {})
