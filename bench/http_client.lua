@@ -57,7 +57,7 @@ local DONE = {}
 -- Calls on a slow server: they are cancelled when the measured ones have ended, since a
 -- function that returns nil, why cancels the rest.
 local function parked_worker()
-  return client:request{ method = "POST", path = "../parked/chat/completions", body = { model = "x" } }
+  return client:request{ method = "POST", path = "/parked/chat/completions", body = { model = "x" } }
 end
 
 

@@ -62,7 +62,7 @@ http {
         ngx.req.read_body() ngx.sleep(0.05) ngx.header["Content-Length"] = #answer ngx.print(answer)
       }
     }
-    location = /parked/chat/completions {
+    location = /v1/parked/chat/completions {
       content_by_lua_block { ngx.req.read_body() ngx.sleep(600) ngx.print(answer) }
     }
     location = /v1/files {
