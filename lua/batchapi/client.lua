@@ -20,6 +20,7 @@
 
 local codec = require("batchapi.codec")
 local errors = require("batchapi.errors")
+local exchange = require("batchapi.exchange")
 local failure = require("batchapi.failure")
 local operation = require("batchapi.operation")
 local options = require("batchapi.options")
@@ -80,58 +81,57 @@ end
 
 
 --- The value of a successful call.
-local function answer_of(client, name, call, outcome, made)
-  if made.to then
-    return { path = made.to, bytes = outcome.file_bytes }
-  elseif made.answer == "bytes" then
+local function answer_of(client, name, call, came, bytes, to, kind)
+  if to then
+    return { path = to, bytes = bytes }
+  elseif kind == "bytes" then
     return call:body() or ""
   end
-  local headers = outcome.headers
-  if outcome.status == 204 or headers["content-length"] == "0" then
+  local headers = came.headers
+  if came.status == 204 or headers["content-length"] == "0" then
     return {}
-  elseif made.answer == "text" and not (headers["content-type"] or ""):find("json", 1, true) then
+  elseif kind == "text" and not (headers["content-type"] or ""):find("json", 1, true) then
     return call:body()
   end
   local value, message, err = client._codec.decode_call(call)
   if value == nil and (call:body() or "") == "" then
     return {} -- a success without a body, sent in chunks
   elseif value == nil then
-    local kind = type(err) == "table" and err.kind or "decode"
-    return failure.of_answer(client, name, outcome,
-      ("the answer (%d) is not JSON as it should be: %s"):format(outcome.status,
-        tostring(message)), kind)
+    return failure.of_answer(client, name, came,
+      ("the answer (%d) is not JSON as it should be: %s"):format(came.status, tostring(message)),
+      type(err) == "table" and err.kind or "decode")
   end
   return value
 end
 
 
-local function finish(client, name, call, outcome, made)
-  if client._changes then
-    client._changes(outcome.headers)
+--- Runs a request to its end: the value and the response, or the failure triple. `kind` says how
+--- the answer is read: "json", "text" (JSON if it says so) or "bytes".
+local function perform(client, name, wire, kind)
+  local to, never_sent = wire.to, wire.repeats == "never_sent" -- wire is the exchange's from now on
+  local call, outcome = exchange.run(client._context, wire)
+  local came, bytes
+  if call then
+    came, bytes = call:answer()
+    outcome = not came and call:outcome() or nil
+    if client._changes then
+      client._changes((came or outcome).headers)
+    end
   end
   local value, message, extra
-  if outcome.ok then
-    value, message, extra = answer_of(client, name, call, outcome, made)
+  if came then
+    value, message, extra = answer_of(client, name, call, came, bytes, to, kind)
   else
+    outcome.never_sent = never_sent
     value, message, extra = failure.of_outcome(client, name, outcome, call)
   end
-  call:release() -- its body may be large, and Lua's collector cannot know
+  if call then
+    call:release() -- its body may be large, and Lua's collector cannot know
+  end
   if value == nil then
     return nil, message, extra
   end
-  return value, nil, response.of(client._definition, outcome)
-end
-
-
-local function perform(client, name, made)
-  local exchange = require("batchapi.exchange")
-  local never_sent = made.wire.repeats == "never_sent"
-  local call, outcome = exchange.perform(client._context, made.wire)
-  outcome.never_sent = never_sent
-  if not call then
-    return failure.of_outcome(client, name, outcome, nil)
-  end
-  return finish(client, name, call, outcome, made)
+  return value, nil, response.complete(client._definition, came)
 end
 
 
@@ -155,18 +155,18 @@ end
 function methods:_call(name, arguments, overrides)
   check_open(self, name)
   local one = operation_of(self, name)
-  local made, message, err = request.for_operation(self, one, arguments, overrides or {})
-  if not made then
-    return nil, message, err
+  local wire, kind, err = request.for_operation(self, one, arguments, overrides)
+  if not wire then
+    return nil, kind, err
   end
-  return perform(self, name, made)
+  return perform(self, name, wire, kind)
 end
 
 
 --- Checks an operation's arguments; nothing is sent.
 function methods:_check(name, arguments)
-  local made, message, err = request.for_operation(self, operation_of(self, name), arguments, {})
-  if not made then
+  local wire, message, err = request.for_operation(self, operation_of(self, name), arguments)
+  if not wire then
     return nil, message, err
   end
   return true
@@ -177,13 +177,13 @@ end
 function methods:_open(name, arguments, overrides)
   check_open(self, name)
   local one = operation_of(self, name)
-  local made, message, err = request.for_operation(self, one, arguments, overrides or {})
-  if not made then
+  local wire, message, err = request.for_operation(self, one, arguments, overrides)
+  if not wire then
     return nil, message, err
-  elseif made.to then
+  elseif wire.to then
     errors.misuse("lines: '%s' is read as it comes; leave 'to' out", name)
   end
-  local stream, outcome, call = require("batchapi.exchange").open(self._context, made.wire)
+  local stream, outcome, call = exchange.open(self._context, wire)
   if not stream then
     return failure.of_outcome(self, name, outcome, call)
   end
@@ -199,11 +199,11 @@ end
 ---@return batchapi.Response|batchapi.Error
 function methods:request(given)
   check_open(self, "request")
-  local made, message, err = request.free(self, given)
-  if not made then
-    return nil, message, err
+  local wire, name, err = request.free(self, given)
+  if not wire then
+    return nil, name, err
   end
-  return perform(self, made.name, made)
+  return perform(self, name, wire, "text")
 end
 
 
@@ -339,7 +339,7 @@ local function assemble(definition, settings, credential, handle, base_url)
     _base_url = base_url,
     _origin = origin.of(base_url), -- "https://host:port", lower case, no default port
     _codec = codec.new(settings.json, settings.max_json_depth),
-    _headers = {},            -- those an operation always sends, by its own headers
+    _fixed = nil,             -- what all its requests have in common (request.lua)
     _context = nil,           -- for exchange
     _changes = nil,           -- function(headers) that tells announced changes, or nil
     _told = nil,              -- flags that were told, shared with derived clients
@@ -347,10 +347,7 @@ local function assemble(definition, settings, credential, handle, base_url)
   client._context = {
     core = handle, host = settings.host or "auto", on_request = settings.on_request,
     token = type(settings.token) == "function" and settings.token or nil,
-      on_token = settings.on_token,
-    closed = function()
-      return handle:closed()
-    end,
+      on_token = settings.on_token, -- no `closed`: check_open() has asked
   }
   return client
 end

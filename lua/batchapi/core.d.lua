@@ -597,6 +597,11 @@ function call:news() end
 ---@return batchapi.core.Outcome
 function call:outcome() end
 
+---Once it is done: what users see of a success, made without the outcome's table.
+---@return table|nil response status, headers, attempts, elapsed, reused, retry_after; nil when it failed
+---@return integer|nil file_bytes
+function call:answer() end
+
 ---The answer in memory, or the body of an error answer.
 ---@return string
 function call:body() end

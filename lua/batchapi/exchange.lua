@@ -262,13 +262,13 @@ local function begin(context, request)
 end
 
 
---- Runs a request to its end.
+--- Runs a request to its end; the call says what it came to.
 ---@async
 ---@param context table
 ---@param request table
 ---@return batchapi.core.Call|nil call nil when it could not begin
----@return table outcome as call:outcome() gives it
-function M.perform(context, request)
+---@return table|nil outcome then, as call:outcome() gives it
+function M.run(context, request)
   local self, outcome = begin(context, request)
   if not self then
     return nil, outcome
@@ -277,7 +277,19 @@ function M.perform(context, request)
   repeat
     done = step(self)
   until done
-  return self.call, self.call:outcome()
+  return self.call
+end
+
+
+--- Runs a request to its end.
+---@async
+---@param context table
+---@param request table
+---@return batchapi.core.Call|nil call nil when it could not begin
+---@return table outcome as call:outcome() gives it
+function M.perform(context, request)
+  local call, outcome = M.run(context, request)
+  return call, outcome or call:outcome()
 end
 
 

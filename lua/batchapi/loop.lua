@@ -11,6 +11,7 @@
 ---   host:waiter()     a new waiter: `waiter:wait(seconds|nil)` suspends the coroutine until
 ---                     `waiter:wake()` or the time is over (it may also return early);
 ---                     wake() only marks or schedules, it never runs the coroutine itself
+---   host:call_waiter()  optional: a waiter that the coroutine uses for one call after the other
 ---   host:register(call, waiter)  optional: told before a waiter waits for a call, by a host where
 ---                     something else than Lua drains the mailbox
 ---   host:wait(call)   optional: waits for one call in a cheaper way
@@ -88,14 +89,14 @@ end
 ---@param host table
 function M.wait_for(call, host)
   local id = call:id()
-  local waiter = host:waiter()
+  local waiter = host.call_waiter and host:call_waiter() or host:waiter()
   waiter.call = call
   waiters[id] = waiter
   if host.register then
     host:register(call, waiter)
   end
   waiter:wait()
-  waiters[id] = nil
+  waiters[id], waiter.call = nil, nil
 end
 
 

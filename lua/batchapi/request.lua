@@ -9,6 +9,8 @@ local url = require("batchapi.url")
 
 local M = {}
 
+local NONE = {} -- stands for headers or overrides that are absent; never written to
+
 
 --- The value of the option a base URL names in braces.
 local function placeholder(definition, settings, name)
@@ -57,12 +59,13 @@ function M.base_url(definition, settings)
 end
 
 
---- Headers in order, a later one of the same name in an earlier one's place.
+--- Headers in order, a later one of the same name in an earlier one's place. What is absent comes as
+--- NONE.
 local function headers_of(...)
   local list, at = {}, {}
   for i = 1, select("#", ...) do
     local names = {}
-    local headers = select(i, ...) or {}
+    local headers = select(i, ...)
     for name in pairs(headers) do
       names[#names + 1] = name
     end
@@ -108,94 +111,99 @@ local function own_query(definition, settings, list)
 end
 
 
+--- What is the same in all requests of a client, put together at the first: its options do not
+--- change.
+local function fixed_of(client)
+  local fixed = client._fixed
+  if fixed then
+    return fixed
+  end
+  local definition = client._definition
+  local list, words = {}, definition.errors
+  own_query(definition, client._settings, list)
+  fixed = { query = #list > 0 and url.query(list) or nil, headers = {} }
+  if words.final and #words.final > 0 then
+    fixed.final_codes = words.final
+    fixed.code_paths = words.code or { "error.code", "code" }
+  end
+  client._fixed = fixed
+  return fixed
+end
+
+
 --- The address of a path with its query. A whole URL came from the service or the caller: the
 --- definition's own query is not added to it.
-local function address(client, path, query)
-  local whole = path:find("^%a+://") ~= nil
-  local list = {}
+local function address(client, path, whole, query)
+  local text, own = path, nil
   if not whole then
-    own_query(client._definition, client._settings, list)
+    text, own = client._base_url .. path, fixed_of(client).query
   end
-  for _, pair in ipairs(query) do
-    list[#list + 1] = pair
-  end
-  local text = whole and path or client._base_url .. path
-  if #list > 0 then
-    text = text .. (text:find("?", 1, true) and "&" or "?") .. url.query(list)
+  local asked = query and #query > 0 and url.query(query) or nil
+  if own or asked then
+    text = text .. (text:find("?", 1, true) and "&" or "?")
+      .. (own and asked and own .. "&" .. asked or own or asked)
   end
   return text
 end
 
 
---- Whether a request leaves the client's origin. What the client's options say is not for others.
-local function is_foreign(client, path)
-  return path:find("^%a+://") ~= nil and origin.of(path) ~= client._origin
-end
-
-
---- The headers of a request. What an operation always sends is put together once.
-local function headers_for(client, built, one_headers, overrides, path)
-  local definition, settings = client._definition, client._settings
+--- The headers of a request; what is the same in each is put together once. A request that leaves
+--- the client's origin gets none of what the client's options say.
+local function headers_for(client, built, one_headers, overrides, foreign)
   local content_type = overrides.content_type or built.content_type
-  local fixed = { Accept = "application/json", ["Content-Type"] = content_type }
-  if is_foreign(client, path) then
-    return headers_of(fixed, one_headers, overrides.headers)
-  end
-  local plain = not built.idempotency and not overrides.headers and one_headers
-  local kept = plain and client._headers[one_headers]
+  local added, idempotency = overrides.headers or NONE, built.idempotency or NONE
+  one_headers = one_headers or NONE
+  local plain = not foreign and added == NONE and idempotency == NONE
   local key = content_type or ""
-  if kept and kept[key] then
+  local kept = fixed_of(client).headers[one_headers]
+  if plain and kept and kept[key] then
     return kept[key]
   end
-  local list = headers_of(fixed, built.idempotency, definition.headers, own_headers(definition, settings),
-    one_headers, settings.headers, overrides.headers)
+  local fixed = { Accept = "application/json", ["Content-Type"] = content_type }
+  if foreign then
+    return headers_of(fixed, one_headers, added)
+  end
+  local definition, settings = client._definition, client._settings
+  local list = headers_of(fixed, idempotency, definition.headers or NONE,
+    own_headers(definition, settings), one_headers, settings.headers or NONE, added)
   if plain then
     kept = kept or {}
-    kept[key], client._headers[one_headers] = list, kept
+    kept[key], client._fixed.headers[one_headers] = list, kept
   end
   return list
 end
 
 
---- Times and caps: the client's, a file transfer's (no deadline unless one was given), the
---- caller's.
-local function add_limits(wire, client, transfer, overrides)
-  local settings = client._settings
-  wire.timeout = overrides.timeout or settings.timeout or (transfer and -1 or nil)
-  wire.connect_timeout = settings.connect_timeout
-  wire.stall_timeout = overrides.stall_timeout or settings.stall_timeout
-  wire.max_retries = overrides.max_retries or settings.max_retries
-  wire.max_body_bytes = settings.max_body_bytes
-  wire.max_header_bytes = settings.max_header_bytes
-  wire.record_attempts = settings.on_request and true or nil
-end
-
-
-local function add_error_words(wire, definition)
-  local words = definition.errors
-  if words.final and #words.final > 0 then
-    wire.final_codes = words.final
-    wire.code_paths = words.code or { "error.code", "code" }
-  end
-end
-
-
+--- What goes to the core: the operation's own, the caller's in its place; times and caps are the
+--- caller's, the client's, a file transfer's (no deadline unless one was given).
 local function wire_of(client, built, headers, overrides)
-  local path = overrides.url or built.path
-  local wire = {
+  local path, query = built.path, built.query
+  if overrides.url then
+    path, query = overrides.url, nil
+  end
+  local whole = path:byte(1) ~= 47 and path:find("^%a+://") ~= nil -- 47: a slash
+  local foreign = whole and origin.of(path) ~= client._origin
+  local settings, fixed = client._settings, fixed_of(client)
+  local to = overrides.to or built.to
+  local transfer = built.sends_file or built.takes_file or to
+  return {
     method = built.method,
-    url = address(client, path, overrides.url and {} or built.query),
-    headers = headers_for(client, built, headers, overrides, path),
+    url = address(client, path, whole, query),
+    headers = headers_for(client, built, headers, overrides, foreign),
     body = overrides.body or built.body, body_producer = overrides.body_producer,
     body_file = overrides.body_file or not overrides.body_producer and built.body_file or nil,
-    parts = overrides.parts or built.parts, to = overrides.to or built.to,
+    parts = overrides.parts or built.parts, to = to,
     repeats = overrides.repeats or built.repeats, unaccepted = built.unaccepted,
     weights = built.weights, no_credential = built.no_credential,
     allow_redirects = built.allow_redirects,
+    timeout = overrides.timeout or settings.timeout or (transfer and -1 or nil),
+    connect_timeout = settings.connect_timeout,
+    stall_timeout = overrides.stall_timeout or settings.stall_timeout,
+    max_retries = overrides.max_retries or settings.max_retries,
+    max_body_bytes = settings.max_body_bytes, max_header_bytes = settings.max_header_bytes,
+    record_attempts = settings.on_request and true or nil,
+    final_codes = fixed.final_codes, code_paths = fixed.code_paths,
   }
-  add_limits(wire, client, built.sends_file or built.takes_file or wire.to, overrides)
-  add_error_words(wire, client._definition)
-  return wire
 end
 
 
@@ -203,11 +211,13 @@ end
 ---@param client batchapi.Client
 ---@param one table the operation
 ---@param arguments table packed
----@param overrides table see client.lua
----@return table|nil made { wire, answer, to }
----@return string|nil message, batchapi.Error|nil err
+---@param overrides table|nil see client.lua
+---@return table|nil wire what client:start() of the core takes
+---@return string answer how the answer is read: "json", "text" or "bytes"; a message when it failed
+---@return batchapi.Error|nil err
 function M.for_operation(client, one, arguments, overrides)
   local built, message, err
+  overrides = overrides or NONE
   local bytes = overrides.body or overrides.body_producer or overrides.body_file
   if bytes or overrides.parts then
     built, message, err = operation.build_without_body(one, arguments)
@@ -220,10 +230,8 @@ function M.for_operation(client, one, arguments, overrides)
   if bytes then
     built.content_type = built.content_type or "application/json"
   end
-  local wire = wire_of(client, built, one.headers, overrides)
-  return { wire = wire, answer = overrides.text and "bytes" or one.answer == "jsonl" and "bytes"
-    or one.answer,
-    to = wire.to }
+  local answer = (overrides.text or one.answer == "jsonl") and "bytes" or one.answer
+  return wire_of(client, built, one.headers, overrides), answer
 end
 
 
@@ -256,45 +264,60 @@ local function check_free(given)
 end
 
 
---- The request of a call that no operation describes.
----@param client batchapi.Client
----@param given table
----@return table|nil made, string|nil message, batchapi.Error|nil err
-function M.free(client, given)
-  check_free(given)
-  local method = (given.method or "GET"):upper()
+--- The method and the path of a free request, checked.
+local function free_address(given)
+  local method, path = given.method or "GET", given.path
+  if not methods_known[method] then
+    method = method:upper()
+  end
   if not methods_known[method] then
     errors.misuse("request: '%s' is no method that is known", given.method)
   elseif given.repeats and given.repeats ~= "safe" and given.repeats ~= "idempotent"
     and given.repeats ~= "never_sent" then
     errors.misuse("request: repeats must be safe, idempotent or never_sent")
-  elseif not given.path:match("^/") and not given.path:match("^https?://") then
+  elseif path:byte(1) ~= 47 and not path:match("^https?://") then
     errors.misuse("request: path must begin with '/', or be a URL")
   end
-  local name = method .. " " .. (given.path:match("^[^?#]*") or "")
-  local built = { method = method, path = given.path, query = {}, repeats = given.repeats
-    or methods_known[method],
-    to = given.to }
-  local names = {}
-  for key in pairs(given.query or {}) do
+  return method, path
+end
+
+
+local function free_query(given)
+  local names, list = {}, {}
+  for key in pairs(given) do
     names[#names + 1] = key
   end
   table.sort(names)
   for _, key in ipairs(names) do
-    url.add(built.query, key, given.query[key])
+    url.add(list, key, given[key])
   end
+  return list
+end
+
+
+--- The request of a call that no operation describes.
+---@param client batchapi.Client
+---@param given table
+---@return table|nil wire what client:start() of the core takes
+---@return string name how messages call the request; a message when it failed
+---@return batchapi.Error|nil err
+function M.free(client, given)
+  check_free(given)
+  local method, path = free_address(given)
+  local question = path:find("[?#]")
+  local name = method .. " " .. (question and path:sub(1, question - 1) or path)
+  local built = {
+    method = method, path = path, query = given.query and free_query(given.query), to = given.to,
+    repeats = given.repeats or methods_known[method], body = given.body, content_type = nil,
+  }
   if type(given.body) == "table" then
     local text, message, err = client._codec.encode(given.body)
     if not text then
       return errors.adopt(name, err, message)
     end
     built.body, built.content_type = text, "application/json"
-  else
-    built.body = given.body
   end
-  local wire = wire_of(client, built, nil, { headers = given.headers or {} })
-  return { name = name, wire = wire, answer = "text",
-    to = given.to }
+  return wire_of(client, built, nil, given.headers and { headers = given.headers } or NONE), name
 end
 
 

@@ -80,11 +80,36 @@ end
 
 
 local function header(headers, names)
-  for _, name in ipairs(names or {}) do
-    if headers[name] then
-      return headers[name]
+  for i = 1, names and #names or 0 do
+    local value = headers[names[i]]
+    if value then
+      return value
     end
   end
+end
+
+
+local function number(headers, names)
+  local value = header(headers, names)
+  return value and tonumber(value)
+end
+
+
+local usual_ids = { "x-request-id", "request-id" }
+
+--- Adds to what call:answer() gave what the definition knows of the headers.
+---@param definition table
+---@param came table status, headers, attempts, elapsed, reused, retry_after
+---@return batchapi.Response
+function M.complete(definition, came)
+  local headers, words = came.headers, definition.response
+  came.request_id = header(headers, words.request_id) or header(headers, usual_ids)
+  came.ratelimit = {
+    limit = number(headers, words.limit),
+    remaining = number(headers, words.remaining),
+    reset = M.reset_seconds(header(headers, words.reset)),
+  }
+  return came
 end
 
 
@@ -96,22 +121,10 @@ function M.of(definition, outcome)
   if not outcome.status or outcome.status == 0 then
     return nil
   end
-  local headers, words = outcome.headers or {}, definition.response
-  return {
-    status = outcome.status,
-    headers = headers,
-    request_id = header(headers, words.request_id) or header(headers, { "x-request-id",
-      "request-id" }),
-    ratelimit = {
-      limit = tonumber(header(headers, words.limit) or ""),
-      remaining = tonumber(header(headers, words.remaining) or ""),
-      reset = M.reset_seconds(header(headers, words.reset)),
-    },
-    attempts = outcome.attempts,
-    elapsed = outcome.elapsed,
-    reused = outcome.reused,
-    retry_after = outcome.retry_after,
-  }
+  return M.complete(definition, {
+    status = outcome.status, headers = outcome.headers or {}, attempts = outcome.attempts,
+    elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
+  })
 end
 
 

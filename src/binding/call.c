@@ -51,6 +51,13 @@ static int call_outcome(lua_State *L)
   return 1;
 }
 
+/* call:answer() -> response, file_bytes | nil when it failed   Only when it is
+ * done. [-0, +1..2, e] */
+static int call_answer(lua_State *L)
+{
+  return ba_push_answer(L, ba_check_call(L, 1));
+}
+
 /* call:body() -> string   The memory sink, or an error answer's. [-0, +1, e] */
 static int call_body(lua_State *L)
 {
@@ -265,6 +272,7 @@ static int call_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+    {"answer", call_answer},
     {"body", call_body},
     {"cancel", call_cancel},
     {"id", call_id},

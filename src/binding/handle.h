@@ -47,6 +47,11 @@ struct ba_call_handle *ba_check_call_handle(lua_State *L, int index);
 bool ba_build_request(lua_State *L, int index, struct ba_call_handle *handle,
                       const struct ba_client_handle *client, struct ba_error *err);
 
+/* What a user sees of a call that succeeded (the fields of batchapi.Response
+ * that need no definition) and the bytes in its file; nil when it failed.
+ * [-0, +1..2, m] */
+int ba_push_answer(lua_State *L, struct ba_call *call);
+
 /* The outcome of a call that is done, and its next attempt's record (nil when
  * none waits), as tables. [-0, +1, m] */
 void ba_push_outcome(lua_State *L, struct ba_call *call);

@@ -1,6 +1,8 @@
 /* What a call came to, and what its attempts were, as Lua tables. */
 #include "handle.h"
 
+#include <string.h>
+
 /* [-0, +0, m] */
 static void set_text(lua_State *L, const char *name, const char *text)
 {
@@ -31,23 +33,32 @@ static void set_boolean(lua_State *L, const char *name, bool value)
   lua_setfield(L, -2, name);
 }
 
+/* Whether a header of this name stands among the first `count`. */
+static bool came_before(const struct ba_header_view *headers, size_t count, const char *name)
+{
+  for(size_t i = 0; i < count; i++) {
+    if(headers[i].name[0] == name[0] && strcmp(headers[i].name, name) == 0)
+      return true;
+  }
+  return false;
+}
+
 /* name -> value; a header that came more than once has its values joined by
  * ", ", as RFC 9110 section 5.2 allows. [-0, +0, m] */
 static void set_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
 {
   lua_createtable(L, 0, (int)count);
   for(size_t i = 0; i < count; i++) {
-    lua_pushstring(L, headers[i].name);
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    if(lua_isnil(L, -1)) {
-      lua_pop(L, 1);
-      lua_pushlstring(L, headers[i].value, headers[i].value_length);
-    } else {
+    bool again = came_before(headers, i, headers[i].name);
+    lua_pushlstring(L, headers[i].name, strlen(headers[i].name));
+    if(again) {
+      lua_pushvalue(L, -1);
+      lua_rawget(L, -3);
       lua_pushliteral(L, ", ");
-      lua_pushlstring(L, headers[i].value, headers[i].value_length);
-      lua_concat(L, 3);
     }
+    lua_pushlstring(L, headers[i].value, headers[i].value_length);
+    if(again)
+      lua_concat(L, 3);
     lua_rawset(L, -3);
   }
   lua_setfield(L, -2, "headers");
@@ -75,6 +86,26 @@ void ba_push_outcome(lua_State *L, struct ba_call *call)
     set_text(L, "message", outcome.error.message);
   }
   set_headers(L, outcome.headers, outcome.header_count);
+}
+
+int ba_push_answer(lua_State *L, struct ba_call *call)
+{
+  struct ba_outcome outcome;
+  ba_call_outcome(call, &outcome);
+  if(!outcome.ok) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 8); /* room for what response.lua adds */
+  set_integer(L, "status", outcome.status);
+  set_integer(L, "attempts", outcome.attempts);
+  set_number(L, "elapsed", outcome.elapsed);
+  set_boolean(L, "reused", outcome.reused);
+  if(outcome.retry_after >= 0)
+    set_number(L, "retry_after", outcome.retry_after);
+  set_headers(L, outcome.headers, outcome.header_count);
+  ba_push_integer(L, (int64_t)outcome.file_bytes);
+  return 2;
 }
 
 void ba_push_attempt(lua_State *L, struct ba_call *call)

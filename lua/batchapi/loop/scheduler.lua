@@ -56,6 +56,18 @@ function M:waiter()
 end
 
 
+--- A task waits for one call at a time: the waiter for that is made once.
+function M:call_waiter()
+  local task = self.current
+  local own = task.call_waiter
+  if not own then
+    own = self:waiter()
+    task.call_waiter = own
+  end
+  return own
+end
+
+
 function M:exiting()
   return self.outer.exiting ~= nil and self.outer:exiting()
 end
@@ -133,7 +145,8 @@ function M:spawn(finished, f, ...)
     finished = finished,
     arguments = { n = select("#", ...), ... }, -- of its first resume
     queued = false,
-    waiter = nil,
+    waiter = nil, -- what it waits with now
+    call_waiter = nil, -- what it waits for calls with
     deadline = nil,
   }
   loop.adopt(task.co, self)
@@ -158,10 +171,9 @@ end
 
 local function settle(self, task, ok, ...)
   self.current = nil
-  if ok and coroutine.status(task.co) ~= "dead" then
-    if (...) == PARKED then
-      return
-    end
+  if ok and (...) == PARKED then
+    return
+  elseif ok and coroutine.status(task.co) ~= "dead" then
     ok = nil
   end
   self.tasks[task] = nil
