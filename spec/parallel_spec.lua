@@ -45,15 +45,18 @@ end)
 
 describe("batchapi.parallel", function()
   it("runs functions at the same time and gives their values in order", function()
-    local a, b, c
-    local time = elapsed(function()
-      a, b, c = parallel.parallel(
-        function() return get("/delay/0.4") end,
-        function() return get("/delay/0.3") end,
-        function() return get("/delay/0.2") end)
-    end)
+    local events = {}
+    local function timed(path)
+      return function()
+        events[#events + 1] = "begins"
+        local text = get(path)
+        events[#events + 1] = "ends"
+        return text
+      end
+    end
+    local a, b, c = parallel.parallel(timed("/delay/0.4"), timed("/delay/0.3"), timed("/delay/0.2"))
     assert.same({ "0.4", "0.3", "0.2" }, { a, b, c })
-    assert.is_true(time < 0.8)
+    assert.same({ "begins", "begins", "begins", "ends", "ends", "ends" }, events)
   end)
 
   it("gives nothing for nothing", function()
