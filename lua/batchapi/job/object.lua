@@ -286,6 +286,11 @@ end
 
 --- Drives the job on; tells what changed. True, or nil, why, err.
 function methods:advance()
+  if not self.done and self.client._core:closed() then
+    self.machine:stop()
+    return errors.fail(errors.new{ kind = "closed", operation = "run", sent = true,
+      message = "the client was closed before the job ended" .. (self.temporary and "" or "; resume it with another") })
+  end
   local ok, why, err = self.machine:drive()
   if self.dirty then
     self:tell()
