@@ -71,6 +71,12 @@ describe("exchange.perform", function()
     local ok, why = pcall(perform, "/bytes/1", nil, { host = "libuv" })
     assert.is_false(ok)
     assert.match("unknown host 'libuv'", why, 1, true)
+    if not rawget(_G, "ngx") then
+      ok, why = pcall(loop.host, "openresty")
+      assert.is_false(ok)
+      assert.match("host 'openresty' cannot be used here: ", why, 1, true)
+      assert.is_nil(why:find("\n"))
+    end
   end)
 end)
 

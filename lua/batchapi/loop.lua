@@ -216,7 +216,11 @@ function M.host(name)
     errors.misuse("unknown host '%s': it is one of auto, block, openresty, cqueues, luv, copas",
       tostring(name))
   end
-  return load(name)
+  local ok, host = pcall(load, name) -- loading a module waits for nothing
+  if not ok then
+    errors.misuse("host '%s' cannot be used here: %s", name, tostring(host):match("^[^\n]*"))
+  end
+  return host
 end
 
 
