@@ -125,6 +125,11 @@ describe("client:run", function()
 
     it("metadata and limits out of range", function()
       refused(chats(1), "metadata", { metadata = { [("k"):rep(65)] = "v" } })
+      local full = {}
+      for i = 1, 16 do
+        full["k" .. i] = "v"
+      end
+      refused(chats(1), "batchapi_part among them is the job's own", { metadata = full })
       refused(chats(1), "at most 50000", { max_requests_per_batch = 50001 })
       refused(chats(1), "metadata.batchapi_part is the job's own", { metadata = { batchapi_part = "x" } })
       refused(chats(1), "'attempts' must be at least 1", { attempts = 0 })

@@ -240,7 +240,9 @@ function methods:check_create()
   end
   local one = self.definition.by_name[self.run.create.operation]
   local made, why, err = wire.for_operation(self.client, one, template.arguments(self.run.create.arguments, known), {})
-  if not made then
+  if not made and why:find("metadata", 1, true) then
+    return errors.invalid("run", why:gsub("^[%w_]+: ", "") .. "; batchapi_part among them is the job's own")
+  elseif not made then
     return nil, why, err
   end
   return true
