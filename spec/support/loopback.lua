@@ -71,6 +71,7 @@ local http = [[
       }
     }
     location /flaky/ {
+      client_body_buffer_size 1m;
       content_by_lua_block {
         if ngx.shared.counts:incr(ngx.var.uri, 1, 0) == 1 then
           ngx.exit(503)
