@@ -27,7 +27,7 @@
 ---@field user_agent? string the User-Agent header
 ---@field headers? table headers sent with every request
 ---@field on_request? function function(attempt), called after each attempt; secrets are removed
----@field max_header_bytes? number cap on an answer's headers
+---@field max_header_bytes? number cap on an answer's headers; libcurl takes no more than 307200
 ---@field max_body_bytes? number cap on an answer kept in memory, after decompression
 ---@field max_line_bytes? number cap on one line of a JSONL answer
 ---@field max_json_depth? number cap on nesting in an answer

@@ -14,7 +14,7 @@ local errors = require("batchapi.errors")
 local merge = require("batchapi.merge")
 
 ---@class batchapi
----@field _VERSION string "batchapi 0.1.0"
+---@field _VERSION string the name and the version, as Lua writes its own
 ---@field null userdata JSON's null; equal to cjson.null and ngx.null
 ---@field oauth table authorize_url, exchange
 ---@field webhook table verify
