@@ -143,6 +143,7 @@ build = {
     ["batchapi.failure"] = "lua/batchapi/failure.lua",
     ["batchapi.files"] = "lua/batchapi/files.lua",
     ["batchapi.help"] = "lua/batchapi/help.lua",
+    ["batchapi.help_methods"] = "lua/batchapi/help_methods.lua",
     batchapi = "lua/batchapi/init.lua",
     ["batchapi.iterator"] = "lua/batchapi/iterator.lua",
     ["batchapi.job.answers"] = "lua/batchapi/job/answers.lua",

@@ -1,6 +1,9 @@
 local batchapi = require("batchapi")
 local definition = require("batchapi.definition")
+local job_options = require("batchapi.job.options")
 local merge = require("batchapi.merge")
+local methods = require("batchapi.help_methods")
+local wait = require("batchapi.wait")
 
 describe("batchapi.help", function()
   it("shows parameters, types, limits and an example", function()
@@ -50,6 +53,104 @@ describe("batchapi.help", function()
         assert.is_true(#line <= 200, line)
       end
     end
+  end)
+end)
+
+describe("batchapi.help for verbs and functions", function()
+  local function entry(name)
+    for _, one in ipairs(methods) do
+      if one.name == name then
+        return one
+      end
+    end
+  end
+
+  it("gives parameters, units and an example of each", function()
+    for _, name in ipairs{ "run", "wait", "each", "pages", "lines", "request", "with", "stats", "close", "resume",
+      "parallel", "map" } do
+      local text = batchapi.help(name)
+      local owner = entry(name).module and "batchapi." or "client:"
+      assert.are.equal(owner .. name, text:sub(1, #owner + #name))
+      assert.truthy(text:find("\nreturns\n", 1, true), name)
+      local example = assert(text:match("\nexample\n(.+)$"), name)
+      assert.truthy(example:find("[:.]" .. name .. "[({]"), name)
+      assert.truthy((loadstring or load)(example), "the example of " .. name .. " is not Lua")
+      for line in text:gmatch("[^\n]+") do
+        assert.is_true(#line <= 125, line)
+      end
+    end
+    assert.truthy(batchapi.help("wait"):find("seconds for all of it (90000)", 1, true))
+    assert.truthy(batchapi.help("map"):find("calls of f at once (16)", 1, true))
+  end)
+
+  it("has every function of the module and every method of a client that it names, and no other", function()
+    local client = assert(batchapi.openai{ api_key = "k" })
+    for _, one in ipairs(methods) do
+      assert.is_function((one.module and batchapi or client)[one.name], one.name)
+    end
+  end)
+
+  it("explains exactly the options that run and wait take, with their types and defaults", function()
+    local function check(name, kind_of, default_of, names)
+      local explained = {}
+      for _, option in ipairs(entry(name).options) do
+        explained[option[1]] = true
+        local kind, default = kind_of(option[1]), default_of(option[1])
+        assert.truthy(kind, name .. " has no option " .. option[1])
+        assert.are.equal(kind == "table" and "map of string" or kind, option[2], option[1])
+        if default ~= nil then
+          assert.truthy(option[3]:find("(" .. tostring(default), 1, true), option[1])
+        end
+      end
+      for known in pairs(names) do
+        assert.is_true(explained[known], known .. " is not explained")
+      end
+    end
+    local function of_run(key)
+      return function(name)
+        return (job_options.common[name] or {})[key]
+      end
+    end
+    check("run", of_run(1), of_run("default"), job_options.common)
+    local by_name = {}
+    for _, option in ipairs(wait.options) do
+      by_name[option.name] = option
+    end
+    check("wait", function(name)
+      return by_name[name] and by_name[name].kind
+    end, function(name)
+      return by_name[name] and by_name[name].default
+    end, by_name)
+  end)
+
+  it("names only fields of request, and options of resume, that there are", function()
+    local client = assert(batchapi.openai{ api_key = "k" })
+    for _, field in ipairs(entry("request").options) do
+      local ok, message = pcall(client.request, client, { path = field[1] ~= "path" and "/x" or nil, [field[1]] = print })
+      assert.is_false(ok)
+      assert.falsy(message:find("has no field", 1, true), message)
+    end
+    for _, option in ipairs(entry("resume").options) do
+      local _, message = pcall(batchapi.resume, "/nonexistent", { [option[1]] = option[1] == "client" and client or 1 })
+      assert.falsy(tostring(message):find("unknown option", 1, true), message)
+    end
+  end)
+
+  it("adds what one service's run takes", function()
+    assert.falsy(batchapi.help("run"):find("completion_window", 1, true))
+    assert.truthy(batchapi.help("openai.run"):find("completion_window", 1, true))
+    local mistral = assert(batchapi.mistral{ api_key = "k" })
+    assert.truthy(batchapi.help(mistral, "run"):find("timeout_hours", 1, true))
+  end)
+
+  it("explains an option of run, keeps verbs and functions apart, and corrects a name", function()
+    assert.are.equal("option dir of run: directory of the journal; the job then survives the process (see resume)",
+      batchapi.help("dir"))
+    assert.matches("^batchapi.map", batchapi.help("batchapi.map"))
+    assert.matches("^nothing is called 'openai.map'", batchapi.help("openai.map"))
+    assert.matches("^nothing is called 'nowhere.wait'", batchapi.help("nowhere.wait"))
+    assert.matches("did you mean 'resume'", batchapi.help("resum"))
+    assert.matches("parallel", batchapi.help())
   end)
 end)
 

@@ -1,8 +1,10 @@
---- What an operation takes, from its definition: for the prompt.
+--- What an operation takes, from its definition, and what the verbs of every client take: for the
+--- prompt.
 
 local definition = require("batchapi.definition")
 local errors = require("batchapi.errors")
 local merge = require("batchapi.merge")
+local methods = require("batchapi.help_methods")
 local operation = require("batchapi.operation")
 local options = require("batchapi.options")
 local suggest = require("batchapi.suggest")
@@ -191,10 +193,72 @@ local function general_options()
 end
 
 
+local by_name = {}
+for _, one in ipairs(methods) do
+  by_name[one.name] = one
+end
+
+
+local function add_list(lines, title, list)
+  if list and #list > 0 then
+    lines[#lines + 1] = title
+    for _, one in ipairs(list) do
+      lines[#lines + 1] = ("  %-22s %s"):format(one[1], one[2])
+      lines[#lines + 1] = ("  %-22s   %s"):format("", one[3])
+    end
+  end
+end
+
+
+--- The options of `run` that one service adds, as help_methods.lua has options.
+local function own_options(service)
+  local list = {}
+  for name, rule in pairs(service.run and service.run.options or {}) do
+    local default = type(rule.default) == "string" and (" (%s)"):format(rule.default) or ""
+    list[#list + 1] = { name, (rule.type or "any") .. (rule.required and ", required" or ""),
+      (rule.help or "") .. default }
+  end
+  table.sort(list, function(a, b)
+    return a[1] < b[1]
+  end)
+  return list
+end
+
+
+--- The text for a verb of every client, or a function of the module; nil if it is none.
+---@param name string
+---@param service table|nil compiled: what `run` takes there stands in the text too
+---@return string|nil
+local function of_method(name, service)
+  local one = by_name[name]
+  if not one then
+    return nil
+  end
+  local lines = { one.call, one.summary }
+  add_list(lines, "parameters", one.parameters)
+  add_list(lines, name == "request" and "fields" or "options", one.options)
+  if name == "run" and service then
+    add_list(lines, "options of " .. service.name, own_options(service))
+  end
+  lines[#lines + 1] = "returns"
+  lines[#lines + 1] = "  " .. one.returns:gsub("\n", "\n  ")
+  lines[#lines + 1] = "example"
+  lines[#lines + 1] = "  " .. one.example:gsub("\n", "\n  ")
+  return table.concat(lines, "\n")
+end
+
+
 local function overview()
   local lines = {
-    "batchapi.help(name) explains a service, an operation, an option, or \"options\".",
+    "batchapi.help(name) explains a service, an operation, a verb, an option, or \"options\".",
   }
+  local verbs, functions = {}, {}
+  for _, one in ipairs(methods) do
+    local into = one.module and functions or verbs
+    into[#into + 1] = one.name
+  end
+  lines[#lines + 1] = ("%-10s %s"):format("a client", table.concat(verbs, " "))
+  lines[#lines + 1] = ("%-10s %s"):format("batchapi", table.concat(functions, " "))
   for _, name in ipairs(merge.names) do
     local service = definition.load(name)
     local names = {}
@@ -215,6 +279,11 @@ local function option_help(name)
       return ("option %s%s: %s"):format(name, default, option.help)
     end
   end
+  for _, option in ipairs(by_name.run.options) do
+    if option[1] == name then
+      return ("option %s of run: %s"):format(name, option[3])
+    end
+  end
 end
 
 
@@ -222,9 +291,9 @@ end
 --- left out.
 local function operations_named(name, service_name)
   local texts, known, seen = {}, {}, {}
-  for _, candidate in ipairs(service_name and { service_name } or merge.names) do
-    local service = definition.load(candidate)
-    for _, one in ipairs(service.operations) do
+  for _, candidate in ipairs(merge.names) do
+    local service = (service_name or candidate) == candidate and definition.load(candidate)
+    for _, one in ipairs(service and service.operations or {}) do
       known[#known + 1] = one.name
       local text = one.name == name and M.operation(service, one)
       local bare = text and text:gsub("^[^\n]*:", "")
@@ -238,12 +307,33 @@ local function operations_named(name, service_name)
 end
 
 
+--- The text for a method: of a service that is shipped, of the module ("batchapi.map"), or of any
+--- client. A client's verb has none at the module, nor the other way round.
+local function method_text(service_name, name)
+  local one = by_name[name]
+  if not one or not service_name then
+    return of_method(name)
+  elseif service_name == "batchapi" then
+    return one.module and of_method(name) or nil
+  end
+  for _, shipped in ipairs(merge.names) do
+    if shipped == service_name and not one.module then
+      return of_method(name, definition.load(shipped))
+    end
+  end
+end
+
+
 local function of_client(service, name)
   local one = name ~= nil and service.by_name[name]
   if one then
     return M.operation(service, one)
   elseif name == nil then
     return M.service(service)
+  end
+  local text = by_name[name] and not by_name[name].module and of_method(name, service)
+  if text then
+    return text
   end
   local known = {}
   for i, other in ipairs(service.operations) do
@@ -254,10 +344,11 @@ local function of_client(service, name)
 end
 
 
---- Explains a service, an operation ("create_batch", "openai.create_batch"), an option, or
---- "options"; without a name, what there is.
+--- Explains a service, an operation ("create_batch", "openai.create_batch"), a verb of every client
+--- or a function of the module ("run", "map"), an option, or "options"; without a name, what there
+--- is.
 ---@param name string|batchapi.Client|nil a client stands for its service
----@param operation_name string|nil with a client: one of its operations
+---@param operation_name string|nil with a client: one of its operations, or a verb
 ---@return string
 function M.help(name, operation_name)
   if name == nil then
@@ -279,7 +370,10 @@ function M.help(name, operation_name)
   if #texts > 0 then
     return table.concat(texts, "\n\n")
   end
-  return option_help(name)
+  for _, method in ipairs(methods) do
+    known[#known + 1] = method.name
+  end
+  return method_text(service, one or name) or option_help(name)
     or ("nothing is called '%s'%s"):format(name, suggest.hint(name, known))
 end
 

@@ -33,6 +33,8 @@ local common = {
   on_update = { "function" },
 }
 
+M.common = common
+
 -- What `run` knows only for one process.
 local fleeting = { dir = true, on_update = true, lock_timeout = true, dry_run = true }
 
