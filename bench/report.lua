@@ -46,7 +46,8 @@ end
 
 --- Instructions that a command executes in user space, all threads together, by callgrind.
 function M.instructions(command)
-  local pipe = assert(io.popen("valgrind --tool=callgrind --trace-children=yes --callgrind-out-file=/dev/null " .. command .. " 2>&1"))
+  local pipe = assert(io.popen("valgrind --tool=callgrind --trace-children=yes"
+    .. " --callgrind-out-file=/dev/null " .. command .. " 2>&1"))
   local text = pipe:read("a")
   pipe:close()
   return tonumber((assert(text:match("Collected : (%d+)"), text)))
