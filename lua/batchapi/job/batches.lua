@@ -88,8 +88,10 @@ end
 local function passing_failure(job, part, ended)
   for _, reason in ipairs(ended.reasons or {}) do
     if submit.is_queue(job, reason.code, reason.message) then
-      part.queued = (part.queued or 0) + 1
-      return part.queued <= QUEUE_TRIES and "queue"
+      if job.active <= 1 then -- beside others of ours it may be them that stand in the way
+        part.queued = (part.queued or 0) + 1
+      end
+      return (part.queued or 0) <= QUEUE_TRIES and "queue"
     elseif submit.is_not_yet(job, reason.message) then
       part.not_yet = (part.not_yet or 0) + 1
       return part.not_yet <= 5 and "not_yet"
