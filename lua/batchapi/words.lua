@@ -100,6 +100,13 @@ local function required(check)
   return { check = check, required = true }
 end
 
+--- The kinds of values, for sections that are added elsewhere (batchapi.job.definition).
+M.kinds = {
+  text = text, flag = flag, number = number, any_table = any_table, anything = anything,
+  texts = texts, one_of = one_of, array_of = array_of, map_of = map_of, section = section,
+  required = required,
+}
+
 
 M.sections = {
   definition = {

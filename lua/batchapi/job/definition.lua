@@ -43,68 +43,12 @@ local words = require("batchapi.words")
 local M = {}
 
 
--- ---- kinds of values: function(value, place), raising through words.refuse ----------------------
+local kinds = words.kinds
+local text, flag, number = kinds.text, kinds.flag, kinds.number
+local any_table, anything, texts = kinds.any_table, kinds.anything, kinds.texts
+local one_of, array_of, map_of = kinds.one_of, kinds.array_of, kinds.map_of
+local section, required = kinds.section, kinds.required
 
-local function kind(name)
-  return function(value, place)
-    if type(value) ~= name then
-      words.refuse(place, ("must be a %s, got a %s"):format(name, type(value)))
-    end
-  end
-end
-
-local text, flag, number, any_table = kind("string"), kind("boolean"), kind("number"), kind("table")
-
-
-local function anything() end
-
-
-local function one_of(...)
-  local known = { ... }
-  return function(value, place)
-    for _, word in ipairs(known) do
-      if word == value then
-        return
-      end
-    end
-    words.refuse(place, ("must be one of %s, got '%s'"):format(table.concat(known, ", "),
-      tostring(value)))
-  end
-end
-
-
-local function array_of(item)
-  return function(value, place)
-    any_table(value, place)
-    for i, element in ipairs(value) do
-      item(element, ("%s[%d]"):format(place, i))
-    end
-  end
-end
-
-
-local function map_of(item)
-  return function(value, place)
-    any_table(value, place)
-    for key, element in pairs(value) do
-      item(element, place .. "." .. tostring(key))
-    end
-  end
-end
-
-
-local function section(name)
-  return function(value, place)
-    words.check(value, name, place)
-  end
-end
-
-
-local function required(check)
-  return { check = check, required = true }
-end
-
-local texts = array_of(text)
 local call = { operation = required(text), arguments = required(any_table) }
 
 
@@ -121,7 +65,7 @@ end
 
 
 words.sections.run = {
-  family = required(one_of("file", "inline", "envelope", "each")),
+  family = required(one_of{ "file", "inline", "envelope", "each" }),
   options = map_of(section("run_option")), request = section("run_request"),
   limits = section("run_limits"), concurrency = number,
   upload = section("run_upload"), create = required(section("run_create")),
@@ -131,13 +75,13 @@ words.sections.run = {
   cancel = section("run_call"), delete = section("run_call"),
 }
 words.sections.run_option = {
-  type = one_of("string", "number", "boolean", "table"), required = flag, needed = flag, infer = text,
+  type = one_of{ "string", "number", "boolean", "table" }, required = flag, needed = flag, infer = text,
   default = anything,
   one_of = texts, help = text,
 }
 words.sections.run_request = {
-  type = one_of("table", "string"), id = text, id_pattern = text, id_max = number,
-  required = texts, fields = map_of(one_of("string", "number", "boolean", "table", "any")),
+  type = one_of{ "table", "string" }, id = text, id_pattern = text, id_max = number,
+  required = texts, fields = map_of(one_of{ "string", "number", "boolean", "table", "any" }),
   defaults = any_table, verbatim = texts, equal = map_of(text), uniform = texts,
   send = any_table, safe = section("run_among"),
 }
