@@ -160,6 +160,7 @@ build = {
     ["batchapi.job.options"] = "lua/batchapi/job/options.lua",
     ["batchapi.job.outcome"] = "lua/batchapi/job/outcome.lua",
     ["batchapi.job.parts"] = "lua/batchapi/job/parts.lua",
+    ["batchapi.job.persist"] = "lua/batchapi/job/persist.lua",
     ["batchapi.job.rehearsal"] = "lua/batchapi/job/rehearsal.lua",
     ["batchapi.job.request"] = "lua/batchapi/job/request.lua",
     ["batchapi.job.restore"] = "lua/batchapi/job/restore.lua",

@@ -8,13 +8,14 @@
 local collect = require("batchapi.job.collect")
 local errors = require("batchapi.errors")
 local paths = require("batchapi.path")
+local persist = require("batchapi.job.persist")
 local submit = require("batchapi.job.submit")
 local watch = require("batchapi.job.watch")
 
 local M = {}
 
 local UPLOADS = 2 -- at once
-local UPLOAD_TRIES, LONGEST_PAUSE = 6, 30
+local UPLOAD_TRIES = 6
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
@@ -23,22 +24,11 @@ local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the wa
 --- Sends the file; once the job is under way, a failure that may pass is waited out. (Before,
 --- whoever called `run` is there to hear of it.) A file sent twice costs nothing.
 local function send_file(job, known)
-  local pause, tries = 0.5, 0
-  while true do
-    tries = tries + 1
-    local answer, why, err = job:call(job.run.upload, known)
-    if answer then
-      return answer
-    elseif not job.confirmed or tries >= UPLOAD_TRIES or not (err.retryable or submit.passes(err)) then
-      return nil, why, err
-    end
-    local ok
-    ok, why, err = job:sleep(err.retry_after or pause)
-    if not ok then
-      return nil, why, err
-    end
-    pause = math.min(pause * 2, LONGEST_PAUSE)
-  end
+  return persist.run(job, function()
+    return job:call(job.run.upload, known)
+  end, function(err, tries)
+    return job.confirmed and tries < UPLOAD_TRIES and (err.retryable or submit.passes(err))
+  end)
 end
 
 
@@ -105,13 +95,9 @@ local function cancel_one(job, part)
   if part.cancel_sent or not job.run.cancel then
     return true
   end
-  local answer, why, err = job:call(job.run.cancel, { batch_id = part.batch_id })
-  -- 400, 404 and 409 say that it has ended already.
-  if not answer and not (err.status == 400 or err.status == 404 or err.status == 409) then
-    return nil, why, err
-  end
-  part.cancel_sent = true
-  return true
+  local ok, why, err = submit.cancel(job, part.batch_id)
+  part.cancel_sent = ok
+  return ok, why, err
 end
 
 

@@ -10,6 +10,7 @@ local batchapi_array = require("batchapi.core").array_mt
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
 local store = require("batchapi.job.store")
+local submit = require("batchapi.job.submit")
 local waiting_mark = require("batchapi.job.collect").waiting_mark
 
 local M = {}
@@ -387,8 +388,8 @@ function M.cancel(job)
   end
   for _, open in pairs(job.state.calls) do
     if open.batch_id then
-      local answer, why, err = job:call(job.run.cancel, { batch_id = open.batch_id })
-      if not answer and not (err.status == 400 or err.status == 404 or err.status == 409) then
+      local ok, why, err = submit.cancel(job, open.batch_id)
+      if not ok then
         return nil, why, err
       end
     end

@@ -5,12 +5,13 @@ local core = require("batchapi.core")
 local outcomes = require("batchapi.job.outcome")
 local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
+local persist = require("batchapi.job.persist")
 local store = require("batchapi.job.store")
 local state = require("batchapi.job.state")
 
 local M = {}
 
-local DOWNLOAD_TRIES, LONGEST_PAUSE = 6, 30
+local DOWNLOAD_TRIES = 6
 local keep_null = { null = "keep" }
 
 -- In the ledger: settled by a process that died before the part was done. And the marks of requests
@@ -40,22 +41,11 @@ end
 local function download_one(job, part, i, source)
   local known = job:known(part.part)
   known.result_id = part.sources[i]
-  local pause, tries = 0.5, 0
-  while true do
-    tries = tries + 1
-    local answer, why, err = job:call(source, known, { to = raw_path(job, part, i) })
-    if answer then
-      return true
-    elseif tries >= DOWNLOAD_TRIES or not passes(err, tries) then
-      return nil, why, err
-    end
-    local ok
-    ok, why, err = job:sleep(err.retry_after or pause)
-    if not ok then
-      return nil, why, err
-    end
-    pause = math.min(pause * 2, LONGEST_PAUSE)
-  end
+  return persist.run(job, function()
+    return job:call(source, known, { to = raw_path(job, part, i) })
+  end, function(err, tries)
+    return tries < DOWNLOAD_TRIES and passes(err, tries)
+  end)
 end
 
 

@@ -251,4 +251,19 @@ function M.submit(job, part)
 end
 
 
+--- Asks the service to cancel a batch. One that has ended already (400, 404, 409) is fine.
+---@param job table
+---@param batch_id string
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.cancel(job, batch_id)
+  local answer, why, err = job:call(job.run.cancel, { batch_id = batch_id })
+  if answer or err.status == 400 or err.status == 404 or err.status == 409 then
+    return true
+  end
+  return nil, why, err
+end
+
+
 return M

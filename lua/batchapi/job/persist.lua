@@ -1,0 +1,35 @@
+--- A transfer that is made again while its failure may pass: what a repeat of costs nothing.
+
+local M = {}
+
+local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30 -- seconds, where the service names no time
+
+
+--- Runs `attempt` until it succeeds or `may_pass` says that another try is in vain.
+---@param job table
+---@param attempt fun(): any, string|nil, table|nil the answer, or nil, message, err
+---@param may_pass fun(err: table, tries: integer): boolean|nil `tries` counts what was made
+---@return any answer
+---@return string|nil message
+---@return table|nil err
+function M.run(job, attempt, may_pass)
+  local pause, tries = FIRST_PAUSE, 0
+  while true do
+    tries = tries + 1
+    local answer, why, err = attempt()
+    if answer then
+      return answer
+    elseif not may_pass(err, tries) then
+      return nil, why, err
+    end
+    local ok
+    ok, why, err = job:sleep(err.retry_after or pause)
+    if not ok then
+      return nil, why, err
+    end
+    pause = math.min(pause * 2, LONGEST_PAUSE)
+  end
+end
+
+
+return M
