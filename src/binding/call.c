@@ -182,49 +182,13 @@ static int call_renewed_token(lua_State *L)
 
 /* ---- nginx --------------------------------------------------------------- */
 
-/* Takes the call's entry out and lets go of the semaphore. [-0, +0, -] */
-static void unpark(lua_State *L, struct ba_call_handle *handle)
-{
-  if(!handle->parking)
-    return;
-  ba_parking_take(handle->parking, ba_call_id(handle->call));
-  ba_parking_release(handle->parking);
-  luaL_unref(L, LUA_REGISTRYINDEX, handle->semaphore);
-  handle->parking = NULL;
-}
-
-/* Keeps the value at `index` alive for as long as it may be posted. [-0, +0, m] */
-static void keep_semaphore(lua_State *L, struct ba_call_handle *handle, struct ba_parking *parking,
-                           int index)
-{
-  if(handle->parking) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, handle->semaphore);
-    bool same = handle->parking == parking && lua_rawequal(L, -1, index);
-    lua_pop(L, 1);
-    if(same)
-      return;
-    unpark(L, handle);
-  }
-  lua_pushvalue(L, index);
-  handle->semaphore = luaL_ref(L, LUA_REGISTRYINDEX);
-  handle->parking = ba_parking_retain(parking);
-}
-
 /* call:park(mailbox, address, semaphore [, tell])   nginx's semaphore at that
  * address is posted, once, when the call has news; `semaphore` is what keeps
  * it alive. With `tell`, mailbox:drain() names the call too. [-0, +0, e] */
 static int call_park(lua_State *L)
 {
   struct ba_call_handle *handle = ba_check_call_handle(L, 1);
-  struct ba_parking *parking = ba_check_parking(L, 2);
-  double address = luaL_checknumber(L, 3);
-  struct ba_error err = {0};
-  luaL_argcheck(L, address > 0 && address < 9007199254740992.0, 3, "an address");
-  luaL_checkany(L, 4);
-  keep_semaphore(L, handle, parking, 4);
-  if(!ba_parking_put(parking, ba_call_id(handle->call), (void *)(uintptr_t)address,
-                     lua_toboolean(L, 5), &err))
-    return luaL_error(L, "%s", err.message);
+  ba_park(L, &handle->parked, ba_call_id(handle->call));
   return 0;
 }
 
@@ -243,7 +207,8 @@ static int call_cancel(lua_State *L)
 static int call_release(lua_State *L)
 {
   struct ba_call_handle *handle = luaL_checkudata(L, 1, CALL_TYPE);
-  unpark(L, handle);
+  if(handle->call)
+    ba_unpark(L, &handle->parked, ba_call_id(handle->call));
   struct ba_call_handle was = *handle;
   memset(handle, 0, sizeof(*handle));
   if(was.request)

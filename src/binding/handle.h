@@ -8,7 +8,7 @@
 
 #include "buffer.h"
 #include "engine.h"
-#include "nginx.h"
+#include "park.h"
 
 #define BA_LIMIT_NAME_MAX 32
 
@@ -26,10 +26,9 @@ struct ba_call_handle {
   struct ba_request *request; /* while it is being built */
   struct ba_call *call;       /* NULL: not started */
   struct ba_credential *credential;
-  struct ba_buffer chunk;     /* read from the call, not yet with Lua; or memory for the next */
-  struct ba_buffer token;     /* renewed, not yet with Lua */
-  struct ba_parking *parking; /* retained while an entry may be in it; else NULL */
-  int semaphore;              /* registry reference that keeps what was parked alive */
+  struct ba_buffer chunk;  /* read from the call, not yet with Lua; or memory for the next */
+  struct ba_buffer token;  /* renewed, not yet with Lua */
+  struct ba_parked parked; /* in nginx's event loop */
 };
 
 struct ba_client_handle *ba_check_client(lua_State *L, int index); /* an open one */
