@@ -31,7 +31,7 @@ setup(function()
 end)
 
 teardown(function()
-  assert.equal("", server:stop("TERM")) -- QUIT would wait for answers that nobody waits for
+  assert.equal("", server:stop())
 end)
 
 before_each(function()

@@ -103,9 +103,10 @@ local http = [[
 ]]
 
 
---- Starts it: `server.socket`, `server:stop()`.
+--- Starts it: `server.socket`, `server:stop()`. It ends by TERM: nginx does not see a client that
+--- hangs up in the moment after its request, so QUIT may wait for a /delay that nobody waits for.
 function M.start()
-  return nginx.start{ http = http }
+  return nginx.start{ http = http, stop = "TERM" }
 end
 
 

@@ -62,14 +62,17 @@ http {
 ]]
 
 
----@param options { http?: string, workers?: integer, main?: string, conf?: string, env?: string }
----  conf: a whole configuration in place of http, workers and main; env: assignments for the shell
+---@param options { http?: string, workers?: integer, main?: string, conf?: string, env?: string, stop?: string }
+---  conf: a whole configuration in place of http, workers and main; env: assignments for the shell;
+---  stop: the signal that ends it unless stop() names another ("QUIT", which finishes requests)
 function M.start(options)
   local directory = os.tmpname()
   os.remove(directory)
   assert(run("mkdir -m 700 " .. directory))
   local user = run("test $(id -u) = 0") and "user root;" or ""
-  local self = setmetatable({ directory = directory, socket = directory .. "/sock" }, M)
+  local self = setmetatable({
+    directory = directory, socket = directory .. "/sock", stop_signal = options.stop or "QUIT",
+  }, M)
   local text = options.conf and user .. "\n" .. options.conf
     or template:format(user, options.workers or 1, options.main or "", options.http)
   text = text:gsub("DIRECTORY", directory):gsub("SOCKET", self.socket)
@@ -111,14 +114,15 @@ function M.gone(_, pid, seconds)
 end
 
 
----@param signal? string "QUIT" (default, finishes requests) or "TERM"
+---@param signal? string "QUIT" or "TERM"; default as start() was told
 ---@return string log
 function M:stop(signal)
+  signal = signal or self.stop_signal
   local pid = self:pid()
-  if pid and self:signal(signal or "QUIT") and not self:gone(pid, 10) then
+  if pid and self:signal(signal) and not self:gone(pid, 10) then
     run("pkill -KILL -P " .. pid)
     run("kill -KILL " .. pid)
-    error("nginx did not stop on " .. (signal or "QUIT"))
+    error("nginx did not stop on " .. signal)
   end
   local log = self:log()
   run("rm -rf " .. self.directory)
