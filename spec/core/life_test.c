@@ -211,22 +211,41 @@ static void a_child_has_an_engine_of_its_own(void **state)
   server_stop(server);
 }
 
+/* Leaves with 20 calls in flight to the server whose port comes through the pipe. */
+static void leave_in_flight(int pipe_end)
+{
+  int port = 0;
+  char url[64];
+  if(read(pipe_end, &port, sizeof(port)) != (ssize_t)sizeof(port))
+    _exit(8);
+  snprintf(url, sizeof(url), "http://127.0.0.1:%d/hang", port);
+  struct ba_mailbox *mailbox = ba_mailbox_new(NULL);
+  struct ba_client *client = plain_client();
+  for(int i = 0; i < 20; i++)
+    ba_call_start(client, mailbox, make_request("GET", url, 0, BA_REPEAT_SAFE), NULL);
+  ba_mailbox_wait(mailbox, 0.1);
+  exit(7); /* and nothing is freed */
+}
+
+/* The child is made before the server's threads: gcc 12's AddressSanitizer
+ * hands a lock of its allocator that one of them holds down to a child, where
+ * nobody gives it back. */
 static void exit_with_calls_in_flight_is_clean(void **state)
 {
   (void)state;
   if(fork_is_watched())
     skip();
-  struct server *server = server_start(echoes, NULL);
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
   pid_t child = fork();
-  if(child == 0) {
-    struct ba_mailbox *mailbox = ba_mailbox_new(NULL);
-    struct ba_client *client = plain_client();
-    for(int i = 0; i < 20; i++)
-      ba_call_start(client, mailbox, get(server, "/hang"), NULL);
-    ba_mailbox_wait(mailbox, 0.1);
-    exit(7); /* and nothing is freed */
-  }
+  if(child == 0)
+    leave_in_flight(ends[0]);
+  struct server *server = server_start(echoes, NULL);
+  int port = server_port(server);
+  assert_int_equal(write(ends[1], &port, sizeof(port)), sizeof(port));
   assert_int_equal(child_status(child), 7);
+  close(ends[0]);
+  close(ends[1]);
   server_stop(server);
 }
 
