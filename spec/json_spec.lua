@@ -434,4 +434,29 @@ describe("a finaliser that encodes and decodes while Lua collects", function()
     end
     collectgarbage("setpause", pause)
   end)
+
+  it("may be the last to speak, when the state closes and the codec is gone already", function()
+    local file = os.tmpname()
+    local out = assert(io.open(file, "w"))
+    out:write([[
+      local core = require("batchapi.core")
+      local function last_words()
+        io.write(core.encode(core.decode('{"a":[1,"x\\n"]}')), "\n")
+      end
+      local older -- than the codec, so that it is finalised after it
+      if newproxy then
+        older = newproxy(true)
+        getmetatable(older).__gc = last_words
+      else
+        older = setmetatable({}, { __gc = last_words })
+      end
+      assert(core.decode('{"a":1}'))
+    ]])
+    out:close()
+    local pipe = assert(io.popen((os.getenv("BATCHAPI_LUA") or "lua5.4") .. " " .. file .. " 2>&1"))
+    local said = pipe:read("*a")
+    pipe:close()
+    os.remove(file)
+    assert.equal('{"a":[1,"x\\n"]}\n', said)
+  end)
 end)

@@ -8,14 +8,30 @@
 /* Memory that one large document left behind is given back. */
 enum { KEEP_BYTES = 1 << 20 };
 
+/* When a state closes, finalisers that run after this one may still encode and
+ * decode, and the registry still shows them this codec. They use it (a new
+ * userdata would not be finalised any more) and keep nothing in it. */
 static int codec_gc(lua_State *L)
 {
   struct ba_json_codec *codec = luaL_checkudata(L, 1, CODEC);
+  codec->finalised = true;
   luaL_unref(L, LUA_REGISTRYINDEX, codec->list);
+  codec->list = LUA_NOREF;
+  memset(codec->known, 0, sizeof(codec->known));
   ba_buffer_wipe(&codec->scratch);
   ba_buffer_wipe(&codec->out);
   ba_buffer_free(&codec->keys);
   return 0;
+}
+
+static void make_list(lua_State *L, struct ba_json_codec *codec)
+{
+  lua_createtable(L, BA_JSON_KEYS, 0);
+  for(int i = 1; i <= BA_JSON_KEYS; i++) { /* its array part, once and for all */
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, i);
+  }
+  codec->list = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static struct ba_json_codec *new_codec(lua_State *L)
@@ -28,12 +44,6 @@ static struct ba_json_codec *new_codec(lua_State *L)
   codec->list = LUA_NOREF;
   luaL_getmetatable(L, CODEC);
   lua_setmetatable(L, -2);
-  lua_createtable(L, BA_JSON_KEYS, 0);
-  for(int i = 1; i <= BA_JSON_KEYS; i++) { /* its array part, once and for all */
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, i);
-  }
-  codec->list = luaL_ref(L, LUA_REGISTRYINDEX);
   return codec;
 }
 
@@ -51,16 +61,21 @@ struct ba_json_codec *ba_json_codec_take(lua_State *L)
     lua_pushvalue(L, -2);
     lua_rawset(L, LUA_REGISTRYINDEX);
   }
+  if(codec->list == LUA_NOREF)
+    make_list(L, codec);
   codec->busy = true;
   return codec;
 }
 
 void ba_json_codec_release(struct ba_json_codec *codec)
 {
-  if(codec->scratch.capacity > KEEP_BYTES)
+  size_t keep = codec->finalised ? 0 : KEEP_BYTES;
+  if(codec->scratch.capacity > keep)
     ba_buffer_free(&codec->scratch);
-  if(codec->out.capacity > KEEP_BYTES)
+  if(codec->out.capacity > keep)
     ba_buffer_free(&codec->out);
+  if(codec->keys.capacity > keep)
+    ba_buffer_free(&codec->keys);
   ba_buffer_clear(&codec->out);
   ba_buffer_clear(&codec->keys);
   codec->busy = false;

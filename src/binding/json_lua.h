@@ -64,6 +64,7 @@ struct ba_json_codec {
   struct ba_buffer out;     /* encode */
   struct ba_buffer keys;    /* encode, sorted */
   bool busy;                /* a finaliser that Lua runs meanwhile takes another */
+  bool finalised;           /* the state closes: what is used is freed at once */
   unsigned short hints[BA_JSON_HINTS];
   struct ba_json_key known[BA_JSON_KEYS]; /* decode: keys seen before */
   int list;                               /* registry reference: their strings, from 1 */
