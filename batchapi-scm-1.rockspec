@@ -112,6 +112,7 @@ build = {
         "src/core/receive.c",
         "src/core/redirect.c",
         "src/core/request.c",
+        "src/core/request_like.c",
         "src/core/retry.c",
         "src/core/secret.c",
         "src/core/send.c",

@@ -188,6 +188,69 @@ describe("a request", function()
     assert.error(function() get("/bytes/1", { parts = { { content = "a" } } }) end)
   end)
 
+  it("may be prepared, and goes with a URL and a body as often as one likes", function()
+    local prepared = assert(client:prepare{
+      method = "POST", headers = { { "X-Sent", "yes" } }, repeats = "never_sent",
+    })
+    local calls = {}
+    for i = 1, 3 do
+      calls[i] = assert(client:start(mailbox, prepared, "http://loopback/echo", "body " .. i))
+    end
+    prepared = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    for i = 1, 3 do
+      local outcome = finish(calls[i])
+      assert.is_true(outcome.ok)
+      assert.equal("yes, twice", outcome.headers["x-seen"])
+      assert.equal("POST", outcome.headers["x-method"])
+      assert.equal("body " .. i, calls[i]:body())
+    end
+  end)
+
+  it("is not prepared with what differs from call to call", function()
+    for _, name in ipairs{ "url", "body", "body_file", "to" } do
+      local ok, why = pcall(client.prepare, client, { method = "GET", [name] = "x" })
+      assert.is_false(ok)
+      assert.match(name .. " cannot be prepared", why, 1, true)
+    end
+    assert.error(function() client:prepare{ method = "GET", stream = true } end)
+    assert.error(function() client:prepare{ method = "GET", weights = {} } end)
+    assert.error(function() client:prepare{} end)
+    local prepared, why, err = client:prepare{ method = "GET", headers = { { "A", "b\nc" } } }
+    assert.is_nil(prepared)
+    assert.match("line break", why, 1, true)
+    assert.equal("invalid", err.kind)
+  end)
+
+  it("that is prepared needs a URL that is one, and takes no other object", function()
+    local prepared = assert(client:prepare{ method = "GET" })
+    assert.error(function() client:start(mailbox, prepared) end)
+    assert.error(function() client:start(mailbox, mailbox, "http://loopback/") end)
+    assert.error(function() client:start(mailbox, prepared, "http://loopback/", {}) end)
+    for _, url in ipairs{ "ftp://loopback/", "http://loopback/a b", "http://loopback/\0" } do
+      local call, _, err = client:start(mailbox, prepared, url)
+      assert.is_nil(call)
+      assert.equal("invalid", err.kind)
+    end
+  end)
+
+  it("may use a released call again, but none that is in use", function()
+    local prepared = assert(client:prepare{ method = "GET" })
+    local first = assert(client:start(mailbox, prepared, "http://loopback/bytes/1"))
+    local id = first:id()
+    assert.error(function()
+      client:start(mailbox, prepared, "http://loopback/bytes/2", nil, first)
+    end)
+    assert.is_true(finish(first).ok)
+    first:release()
+    local again = assert(client:start(mailbox, prepared, "http://loopback/bytes/2", nil, first))
+    assert.is_true(rawequal(first, again))
+    assert.not_equal(id, again:id())
+    assert.is_true(finish(again).ok)
+    assert.equal(2, #again:body())
+  end)
+
   it("leaves nothing behind when it raises midway", function()
     for _ = 1, 100 do
       pcall(get, "/bytes/1", { body = ("x"):rep(1e5), unaccepted = { "x" } })

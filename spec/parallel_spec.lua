@@ -44,6 +44,26 @@ end)
 
 
 describe("batchapi.parallel", function()
+  it("finds each waiting function, however far apart their calls began", function()
+    local function between(count)
+      for _ = 1, count do
+        assert(get("/bytes/1"))
+      end
+    end
+    local first, second, third, fourth = parallel.parallel(
+      function() return get("/delay/1.5") end,
+      function()
+        between(1022) -- ids go up by one: the next has the first one's place
+        return (assert(get("/delay/0.1")))
+      end,
+      function() return get("/delay/1.4") end,
+      function()
+        between(10)
+        return "done"
+      end)
+    assert.same({ "1.5", "0.1", "1.4", "done" }, { first, second, third, fourth })
+  end)
+
   it("runs functions at the same time and gives their values in order", function()
     local events = {}
     local function timed(path)

@@ -80,8 +80,8 @@ local function check_open(client, name)
 end
 
 
---- The value of a successful call.
-local function answer_of(client, name, call, came, bytes, to, kind)
+--- The value of a successful call; nil, why and an error when its answer cannot be read.
+local function answer_of(client, call, came, bytes, to, kind)
   if to then
     return { path = to, bytes = bytes }
   elseif kind == "bytes" then
@@ -97,41 +97,57 @@ local function answer_of(client, name, call, came, bytes, to, kind)
   if value == nil and (call:body() or "") == "" then
     return {} -- a success without a body, sent in chunks
   elseif value == nil then
-    return failure.of_answer(client, name, came,
-      ("the answer (%d) is not JSON as it should be: %s"):format(came.status, tostring(message)),
-      type(err) == "table" and err.kind or "decode")
+    return nil, ("the answer (%d) is not JSON as it should be: %s"):format(came.status,
+      tostring(message)), type(err) == "table" and err.kind or "decode"
   end
   return value
 end
 
 
+--- What came of a call, its response when it succeeded; the bytes in its file.
+local function taken(client, call)
+  local came, bytes, reset = call:answer(response.names(client._definition))
+  local outcome = not came and call:outcome() or nil
+  if reset then
+    came.ratelimit.reset = response.reset_seconds(reset)
+  end
+  if client._changes then
+    client._changes((came or outcome).headers)
+  end
+  return came, bytes, outcome
+end
+
+
 --- Runs a request to its end: the value and the response, or the failure triple. `kind` says how
---- the answer is read: "json", "text" (JSON if it says so) or "bytes".
-local function perform(client, name, wire, kind)
+--- the answer is read: "json", "text" (JSON if it says so) or "bytes"; a free request has a path in
+--- place of a name.
+local function perform(client, name, kind, wire, url, body, path)
   local to, never_sent = wire.to, wire.repeats == "never_sent" -- wire is the exchange's from now on
-  local call, outcome = exchange.run(client._context, wire)
+  local call, outcome = exchange.run(client._context, wire, url, body)
   local came, bytes
   if call then
-    came, bytes = call:answer()
-    outcome = not came and call:outcome() or nil
-    if client._changes then
-      client._changes((came or outcome).headers)
-    end
+    came, bytes, outcome = taken(client, call)
   end
   local value, message, extra
   if came then
-    value, message, extra = answer_of(client, name, call, came, bytes, to, kind)
-  else
-    outcome.never_sent = never_sent
-    value, message, extra = failure.of_outcome(client, name, outcome, call)
+    value, message, extra = answer_of(client, call, came, bytes, to, kind)
+  end
+  if value == nil then
+    name = name or request.free_name(wire.method, path)
+    if came then
+      value, message, extra = failure.of_answer(client, name, came, message, extra)
+    else
+      outcome.never_sent = never_sent
+      value, message, extra = failure.of_outcome(client, name, outcome, call)
+    end
   end
   if call then
-    call:release() -- its body may be large, and Lua's collector cannot know
+    exchange.release(call) -- its body may be large, and Lua's collector cannot know
   end
   if value == nil then
     return nil, message, extra
   end
-  return value, nil, response.complete(client._definition, came)
+  return value, nil, came
 end
 
 
@@ -155,11 +171,11 @@ end
 function methods:_call(name, arguments, overrides)
   check_open(self, name)
   local one = operation_of(self, name)
-  local wire, kind, err = request.for_operation(self, one, arguments, overrides)
+  local wire, kind, url, body = request.for_operation(self, one, arguments, overrides)
   if not wire then
-    return nil, kind, err
+    return nil, kind, url
   end
-  return perform(self, name, wire, kind)
+  return perform(self, name, kind, wire, url, body)
 end
 
 
@@ -177,7 +193,7 @@ end
 function methods:_open(name, arguments, overrides)
   check_open(self, name)
   local one = operation_of(self, name)
-  local wire, message, err = request.for_operation(self, one, arguments, overrides)
+  local wire, message, err = request.for_operation(self, one, arguments, overrides or {})
   if not wire then
     return nil, message, err
   elseif wire.to then
@@ -199,11 +215,11 @@ end
 ---@return batchapi.Response|batchapi.Error
 function methods:request(given)
   check_open(self, "request")
-  local wire, name, err = request.free(self, given)
+  local wire, url, body = request.free(self, given)
   if not wire then
-    return nil, name, err
+    return nil, url, body
   end
-  return perform(self, name, wire, "text")
+  return perform(self, nil, "text", wire, url, body, given.path)
 end
 
 

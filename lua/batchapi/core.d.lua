@@ -518,10 +518,20 @@ function client:derive(settings) end
 ---@field final_codes? string[] error codes that are final whatever the status
 ---@field code_paths? string[] where the error code is in an answer: "error.code"
 
+---What many requests have in common, read once.
+---@class batchapi.core.Prepared
+
+---@param request batchapi.core.Request without url, body, sink and weights
+---@return batchapi.core.Prepared|nil prepared, string|nil message, batchapi.core.Error|nil err
+function client:prepare(request) end
+
 ---@param mailbox batchapi.core.Mailbox
----@param request batchapi.core.Request
+---@param request batchapi.core.Request|batchapi.core.Prepared
+---@param url? string of a prepared request
+---@param body? string of a prepared request
+---@param spare? batchapi.core.Call one that was released: it is the one that is given
 ---@return batchapi.core.Call|nil call, string|nil message, batchapi.core.Error|nil err
-function client:start(mailbox, request) end
+function client:start(mailbox, request, url, body, spare) end
 
 ---What the credential has to say about itself; each is told once.
 ---@return string|nil
@@ -588,9 +598,9 @@ local call = {}
 ---@return integer
 function call:id() end
 
----What holds now; restart, ask_token and renewed are told once.
----@return boolean done, boolean readable, boolean writable, boolean restart
----@return boolean attempted, boolean ask_token, boolean renewed
+---What holds now; restart, ask_token and renewed are told once. Nil stands for false.
+---@return boolean done, boolean|nil readable, boolean|nil writable, boolean|nil restart
+---@return boolean|nil attempted, boolean|nil ask_token, boolean|nil renewed
 function call:news() end
 
 ---Once it is done.
@@ -598,9 +608,11 @@ function call:news() end
 function call:outcome() end
 
 ---Once it is done: what users see of a success, made without the outcome's table.
----@return table|nil response status, headers, attempts, elapsed, reused, retry_after; nil when it failed
+---@param names table<string, string[]> under which headers request_id, limit, remaining and reset are told
+---@return batchapi.Response|nil response without ratelimit.reset; nil when it failed
 ---@return integer|nil file_bytes
-function call:answer() end
+---@return string|nil reset the text of that header
+function call:answer(names) end
 
 ---The answer in memory, or the body of an error answer.
 ---@return string

@@ -18,6 +18,8 @@
 --- fresh iterator of strings, which the body is made of (in place of body_stream; it is asked
 --- anew when an attempt is repeated; the iterator gives nil at the end, or nil and why it failed),
 --- with `body_length` if the bytes are counted. The table is the exchange's from then on.
+--- Or { prepared = what client:prepare() of the core gave }, which stays the caller's, with a URL
+--- and a body beside it.
 
 local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
@@ -219,39 +221,77 @@ end
 
 
 local function check_context(context)
-  if not known_contexts[context] then
-    for name in pairs(context) do
-      if not context_fields[name] then
-        errors.misuse("exchange: unknown field '%s' in the context", tostring(name))
-      end
+  for name in pairs(context) do
+    if not context_fields[name] then
+      errors.misuse("exchange: unknown field '%s' in the context", tostring(name))
     end
-    known_contexts[context] = true
+  end
+  known_contexts[context] = true
+end
+
+
+-- The host that the call will wait in; raises where nothing may.
+local function enter(context)
+  if not known_contexts[context] then
+    check_context(context)
   end
   if context.closed and context.closed() then
     errors.misuse("the client is closed")
   end
-end
-
-
-local function begin(context, request)
-  check_context(context)
   local host = loop.host(context.host)
   if host.check then
     host:check()
   end
-  local producer = prepare(context, request)
+  return host
+end
+
+
+local spares, spare_count, spares_at_most = {}, 0, 64
+
+
+--- Gives back a call that nobody else has: what it holds is freed at once, since Lua's collector
+--- cannot know how much that is, and its userdata serves another call.
+---@param call batchapi.core.Call
+function M.release(call)
+  call:release()
+  if spare_count < spares_at_most then
+    spare_count = spare_count + 1
+    spares[spare_count] = call
+  end
+end
+
+
+local function start(context, request, url, body)
   local mailbox, why, err = loop.mailbox()
-  local call
-  if mailbox then
-    call, why, err = context.core:start(mailbox, request)
+  if not mailbox then
+    return nil, why, err
   end
-  if not call then
-    return nil, not_begun(why, err)
+  local spare
+  if spare_count > 0 then
+    spare, spares[spare_count] = spares[spare_count], nil
+    spare_count = spare_count - 1
   end
-  local self = {
+  return context.core:start(mailbox, request.prepared or request, url, body, spare)
+end
+
+
+-- A call that has begun, for the functions above.
+local function attend(context, host, call, producer)
+  return {
     context = context, host = host, call = call,
     producer = producer, source = nil, chunk = nil, position = 1,
   }
+end
+
+
+local function begin(context, request, url, body)
+  local host = enter(context)
+  local producer = not request.prepared and prepare(context, request) or nil
+  local call, why, err = start(context, request, url, body)
+  if not call then
+    return nil, not_begun(why, err)
+  end
+  local self = attend(context, host, call, producer)
   if context.on_request then
     hand_on_warnings(self)
   end
@@ -262,22 +302,51 @@ local function begin(context, request)
 end
 
 
---- Runs a request to its end; the call says what it came to.
----@async
----@param context table
----@param request table
----@return batchapi.core.Call|nil call nil when it could not begin
----@return table|nil outcome then, as call:outcome() gives it
-function M.run(context, request)
-  local self, outcome = begin(context, request)
-  if not self then
-    return nil, outcome
-  end
+local function finish(self)
   local done
   repeat
     done = step(self)
   until done
   return self.call
+end
+
+
+-- A prepared request has nothing to be fed with, and without a hook nothing to tell: it is only
+-- waited for, unless a token is asked for.
+local function run_prepared(context, request, url, body)
+  local host = enter(context)
+  local call, why, err = start(context, request, url, body)
+  if not call then
+    return nil, not_begun(why, err)
+  end
+  loop.wait(call, host)
+  local done, _, writable, again, attempted, ask_token, renewed = call:news()
+  if done and not renewed then
+    return call
+  end
+  local self = attend(context, host, call)
+  serve(self, writable, again, attempted, ask_token, renewed)
+  return done and call or finish(self)
+end
+
+
+--- Runs a request to its end; the call says what it came to.
+---@async
+---@param context table
+---@param request table
+---@param url string|nil of a prepared one
+---@param body string|nil of a prepared one
+---@return batchapi.core.Call|nil call nil when it could not begin
+---@return table|nil outcome then, as call:outcome() gives it
+function M.run(context, request, url, body)
+  if request.prepared and not context.on_request then
+    return run_prepared(context, request, url, body)
+  end
+  local self, outcome = begin(context, request, url, body)
+  if not self then
+    return nil, outcome
+  end
+  return finish(self)
 end
 
 

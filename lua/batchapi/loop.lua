@@ -37,7 +37,55 @@ local drain_at_once = 256 -- what mailbox:drain() takes at a time
 
 local mailbox, owner
 local ids = {}
-local waiters = setmetatable({}, { __mode = "v" }) -- by call id; kept alive by their coroutines
+
+-- Who waits, by id. Ids are never used twice, and a Lua table whose keys come and go is rehashed
+-- as often as at every new one; so there is an array that `id % places` is the place in, and a
+-- table for those whose place was taken. Weak: waiters are kept alive by their coroutines.
+local places = 1024
+local weak = { __mode = "v" }
+local placed, others
+
+local function forget_all()
+  placed, others = setmetatable({}, weak), setmetatable({}, weak)
+  for i = 1, places do
+    placed[i] = false
+  end
+end
+
+forget_all()
+
+
+local function enlist(id, waiter)
+  local place = id % places + 1
+  waiter.id = id
+  if placed[place] then
+    others[id] = waiter
+  else
+    placed[place] = waiter
+  end
+end
+
+
+local function find(id)
+  local waiter = placed[id % places + 1]
+  if waiter and waiter.id == id then
+    return waiter
+  end
+  return others[id]
+end
+
+
+local function strike(id)
+  local place = id % places + 1
+  local waiter = placed[place]
+  if waiter and waiter.id == id then
+    placed[place] = false
+  else
+    others[id] = nil
+  end
+end
+
+
 local schedulers = setmetatable({}, { __mode = "kv" }) -- coroutine -> the scheduler that runs it
 
 
@@ -62,7 +110,7 @@ function M.mailbox()
       return nil, why, err
     end
     mailbox, owner = made, process
-    waiters = setmetatable({}, { __mode = "v" })
+    forget_all()
   end
   return mailbox
 end
@@ -74,7 +122,7 @@ function M.pump()
   repeat
     count = mailbox:drain(ids)
     for i = 1, count do
-      local waiter = waiters[ids[i]]
+      local waiter = find(ids[i])
       if waiter then
         waiter:wake()
       end
@@ -91,12 +139,27 @@ function M.wait_for(call, host)
   local id = call:id()
   local waiter = host.call_waiter and host:call_waiter() or host:waiter()
   waiter.call = call
-  waiters[id] = waiter
+  enlist(id, waiter)
   if host.register then
     host:register(call, waiter)
   end
   waiter:wait()
-  waiters[id], waiter.call = nil, nil
+  strike(id)
+  waiter.call = nil
+end
+
+
+--- Blocks this coroutine until the call may have news. Nobody else may have run since it began or
+--- was last asked for news.
+---@async
+---@param call batchapi.core.Call
+---@param host table as `loop.host` gave it
+function M.wait(call, host)
+  if host.wait then
+    host:wait(call)
+  else
+    M.wait_for(call, host)
+  end
 end
 
 
@@ -114,11 +177,7 @@ function M.await(call, host)
     if done or readable or writable or restart or attempted or ask_token or renewed then
       return done, readable, writable, restart, attempted, ask_token, renewed
     end
-    if host.wait then
-      host:wait(call)
-    else
-      M.wait_for(call, host)
-    end
+    M.wait(call, host)
   end
 end
 

@@ -9,6 +9,8 @@ local url = require("batchapi.url")
 
 local M = {}
 
+local byte, pairs, type = string.byte, pairs, type
+
 local NONE = {} -- stands for headers or overrides that are absent; never written to
 
 
@@ -121,7 +123,7 @@ local function fixed_of(client)
   local definition = client._definition
   local list, words = {}, definition.errors
   own_query(definition, client._settings, list)
-  fixed = { query = #list > 0 and url.query(list) or nil, headers = {} }
+  fixed = { query = #list > 0 and url.query(list) or nil, headers = {}, prepared = {} }
   if words.final and #words.final > 0 then
     fixed.final_codes = words.final
     fixed.code_paths = words.code or { "error.code", "code" }
@@ -174,8 +176,51 @@ local function headers_for(client, built, one_headers, overrides, foreign)
 end
 
 
---- What goes to the core: the operation's own, the caller's in its place; times and caps are the
---- caller's, the client's, a file transfer's (no deadline unless one was given).
+--- What is the same in all requests that are built alike.
+local function common_of(client, built, headers)
+  local settings, fixed = client._settings, fixed_of(client)
+  return {
+    method = built.method, headers = headers,
+    repeats = built.repeats, unaccepted = built.unaccepted, no_credential = built.no_credential,
+    allow_redirects = built.allow_redirects,
+    timeout = settings.timeout, connect_timeout = settings.connect_timeout,
+    stall_timeout = settings.stall_timeout, max_retries = settings.max_retries,
+    max_body_bytes = settings.max_body_bytes, max_header_bytes = settings.max_header_bytes,
+    record_attempts = settings.on_request and true or nil,
+    final_codes = fixed.final_codes, code_paths = fixed.code_paths,
+  }
+end
+
+
+--- Requests that differ in URL and body only share the rest, which the core reads once. It is kept
+--- by who builds them (the operation, or a free request's method), class and content type.
+---@return table|nil kept { prepared = the core's, method, repeats }; nil when there is none yet
+local function kept_of(client, owner, repeats, content_type)
+  local kept = fixed_of(client).prepared[owner]
+  kept = kept and kept[repeats or ""]
+  return kept and kept[content_type or ""]
+end
+
+
+---@return table|nil kept nil when the core refuses it: the call itself will say why
+local function keep(client, built, owner, headers)
+  local prepared = client._core:prepare(common_of(client, built,
+    headers_for(client, built, headers, NONE, false)))
+  if not prepared then
+    return nil
+  end
+  local all, repeats, content_type = fixed_of(client).prepared, built.repeats or "",
+    built.content_type or ""
+  all[owner] = all[owner] or {}
+  all[owner][repeats] = all[owner][repeats] or {}
+  local kept = { prepared = prepared, method = built.method, repeats = built.repeats }
+  all[owner][repeats][content_type] = kept
+  return kept
+end
+
+
+--- What goes to the core when it is not prepared: the operation's own, the caller's in its place;
+--- times are the caller's, the client's, a file transfer's (no deadline unless one was given).
 local function wire_of(client, built, headers, overrides)
   local path, query = built.path, built.query
   if overrides.url then
@@ -183,27 +228,38 @@ local function wire_of(client, built, headers, overrides)
   end
   local whole = path:byte(1) ~= 47 and path:find("^%a+://") ~= nil -- 47: a slash
   local foreign = whole and origin.of(path) ~= client._origin
-  local settings, fixed = client._settings, fixed_of(client)
+  local wire = common_of(client, built, headers_for(client, built, headers, overrides, foreign))
   local to = overrides.to or built.to
   local transfer = built.sends_file or built.takes_file or to
-  return {
-    method = built.method,
-    url = address(client, path, whole, query),
-    headers = headers_for(client, built, headers, overrides, foreign),
-    body = overrides.body or built.body, body_producer = overrides.body_producer,
-    body_file = overrides.body_file or not overrides.body_producer and built.body_file or nil,
-    parts = overrides.parts or built.parts, to = to,
-    repeats = overrides.repeats or built.repeats, unaccepted = built.unaccepted,
-    weights = built.weights, no_credential = built.no_credential,
-    allow_redirects = built.allow_redirects,
-    timeout = overrides.timeout or settings.timeout or (transfer and -1 or nil),
-    connect_timeout = settings.connect_timeout,
-    stall_timeout = overrides.stall_timeout or settings.stall_timeout,
-    max_retries = overrides.max_retries or settings.max_retries,
-    max_body_bytes = settings.max_body_bytes, max_header_bytes = settings.max_header_bytes,
-    record_attempts = settings.on_request and true or nil,
-    final_codes = fixed.final_codes, code_paths = fixed.code_paths,
-  }
+  wire.url, wire.to = address(client, path, whole, query), to
+  wire.body, wire.body_producer = overrides.body or built.body, overrides.body_producer
+  wire.body_file = overrides.body_file or not overrides.body_producer and built.body_file or nil
+  wire.parts, wire.weights = overrides.parts or built.parts, built.weights
+  wire.repeats = overrides.repeats or built.repeats
+  wire.timeout = overrides.timeout or wire.timeout or (transfer and -1 or nil)
+  wire.stall_timeout = overrides.stall_timeout or wire.stall_timeout
+  wire.max_retries = overrides.max_retries or wire.max_retries
+  return wire
+end
+
+
+--- Does it differ from its like in URL and body only?
+local function is_plain(built, overrides)
+  return overrides == NONE and built.path:byte(1) == 47 and not (built.parts or built.body_file
+    or built.to or built.weights or built.idempotency or built.sends_file or built.takes_file)
+end
+
+
+--- The request as exchange.run() takes it.
+---@return table wire, string|nil url, string|nil body of one that is prepared
+local function finish(client, built, owner, headers, overrides)
+  local kept = is_plain(built, overrides)
+    and (kept_of(client, owner, built.repeats, built.content_type)
+    or keep(client, built, owner, headers))
+  if kept then
+    return kept, address(client, built.path, false, built.query), built.body
+  end
+  return wire_of(client, built, headers, overrides)
 end
 
 
@@ -212,9 +268,10 @@ end
 ---@param one table the operation
 ---@param arguments table packed
 ---@param overrides table|nil see client.lua
----@return table|nil wire what client:start() of the core takes
+---@return table|nil wire as exchange.run() takes it
 ---@return string answer how the answer is read: "json", "text" or "bytes"; a message when it failed
----@return batchapi.Error|nil err
+---@return string|batchapi.Error|nil url of a request that is prepared; the error when it failed
+---@return string|nil body then
 function M.for_operation(client, one, arguments, overrides)
   local built, message, err
   overrides = overrides or NONE
@@ -231,7 +288,8 @@ function M.for_operation(client, one, arguments, overrides)
     built.content_type = built.content_type or "application/json"
   end
   local answer = (overrides.text or one.answer == "jsonl") and "bytes" or one.answer
-  return wire_of(client, built, one.headers, overrides), answer
+  local wire, address_of, text = finish(client, built, one, one.headers, overrides)
+  return wire, answer, address_of, text
 end
 
 
@@ -248,12 +306,12 @@ local function check_free(given)
     errors.misuse("request: a table { method, path, query, body } expected, got a " .. type(given))
   end
   for word, value in pairs(given) do
-    local known = free_kinds[word] or word == "body"
-    if not known then
+    local kind = free_kinds[word]
+    if kind and type(value) ~= kind then
+      errors.misuse("request: %s must be a %s, got a %s", word, kind, type(value))
+    elseif not kind and word ~= "body" then
       errors.misuse("request has no field '%s'%s",
         tostring(word), suggest.hint(tostring(word), free_words))
-    elseif free_kinds[word] and type(value) ~= free_kinds[word] then
-      errors.misuse("request: %s must be a %s, got a %s", word, free_kinds[word], type(value))
     end
   end
   if not given.path then
@@ -264,21 +322,22 @@ local function check_free(given)
 end
 
 
---- The method and the path of a free request, checked.
+--- The method, the path and the class of a free request, checked.
 local function free_address(given)
   local method, path = given.method or "GET", given.path
   if not methods_known[method] then
     method = method:upper()
   end
-  if not methods_known[method] then
+  local class = methods_known[method]
+  local repeats = given.repeats or class
+  if not class then
     errors.misuse("request: '%s' is no method that is known", given.method)
-  elseif given.repeats and given.repeats ~= "safe" and given.repeats ~= "idempotent"
-    and given.repeats ~= "never_sent" then
+  elseif repeats ~= "safe" and repeats ~= "idempotent" and repeats ~= "never_sent" then
     errors.misuse("request: repeats must be safe, idempotent or never_sent")
-  elseif path:byte(1) ~= 47 and not path:match("^https?://") then
+  elseif byte(path, 1) ~= 47 and not path:match("^https?://") then
     errors.misuse("request: path must begin with '/', or be a URL")
   end
-  return method, path
+  return method, path, repeats
 end
 
 
@@ -295,29 +354,41 @@ local function free_query(given)
 end
 
 
+--- How messages call a request that no operation describes.
+---@param method string
+---@param path string as it was given
+---@return string
+function M.free_name(method, path)
+  return method .. " " .. path:match("^[^?#]*")
+end
+
+
 --- The request of a call that no operation describes.
 ---@param client batchapi.Client
 ---@param given table
----@return table|nil wire what client:start() of the core takes
----@return string name how messages call the request; a message when it failed
----@return batchapi.Error|nil err
+---@return table|nil wire as exchange.run() takes it
+---@return string|nil url of a request that is prepared; a message when it failed
+---@return string|batchapi.Error|nil body then; the error when it failed
 function M.free(client, given)
   check_free(given)
-  local method, path = free_address(given)
-  local question = path:find("[?#]")
-  local name = method .. " " .. (question and path:sub(1, question - 1) or path)
-  local built = {
-    method = method, path = path, query = given.query and free_query(given.query), to = given.to,
-    repeats = given.repeats or methods_known[method], body = given.body, content_type = nil,
-  }
-  if type(given.body) == "table" then
-    local text, message, err = client._codec.encode(given.body)
+  local method, path, repeats = free_address(given)
+  local body, content_type = given.body, nil
+  if type(body) == "table" then
+    local text, message, err = client._codec.encode(body)
     if not text then
-      return errors.adopt(name, err, message)
+      return errors.adopt(M.free_name(method, path), err, message)
     end
-    built.body, built.content_type = text, "application/json"
+    body, content_type = text, "application/json"
   end
-  return wire_of(client, built, nil, given.headers and { headers = given.headers } or NONE), name
+  local plain = byte(path, 1) == 47 and not (given.to or given.headers or given.query)
+  local kept = plain and kept_of(client, method, repeats, content_type)
+  if kept then
+    return kept, address(client, path, false), body
+  end
+  return finish(client, {
+    method = method, path = path, query = given.query and free_query(given.query), to = given.to,
+    repeats = repeats, body = body, content_type = content_type,
+  }, method, nil, given.headers and { headers = given.headers } or NONE)
 end
 
 

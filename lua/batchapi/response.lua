@@ -79,8 +79,42 @@ function M.reset_seconds(text)
 end
 
 
+local usual_ids = { "x-request-id", "request-id" }
+local none = {}
+
+local function names_of(definition)
+  local words = definition.response
+  local ids = {}
+  for _, list in ipairs({ words.request_id or none, usual_ids }) do
+    for _, name in ipairs(list) do
+      ids[#ids + 1] = name
+    end
+  end
+  return {
+    request_id = ids, limit = words.limit or none, remaining = words.remaining or none,
+    reset = words.reset or none,
+  }
+end
+
+
+local known = setmetatable({}, { __mode = "k" })
+
+--- Under which headers a definition's service tells what a response holds, as call:answer() takes
+--- it.
+---@param definition table
+---@return table<string, string[]>
+function M.names(definition)
+  local names = known[definition]
+  if not names then
+    names = names_of(definition)
+    known[definition] = names
+  end
+  return names
+end
+
+
 local function header(headers, names)
-  for i = 1, names and #names or 0 do
+  for i = 1, #names do
     local value = headers[names[i]]
     if value then
       return value
@@ -95,24 +129,6 @@ local function number(headers, names)
 end
 
 
-local usual_ids = { "x-request-id", "request-id" }
-
---- Adds to what call:answer() gave what the definition knows of the headers.
----@param definition table
----@param came table status, headers, attempts, elapsed, reused, retry_after
----@return batchapi.Response
-function M.complete(definition, came)
-  local headers, words = came.headers, definition.response
-  came.request_id = header(headers, words.request_id) or header(headers, usual_ids)
-  came.ratelimit = {
-    limit = number(headers, words.limit),
-    remaining = number(headers, words.remaining),
-    reset = M.reset_seconds(header(headers, words.reset)),
-  }
-  return came
-end
-
-
 --- The response of an outcome, or nil when no answer came.
 ---@param definition table
 ---@param outcome table
@@ -121,10 +137,16 @@ function M.of(definition, outcome)
   if not outcome.status or outcome.status == 0 then
     return nil
   end
-  return M.complete(definition, {
-    status = outcome.status, headers = outcome.headers or {}, attempts = outcome.attempts,
+  local headers, names = outcome.headers or {}, M.names(definition)
+  return {
+    status = outcome.status, headers = headers, attempts = outcome.attempts,
     elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
-  })
+    request_id = header(headers, names.request_id),
+    ratelimit = {
+      limit = number(headers, names.limit), remaining = number(headers, names.remaining),
+      reset = M.reset_seconds(header(headers, names.reset)),
+    },
+  }
 end
 
 

@@ -232,6 +232,22 @@ static void test_call(void **state)
                "call:release()");
 }
 
+static void test_prepared(void **state)
+{
+  (void)state;
+  check(CLIENT,
+        FINISH "local prepared = assert(client:prepare{ method = 'POST', repeats = 'safe', "
+               "  headers = { { 'A', 'b' } }, final_codes = { 'a' }, unaccepted = { 429 } }) "
+               "local call = assert(client:start(mailbox, prepared, 'http://x/', 'body')) "
+               "finish(call) "
+               "local answer = call:answer{ request_id = { 'x-none', 'x-twice' }, "
+               "  limit = { 'content-length' }, reset = { 'x-twice' } } "
+               "assert(answer.request_id == 'a, b' and answer.ratelimit.limit == 17) "
+               "call:release() "
+               "assert(client:start(mailbox, prepared, 'http://x/', 'body', call) == call) "
+               "finish(call)");
+}
+
 static void test_stream(void **state)
 {
   (void)state;
@@ -274,13 +290,10 @@ static void test_mailbox_and_timer(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_require),
-      cmocka_unit_test(test_client),
-      cmocka_unit_test(test_call),
-      cmocka_unit_test(test_stream),
-      cmocka_unit_test(test_parts),
-      cmocka_unit_test(test_failures),
-      cmocka_unit_test(test_mailbox_and_timer),
+      cmocka_unit_test(test_require),  cmocka_unit_test(test_client),
+      cmocka_unit_test(test_call),     cmocka_unit_test(test_prepared),
+      cmocka_unit_test(test_stream),   cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_failures), cmocka_unit_test(test_mailbox_and_timer),
   };
   return cmocka_run_group_tests(tests, start_server, stop_server);
 }

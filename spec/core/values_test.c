@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "headers.h"
 #include "http_date.h"
+#include "internal.h"
 #include "retry.h"
 #include "timers.h"
 #include "url.h"
@@ -315,6 +316,41 @@ static void requests_refuse_what_would_break_http(void **state)
   ba_request_delete(request);
 }
 
+static void requests_share_what_they_have_in_common(void **state)
+{
+  (void)state;
+  struct ba_error err = {0};
+  struct ba_request *base = ba_request_new("POST", NULL, &err);
+  assert_non_null(base);
+  assert_true(ba_request_header(base, "Content-Type", "application/json", 16, &err));
+  struct ba_request_options options;
+  ba_request_options_init(&options);
+  const char *codes[] = {"insufficient_quota", NULL};
+  options.final_codes = codes;
+  options.repeat = BA_REPEAT_NEVER_SENT;
+  assert_true(ba_request_set_options(base, &options, &err));
+  assert_null(ba_request_like(base, "http://h/a b", NULL, 0, &err));
+  assert_int_equal(err.kind, BA_INVALID);
+  char body[] = "{}";
+  struct ba_request *first = ba_request_like(base, "http://h/1", body, 2, &err);
+  struct ba_request *second = ba_request_like(base, "http://h/2", NULL, 0, &err);
+  assert_non_null(first);
+  assert_non_null(second);
+  body[0] = 'x'; /* it was copied */
+  ba_request_delete(base);
+  assert_string_equal(first->method, "POST");
+  assert_string_equal(first->url, "http://h/1");
+  assert_memory_equal(first->source.bytes, "{}", 2);
+  assert_int_equal(first->body, BA_BODY_MEMORY);
+  assert_true(first->has_type);
+  assert_int_equal(first->options.repeat, BA_REPEAT_NEVER_SENT);
+  ba_request_delete(first);
+  assert_int_equal(second->body, BA_BODY_NONE);
+  assert_string_equal(second->headers->data, "Content-Type: application/json");
+  assert_string_equal(second->final_codes[0], "insufficient_quota");
+  ba_request_delete(second);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -332,6 +368,7 @@ int main(void)
       cmocka_unit_test(origins_are_compared),
       cmocka_unit_test(timers_fire_in_order),
       cmocka_unit_test(requests_refuse_what_would_break_http),
+      cmocka_unit_test(requests_share_what_they_have_in_common),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,14 @@
 
 #define CALL_TYPE "batchapi.call"
 
-struct ba_call_handle *ba_new_call(lua_State *L)
+struct ba_call_handle *ba_new_call(lua_State *L, int index)
 {
-  return ba_new_userdata(L, sizeof(struct ba_call_handle), CALL_TYPE);
+  if(lua_isnil(L, index))
+    return ba_new_userdata(L, sizeof(struct ba_call_handle), CALL_TYPE);
+  struct ba_call_handle *spare = luaL_checkudata(L, index, CALL_TYPE);
+  luaL_argcheck(L, !spare->call && !spare->request, index, "a call that was not released");
+  lua_pushvalue(L, index);
+  return spare;
 }
 
 struct ba_call_handle *ba_check_call_handle(lua_State *L, int index)
@@ -32,16 +37,18 @@ static int call_id(lua_State *L)
 }
 
 /* call:news() -> done, readable, writable, restart, attempted, ask_token, renewed
- * restart, ask_token and renewed are told once. [-0, +7, e] */
+ * restart, ask_token and renewed are told once. Where nothing follows that is
+ * true, nothing follows: most calls have one piece of news. [-0, +1|7, e] */
 static int call_news(lua_State *L)
 {
   static const unsigned order[] = {BA_CALL_DONE,    BA_CALL_READABLE,  BA_CALL_WRITABLE,
                                    BA_CALL_RESTART, BA_CALL_ATTEMPTED, BA_CALL_ASK_TOKEN,
                                    BA_CALL_RENEWED};
   unsigned news = ba_call_news(ba_check_call(L, 1));
-  for(int i = 0; i < 7; i++)
+  int count = news & ~(unsigned)BA_CALL_DONE ? 7 : 1;
+  for(int i = 0; i < count; i++)
     lua_pushboolean(L, (news & order[i]) != 0);
-  return 7;
+  return count;
 }
 
 /* call:outcome() -> table   Only when it is done. [-0, +1, e] */
@@ -51,11 +58,16 @@ static int call_outcome(lua_State *L)
   return 1;
 }
 
-/* call:answer() -> response, file_bytes | nil when it failed   Only when it is
- * done. [-0, +1..2, e] */
+/* call:answer(names) -> response, file_bytes, reset | nil when it failed   Only
+ * when it is done. `names`: under which headers a service tells request_id,
+ * limit, remaining and reset, lists in which the first that came counts; the
+ * text of `reset` is for the caller to read. [-0, +1|3, e] */
 static int call_answer(lua_State *L)
 {
-  return ba_push_answer(L, ba_check_call(L, 1));
+  struct ba_call *call = ba_check_call(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  return ba_push_answer(L, call);
 }
 
 /* call:body() -> string   The memory sink, or an error answer's. [-0, +1, e] */

@@ -133,16 +133,43 @@ static int client_derive(lua_State *L)
 
 /* ---- calls --------------------------------------------------------------- */
 
-/* client:start(mailbox, request) -> call | nil, message, err   [-0, +1..3, e] */
+/* client:prepare(request) -> prepared | nil, message, err   [-0, +1..3, e] */
+static int client_prepare(lua_State *L)
+{
+  struct ba_client_handle *client = ba_check_client(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  struct ba_error err = {0};
+  return ba_prepare_request(L, 2, client, &err) ? 1 : ba_fail(L, &err);
+}
+
+/* The request of the arguments 3 to 5. [-0, +n, e] */
+static bool take_request(lua_State *L, struct ba_request **out,
+                         const struct ba_client_handle *client, struct ba_error *err)
+{
+  if(lua_istable(L, 3))
+    return ba_build_request(L, 3, out, client, err);
+  size_t url_length = 0, length = 0;
+  struct ba_request *base = ba_prepared_request(L, 3);
+  const char *url = luaL_checklstring(L, 4, &url_length);
+  const char *body = luaL_optlstring(L, 5, NULL, &length);
+  if(strlen(url) != url_length)
+    return ba_error_set(err, BA_INVALID, NULL, "a URL holds no NUL byte");
+  *out = ba_request_like(base, url, body, length, err);
+  return *out != NULL;
+}
+
+/* client:start(mailbox, request [, url, body, spare]) -> call | nil, message,
+ * err   A prepared request takes its URL and body from here; `spare` is a call
+ * that was released: it is the one that is given. [-0, +1..3, e] */
 static int client_start(lua_State *L)
 {
   struct ba_client_handle *client = ba_check_client(L, 1);
   struct ba_mailbox *mailbox = ba_check_mailbox(L, 2);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  lua_settop(L, 3);
-  struct ba_call_handle *handle = ba_new_call(L);
+  lua_settop(L, 6);
+  struct ba_call_handle *handle = ba_new_call(L, 6);
   struct ba_error err = {0};
-  if(!ba_build_request(L, 3, handle, client, &err))
+  if(!take_request(L, &handle->request, client, &err))
     return ba_fail(L, &err);
   struct ba_request *request = handle->request;
   handle->request = NULL; /* consumed, also on failure */
@@ -151,7 +178,7 @@ static int client_start(lua_State *L)
     return ba_fail(L, &err);
   if(client->credential)
     handle->credential = ba_credential_retain(client->credential);
-  lua_settop(L, 4);
+  lua_settop(L, 7);
   return 1;
 }
 
@@ -257,13 +284,10 @@ static int client_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"close", client_close},
-    {"closed", client_closed},
-    {"derive", client_derive},
-    {"start", client_start},
-    {"stats", client_stats},
-    {"warning", client_warning},
-    {NULL, NULL},
+    {"close", client_close},     {"closed", client_closed},
+    {"derive", client_derive},   {"prepare", client_prepare},
+    {"start", client_start},     {"stats", client_stats},
+    {"warning", client_warning}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -272,6 +296,7 @@ static const luaL_Reg metamethods[] = {
 void ba_open_client(lua_State *L)
 {
   ba_new_type(L, CLIENT_TYPE, methods, metamethods);
+  ba_open_prepared(L);
   lua_pushcfunction(L, client_new);
   lua_setfield(L, -2, "client");
 }

@@ -36,19 +36,27 @@ struct ba_client_handle *ba_check_client(lua_State *L, int index); /* an open on
 /* The parking of a mailbox that has joined nginx, or an argument error. */
 struct ba_parking *ba_check_parking(lua_State *L, int index);
 
-/* A call without a request yet. [-0, +1, m] */
-struct ba_call_handle *ba_new_call(lua_State *L);
+/* A call without a request yet: the released one at `index`, or, where there is
+ * nil, a new one. [-0, +1, e] */
+struct ba_call_handle *ba_new_call(lua_State *L, int index);
 struct ba_call_handle *ba_check_call_handle(lua_State *L, int index);
 
-/* Builds handle->request from the table at `index`. False when a value is one
- * that the core refuses; a wrong type or an unknown field raises, after which
- * the handle frees what was built. [-0, +n, e] */
-bool ba_build_request(lua_State *L, int index, struct ba_call_handle *handle,
+/* Builds a request from the table at `index`. False when a value is one that
+ * the core refuses; a wrong type or an unknown field raises: *out is then what
+ * its owner has to free. [-0, +n, e] */
+bool ba_build_request(lua_State *L, int index, struct ba_request **out,
                       const struct ba_client_handle *client, struct ba_error *err);
 
-/* What a user sees of a call that succeeded (the fields of batchapi.Response
- * that need no definition) and the bytes in its file; nil when it failed.
- * [-0, +1..2, m] */
+/* Pushes, as a userdata, what many requests have in common. [-0, +1, e] */
+bool ba_prepare_request(lua_State *L, int index, const struct ba_client_handle *client,
+                        struct ba_error *err);
+struct ba_request *ba_prepared_request(lua_State *L, int index); /* stays the userdata's */
+void ba_open_prepared(lua_State *L);
+
+/* What a user sees of a call that succeeded (batchapi.Response without
+ * ratelimit.reset), the bytes in its file, and the text of the header for
+ * `reset`; nil when it failed. The table at index 2 has the headers' names.
+ * [-0, +1|3, m] */
 int ba_push_answer(lua_State *L, struct ba_call *call);
 
 /* The outcome of a call that is done, and its next attempt's record (nil when

@@ -88,6 +88,39 @@ void ba_push_outcome(lua_State *L, struct ba_call *call)
   set_headers(L, outcome.headers, outcome.header_count);
 }
 
+/* Pushes the value of the first header that came of those in the list `name`
+ * of the names at 2, or nil; the headers are at `headers`. [-0, +1, m] */
+static void push_first(lua_State *L, int headers, const char *name)
+{
+  lua_getfield(L, 2, name);
+  int list = lua_gettop(L);
+  lua_pushnil(L);
+  for(int i = 1; lua_istable(L, list) && lua_isnil(L, -1); i++) {
+    lua_pop(L, 1);
+    lua_rawgeti(L, list, i);
+    if(lua_isnil(L, -1))
+      break;
+    lua_rawget(L, headers);
+  }
+  lua_replace(L, list);
+}
+
+/* The number that the header's text is, if it is one. [-0, +0, m] */
+static void set_limit(lua_State *L, int headers, const char *name)
+{
+  push_first(L, headers, name);
+  if(lua_isnumber(L, -1)) {
+    int64_t whole = 0;
+    lua_pushnumber(L, lua_tonumber(L, -1));
+    if(ba_to_integer(L, -1, &whole)) {
+      lua_pop(L, 1);
+      ba_push_integer(L, whole);
+    }
+    lua_setfield(L, -3, name);
+  }
+  lua_pop(L, 1);
+}
+
 int ba_push_answer(lua_State *L, struct ba_call *call)
 {
   struct ba_outcome outcome;
@@ -96,7 +129,8 @@ int ba_push_answer(lua_State *L, struct ba_call *call)
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 8); /* room for what response.lua adds */
+  lua_createtable(L, 0, 8);
+  int response = lua_gettop(L), headers = response + 1;
   set_integer(L, "status", outcome.status);
   set_integer(L, "attempts", outcome.attempts);
   set_number(L, "elapsed", outcome.elapsed);
@@ -104,8 +138,17 @@ int ba_push_answer(lua_State *L, struct ba_call *call)
   if(outcome.retry_after >= 0)
     set_number(L, "retry_after", outcome.retry_after);
   set_headers(L, outcome.headers, outcome.header_count);
+  lua_getfield(L, response, "headers");
+  push_first(L, headers, "request_id");
+  lua_setfield(L, response, "request_id");
+  lua_createtable(L, 0, 4);
+  set_limit(L, headers, "limit");
+  set_limit(L, headers, "remaining");
+  lua_setfield(L, response, "ratelimit");
   ba_push_integer(L, (int64_t)outcome.file_bytes);
-  return 2;
+  push_first(L, headers, "reset");
+  lua_remove(L, headers);
+  return 3;
 }
 
 void ba_push_attempt(lua_State *L, struct ba_call *call)

@@ -1,4 +1,5 @@
-/* From a request table to a struct ba_request. */
+/* From a request table to a struct ba_request: one to be started, or one that
+ * many are made like. */
 #include "handle.h"
 #include "options.h"
 
@@ -244,7 +245,7 @@ static bool set_options(lua_State *L, int at, struct ba_request *request,
   return ba_request_set_options(request, &options, err);
 }
 
-bool ba_build_request(lua_State *L, int index, struct ba_call_handle *handle,
+bool ba_build_request(lua_State *L, int index, struct ba_request **out,
                       const struct ba_client_handle *client, struct ba_error *err)
 {
   int at = ba_fields(L, index, request_fields, FIELDS, "request");
@@ -252,8 +253,65 @@ bool ba_build_request(lua_State *L, int index, struct ba_call_handle *handle,
   const char *url = ba_field_text(L, at + URL);
   if(!method || !url)
     luaL_error(L, "request: method and url must be given");
-  handle->request = ba_request_new(method, url, err);
-  return handle->request && add_headers(L, at + HEADERS, handle->request, err) &&
-         add_body(L, at, handle->request, err) && add_sink(L, at, handle->request, err) &&
-         set_options(L, at, handle->request, client, err);
+  struct ba_request *request = *out = ba_request_new(method, url, err);
+  return request && add_headers(L, at + HEADERS, request, err) && add_body(L, at, request, err) &&
+         add_sink(L, at, request, err) && set_options(L, at, request, client, err);
+}
+
+/* ---- prepared requests ---------------------------------------------------- */
+
+#define PREPARED_TYPE "batchapi.prepared"
+
+struct prepared {
+  struct ba_request *base; /* NULL: not made */
+};
+
+/* What differs from call to call, or would be the client's own affair. */
+static void refuse_the_varying(lua_State *L, int at)
+{
+  static const int varying[] = {URL, BODY, BODY_FILE, BODY_STREAM, PARTS, TO, STREAM, WEIGHTS};
+  for(size_t i = 0; i < sizeof(varying) / sizeof(varying[0]); i++) {
+    if(!lua_isnil(L, at + varying[i]))
+      luaL_error(L, "request: %s cannot be prepared", request_fields[varying[i]].name);
+  }
+}
+
+bool ba_prepare_request(lua_State *L, int index, const struct ba_client_handle *client,
+                        struct ba_error *err)
+{
+  struct prepared *prepared = ba_new_userdata(L, sizeof(*prepared), PREPARED_TYPE);
+  int at = ba_fields(L, index, request_fields, FIELDS, "request");
+  refuse_the_varying(L, at);
+  const char *method = ba_field_text(L, at + METHOD);
+  if(!method)
+    luaL_error(L, "request: method must be given");
+  struct ba_request *base = prepared->base = ba_request_new(method, NULL, err);
+  bool ok =
+      base && add_headers(L, at + HEADERS, base, err) && set_options(L, at, base, client, err);
+  lua_settop(L, at - 1);
+  return ok;
+}
+
+struct ba_request *ba_prepared_request(lua_State *L, int index)
+{
+  struct prepared *prepared = luaL_checkudata(L, index, PREPARED_TYPE);
+  luaL_argcheck(L, prepared->base != NULL, index, "a request that was not made");
+  return prepared->base;
+}
+
+/* __gc, __close   [-0, +0, e] */
+static int prepared_gc(lua_State *L)
+{
+  struct prepared *prepared = luaL_checkudata(L, 1, PREPARED_TYPE);
+  struct ba_request *base = prepared->base;
+  prepared->base = NULL;
+  ba_request_delete(base);
+  return 0;
+}
+
+void ba_open_prepared(lua_State *L)
+{
+  static const luaL_Reg methods[] = {{NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", prepared_gc}, {NULL, NULL}};
+  ba_new_type(L, PREPARED_TYPE, methods, metamethods);
 }

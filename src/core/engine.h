@@ -141,7 +141,13 @@ enum ba_repeat { BA_REPEAT_SAFE, BA_REPEAT_IDEMPOTENT, BA_REPEAT_NEVER_SENT };
 
 struct ba_request;
 
+/* url NULL: a base for others, which is never started itself. */
 struct ba_request *ba_request_new(const char *method, const char *url, struct ba_error *err);
+/* A request with the base's method, headers and options, which are shared, not
+ * copied; the base has no body and no sink of its own, does not change any more,
+ * and may be deleted before those made like it. bytes NULL: no body. */
+struct ba_request *ba_request_like(struct ba_request *base, const char *url, const void *bytes,
+                                   size_t length, struct ba_error *err);
 void ba_request_delete(struct ba_request *request); /* only if it was not started */
 /* CR, LF or NUL in a name or value is BA_INVALID. */
 bool ba_request_header(struct ba_request *request, const char *name, const char *value,

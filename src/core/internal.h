@@ -132,7 +132,10 @@ enum ba_body_kind { BA_BODY_NONE, BA_BODY_MEMORY, BA_BODY_FILE, BA_BODY_STREAM, 
 enum ba_sink_kind { BA_SINK_MEMORY, BA_SINK_FILE, BA_SINK_STREAM };
 
 struct ba_request {
-  char *method, *url;
+  struct ba_request *base;     /* of one made like another: method, headers and lists are its */
+  _Atomic unsigned references; /* its own, and one of each made like it */
+  const char *method;
+  char *url;                                 /* NULL: a base */
   struct curl_slist *headers, **last_header; /* nodes are ours: one block each */
   enum ba_body_kind body;
   struct ba_source source; /* memory, file */
@@ -148,6 +151,9 @@ struct ba_request {
   int *unaccepted;
   char **final_codes, **code_paths;
 };
+
+bool ba_request_check_url(const char *url, struct ba_error *err);
+void ba_request_delete_like(struct ba_request *request); /* one that has a base */
 
 /* ---- stream.c ----------------------------------------------------------- */
 

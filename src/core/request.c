@@ -29,7 +29,7 @@ static bool is_token(const char *text, size_t length)
   return length > 0;
 }
 
-static bool check_url(const char *url, struct ba_error *err)
+bool ba_request_check_url(const char *url, struct ba_error *err)
 {
   if(strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
     return ba_error_set(err, BA_INVALID, NULL, "a URL begins with http:// or https://");
@@ -47,9 +47,9 @@ struct ba_request *ba_request_new(const char *method, const char *url, struct ba
     ba_error_set(err, BA_INVALID, NULL, "\"%s\" is not an HTTP method", method);
     return NULL;
   }
-  if(!check_url(url, err))
+  if(url && !ba_request_check_url(url, err))
     return NULL;
-  size_t method_size = strlen(method) + 1, url_size = strlen(url) + 1;
+  size_t method_size = strlen(method) + 1, url_size = url ? strlen(url) + 1 : 0;
   struct ba_request *request = ba_calloc(1, sizeof(*request) + method_size + url_size);
   if(!request) {
     ba_error_nomem(err);
@@ -59,10 +59,11 @@ struct ba_request *ba_request_new(const char *method, const char *url, struct ba
   request->last_part = &request->parts;
   request->source.fd = -1;
   ba_request_options_init(&request->options);
-  request->method = (char *)(request + 1);
-  request->url = request->method + method_size;
-  memcpy(request->method, method, method_size);
-  memcpy(request->url, url, url_size);
+  request->references = 1;
+  char *texts = (char *)(request + 1);
+  request->method = memcpy(texts, method, method_size);
+  if(url)
+    request->url = memcpy(texts + method_size, url, url_size);
   return request;
 }
 
@@ -84,7 +85,11 @@ static void part_free(struct ba_part *part)
 
 void ba_request_delete(struct ba_request *request)
 {
-  if(!request)
+  if(request && request->base) {
+    ba_request_delete_like(request);
+    return;
+  }
+  if(!request || atomic_fetch_sub(&request->references, 1) > 1)
     return;
   while(request->headers) {
     struct curl_slist *node = request->headers;

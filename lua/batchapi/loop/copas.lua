@@ -125,7 +125,7 @@ end
 
 
 function M.waiter()
-  return setmetatable({ woken = false, call = nil, fd = -1, deadline = nil }, waiter)
+  return setmetatable({ woken = false, call = nil, id = nil, fd = -1, deadline = nil }, waiter)
 end
 
 

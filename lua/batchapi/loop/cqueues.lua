@@ -76,7 +76,7 @@ end
 
 
 function M.waiter()
-  return setmetatable({ woken = false, call = nil, condition = condition.new() }, waiter)
+  return setmetatable({ woken = false, call = nil, id = nil, condition = condition.new() }, waiter)
 end
 
 

@@ -121,7 +121,7 @@ end
 
 
 function M.waiter()
-  return setmetatable({ woken = false, call = nil, co = nil }, waiter)
+  return setmetatable({ woken = false, call = nil, id = nil, co = nil }, waiter)
 end
 
 

@@ -79,6 +79,7 @@ local function new_waiter()
     sema = sema,
     address = tonumber(ffi.cast("uintptr_t", sema.sem)),
     call = nil,
+    id = nil,
     tells = false,
   }, waiter)
 end

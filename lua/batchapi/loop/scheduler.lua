@@ -51,6 +51,7 @@ function M:waiter()
     woken = false,
     task = nil, -- the task that waits
     call = nil, -- what it waits for, to be cancelled
+    id = nil, -- of that
     cancel = nil, -- or how to cancel that
   }, waiter)
 end
