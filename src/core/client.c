@@ -77,11 +77,11 @@ static bool readable_file(const char *path, const char *what, struct ba_error *e
 static bool http_version(struct ba_client *client, const char *name, struct ba_error *err)
 {
   if(!name)
-    client->http_version = CURL_HTTP_VERSION_2TLS;
+    client->http_version = BA_VERSION_ANY;
   else if(strcmp(name, "1.1") == 0)
-    client->http_version = CURL_HTTP_VERSION_1_1;
+    client->http_version = BA_VERSION_1_1;
   else if(strcmp(name, "2") == 0)
-    client->http_version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    client->http_version = BA_VERSION_2;
   else
     return ba_error_set(err, BA_INVALID, NULL, "http_version is \"1.1\" or \"2\", not \"%s\"",
                         name);

@@ -41,9 +41,23 @@ static CURLcode set_tls(const struct ba_client *client, CURL *easy)
     code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
   /* One connection that multiplexes rather than one per call, where the
    * server can; costs one round trip on the first calls where it cannot. */
-  if(client->http_version != CURL_HTTP_VERSION_1_1)
+  if(client->http_version != BA_VERSION_1_1)
     code |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   return code;
+}
+
+static CURLcode set_version(enum ba_version version, CURL *easy)
+{
+  static const long curls[BA_VERSIONS] = {
+      [BA_VERSION_ANY] = CURL_HTTP_VERSION_2TLS,
+      [BA_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
+      [BA_VERSION_2] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
+  };
+  CURLSH *share = ba_loop_share(version);
+  if(!share)
+    return CURLE_OUT_OF_MEMORY;
+  return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, curls[version]) |
+         curl_easy_setopt(easy, CURLOPT_SHARE, share);
 }
 
 static CURLcode set_network(const struct ba_call *call, CURL *easy)
@@ -54,7 +68,7 @@ static CURLcode set_network(const struct ba_call *call, CURL *easy)
   code |= curl_easy_setopt(easy, CURLOPT_PROXY, tls ? client->proxy_https : client->proxy_http);
   code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
   code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  code |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, client->http_version);
+  code |= set_version(client->http_version, easy);
   code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   if(client->unix_socket)
     code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
@@ -68,8 +82,7 @@ static CURLcode set_engine(struct ba_handle *handle)
   CURL *easy = handle->easy;
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, handle) |
          curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) |
-         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) |
-         curl_easy_setopt(easy, CURLOPT_SHARE, ba_engine.share) | ba_sockets_set(easy);
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) | ba_sockets_set(easy);
 }
 
 /* What must be the same for a handle to serve without a reset. Bodies that are

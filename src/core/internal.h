@@ -76,13 +76,15 @@ struct ba_shared {
 
 enum { BA_ALLOWED_MAX = 128 };
 
+enum ba_version { BA_VERSION_ANY, BA_VERSION_1_1, BA_VERSION_2, BA_VERSIONS };
+
 struct ba_client {
   uint64_t serial;     /* never used twice, unlike an address */
   unsigned references; /* LOCK */
   bool closed;         /* LOCK */
   struct ba_shared *shared;
   unsigned max_connections;
-  long http_version;
+  enum ba_version http_version;
   char *proxy_http, *proxy_https, *no_proxy; /* "" for none */
   char *ca_file, *client_cert, *client_key, *unix_socket, *user_agent;
   struct ba_credential *credential;
@@ -409,7 +411,7 @@ struct ba_engine { /* I/O, but for the first block: LOCK */
 
   int epoll, wake;
   CURLM *multi;
-  CURLSH *share;
+  CURLSH *shares[BA_VERSIONS]; /* NULL: nobody has asked for it yet */
   struct ba_timers timers;
   double curl_timer; /* < 0: none */
   double now;
@@ -435,6 +437,8 @@ void ba_engine_news(struct ba_call *call, unsigned news);
 bool ba_loop_open(struct ba_error *err); /* by the thread that starts the I/O thread */
 void ba_loop_close(void);
 void ba_loop_after_fork(void);
+/* What the transfers of clients with this wish have in common; NULL: no memory. */
+CURLSH *ba_loop_share(enum ba_version version);
 int ba_loop_sleep(double seconds); /* how many descriptors are ready */
 void ba_loop_work(int ready);      /* sockets, libcurl's timer, finished transfers */
 

@@ -31,29 +31,51 @@ static int on_timer(CURLM *multi, long milliseconds, void *user)
   return 0;
 }
 
-/* Idle connections are kept, up to half of the descriptors we may have. */
-static long connection_cache(void)
+/* Idle connections are kept, up to half of the descriptors we may have; each
+ * pool of them has an equal part of that. */
+static void limit_pools(void)
 {
   struct rlimit limit;
-  long most = 4096;
+  long most = 4096, pools = 1;
   if(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < (rlim_t)most)
     most = (long)(limit.rlim_cur / 2);
-  return most;
+  for(int version = BA_VERSION_ANY + 1; version < BA_VERSIONS; version++)
+    pools += ba_engine.shares[version] != NULL;
+  curl_multi_setopt(ba_engine.multi, CURLMOPT_MAXCONNECTS, most / pools);
+}
+
+/* To libcurl the version is a wish: whoever calls at a host gets a connection
+ * that is kept there, whatever it speaks. So who asks for a version has a pool
+ * of connections shared with those who ask for the same only; all others have
+ * the multi's. TLS sessions would live and die with each easy handle. One
+ * thread only: no lock functions. */
+CURLSH *ba_loop_share(enum ba_version version)
+{
+  CURLSH *share = ba_engine.shares[version];
+  if(share)
+    return share;
+  share = curl_share_init();
+  if(!share)
+    return NULL;
+  if(curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK ||
+     (version != BA_VERSION_ANY &&
+      curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK)) {
+    curl_share_cleanup(share);
+    return NULL;
+  }
+  ba_engine.shares[version] = share;
+  limit_pools();
+  return share;
 }
 
 static bool open_curl(void)
 {
   ba_engine.multi = curl_multi_init();
-  ba_engine.share = curl_share_init();
-  if(!ba_engine.multi || !ba_engine.share)
+  if(!ba_engine.multi)
     return false;
-  /* TLS sessions would live and die with each easy handle. One thread only:
-   * no lock functions. */
-  curl_share_setopt(ba_engine.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   curl_multi_setopt(ba_engine.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(ba_engine.multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(ba_engine.multi, CURLMOPT_MAXCONNECTS, connection_cache());
-  return true;
+  return ba_loop_share(BA_VERSION_ANY) != NULL;
 }
 
 bool ba_loop_open(struct ba_error *err)
@@ -80,10 +102,12 @@ void ba_loop_close(void)
   ba_handles_free();
   if(ba_engine.multi)
     curl_multi_cleanup(ba_engine.multi);
-  if(ba_engine.share)
-    curl_share_cleanup(ba_engine.share);
   ba_engine.multi = NULL;
-  ba_engine.share = NULL;
+  for(int version = 0; version < BA_VERSIONS; version++) {
+    if(ba_engine.shares[version])
+      curl_share_cleanup(ba_engine.shares[version]);
+    ba_engine.shares[version] = NULL;
+  }
   ba_timers_free(&ba_engine.timers);
   if(ba_engine.epoll >= 0)
     close(ba_engine.epoll);
