@@ -8,6 +8,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "clock.h"
 #include "engine.h"
 #include "support/run.h"
 #include "support/server.h"
@@ -213,6 +214,81 @@ static void a_session_outlives_its_connection(void **state)
   }
 }
 
+/* Waits until the call has something to read. */
+static void await_bytes(struct ba_call *call)
+{
+  double until = ba_now() + 20;
+  while(!(ba_call_news(call) & (BA_CALL_READABLE | BA_CALL_DONE)) && ba_now() < until) {
+    uint64_t ids[8];
+    ba_mailbox_wait(mailbox, 0.5);
+    ba_mailbox_drain(mailbox, ids, 8);
+  }
+  if(ba_call_news(call) & BA_CALL_DONE) {
+    struct ba_outcome out;
+    ba_call_outcome(call, &out);
+    fail_msg("it has ended: %s", out.error.message);
+  }
+  assert_true(ba_call_news(call) & BA_CALL_READABLE);
+}
+
+static struct ba_call *start_slow(struct ba_client *client)
+{
+  struct ba_request *request = get(tls_url(server, TLS_H2, "/slow"));
+  assert_true(ba_request_to_stream(request, NULL));
+  struct ba_call *call = ba_call_start(client, mailbox, request, NULL);
+  await_bytes(call);
+  return call;
+}
+
+static unsigned connection_of_cancelled(struct ba_call *call)
+{
+  struct ba_outcome out;
+  unsigned connection = 0;
+  ba_call_cancel(call);
+  assert_true(finish(mailbox, call, &out));
+  assert_int_equal(out.error.kind, BA_CANCELLED);
+  for(size_t i = 0; i < out.header_count; i++) {
+    if(strcmp(out.headers[i].name, "x-words") == 0)
+      connection = words_of(out.headers[i].value).connection;
+  }
+  ba_call_release(call);
+  return connection;
+}
+
+static unsigned connection_of_upload(struct ba_client *client)
+{
+  struct ba_outcome out;
+  struct ba_request *request = ba_request_new("POST", tls_url(server, TLS_H2, "/"), NULL);
+  assert_true(request && ba_request_body_file(request, tls_file(server, "ca.pem"), NULL));
+  struct ba_call *call = run_request(client, mailbox, request, &out);
+  if(!out.ok)
+    fail_msg("the upload: %s", out.error.message);
+  unsigned connection = words_of(out.body).connection;
+  ba_call_release(call);
+  return connection;
+}
+
+/* An answer that takes minutes is under way: others come through the same
+ * connection meanwhile, and that one may be cancelled without harm to it. */
+static void calls_share_an_http2_connection(void **state)
+{
+  (void)state;
+  const char *versions[] = {NULL, "2"};
+  for(int i = 0; i < 2; i++) {
+    struct ba_client *client = trusting(versions[i]);
+    struct ba_call *slow = start_slow(client), *slower = start_slow(client);
+    struct words between = ask(client, tls_url(server, TLS_H2, "/"));
+    assert_string_equal(between.protocol, "HTTP/2.0");
+    for(int times = 0; times < 3; times++)
+      assert_int_equal(connection_of_upload(client), between.connection);
+    assert_int_equal(connection_of_cancelled(slow), between.connection);
+    assert_int_equal(ask(client, tls_url(server, TLS_H2, "/")).connection, between.connection);
+    assert_int_equal(connection_of_cancelled(slower), between.connection);
+    assert_int_equal(ask(client, tls_url(server, TLS_H2, "/")).connection, between.connection);
+    ba_client_release(client);
+  }
+}
+
 /* Many at once, from nothing: they wait for the first one's handshake rather
  * than open a connection each. */
 static void a_burst_opens_one_http2_connection(void **state)
@@ -348,6 +424,7 @@ int main(void)
       cmocka_unit_test(a_key_that_does_not_fit_is_refused),
       cmocka_unit_test(a_tls_connection_is_kept),
       cmocka_unit_test(a_session_outlives_its_connection),
+      cmocka_unit_test(calls_share_an_http2_connection),
       cmocka_unit_test(a_burst_opens_one_http2_connection),
       cmocka_unit_test(a_wish_for_a_version_is_kept_to),
       cmocka_unit_test(a_tunnel_hides_no_wrong_certificate),

@@ -108,7 +108,9 @@ CURLcode ba_receive_setup(struct ba_handle *handle)
   code |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, handle);
   code |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
   code |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, handle);
+  /* Refused while the handle has a buffer, which it keeps when its last transfer
+   * shared an HTTP/2 connection: then that one serves. */
   if(handle->call->request->sink != BA_SINK_MEMORY)
-    code |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
   return code | set_encoding(handle->call, easy);
 }
