@@ -340,6 +340,25 @@ static void a_wish_for_a_version_is_kept_to(void **state)
   }
 }
 
+static void http2_needs_no_tls(void **state)
+{
+  (void)state;
+  struct ba_client *client = client_of((struct ba_client_settings){.http_version = "2"});
+  const char *url = tls_url(server, TLS_NONE, "/");
+  struct ba_call *calls[8];
+  for(int i = 0; i < 3; i++)
+    assert_string_equal(ask(client, url).protocol, "HTTP/2.0");
+  for(int i = 0; i < 8; i++)
+    calls[i] = ba_call_start(client, mailbox, get(url), NULL);
+  for(int i = 0; i < 8; i++) {
+    struct ba_outcome out;
+    assert_true(finish(mailbox, calls[i], &out) && out.ok);
+    assert_string_equal(words_of(out.body).protocol, "HTTP/2.0");
+    ba_call_release(calls[i]);
+  }
+  ba_client_release(client);
+}
+
 /* ---- through a proxy ------------------------------------------------------------------ */
 
 static int connect_to(int port)
@@ -427,6 +446,7 @@ int main(void)
       cmocka_unit_test(calls_share_an_http2_connection),
       cmocka_unit_test(a_burst_opens_one_http2_connection),
       cmocka_unit_test(a_wish_for_a_version_is_kept_to),
+      cmocka_unit_test(http2_needs_no_tls),
       cmocka_unit_test(a_tunnel_hides_no_wrong_certificate),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -46,7 +46,17 @@ static CURLcode set_tls(const struct ba_client *client, CURL *easy)
   return code;
 }
 
-static CURLcode set_version(enum ba_version version, CURL *easy)
+/* libcurl 7.88 speaks HTTP/2 without TLS on a new connection only; on a kept or
+ * a shared one it breaks the frames (curl issue 10634). */
+static CURLcode set_alone(CURL *easy)
+{
+  if(curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000)
+    return CURLE_OK;
+  return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) |
+         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
 {
   static const long curls[BA_VERSIONS] = {
       [BA_VERSION_ANY] = CURL_HTTP_VERSION_2TLS,
@@ -57,7 +67,8 @@ static CURLcode set_version(enum ba_version version, CURL *easy)
   if(!share)
     return CURLE_OUT_OF_MEMORY;
   return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, curls[version]) |
-         curl_easy_setopt(easy, CURLOPT_SHARE, share);
+         curl_easy_setopt(easy, CURLOPT_SHARE, share) |
+         (version == BA_VERSION_2 && !tls ? set_alone(easy) : CURLE_OK);
 }
 
 static CURLcode set_network(const struct ba_call *call, CURL *easy)
@@ -68,7 +79,7 @@ static CURLcode set_network(const struct ba_call *call, CURL *easy)
   code |= curl_easy_setopt(easy, CURLOPT_PROXY, tls ? client->proxy_https : client->proxy_http);
   code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
   code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  code |= set_version(client->http_version, easy);
+  code |= set_version(client->http_version, tls, easy);
   code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   if(client->unix_socket)
     code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
