@@ -42,7 +42,8 @@ void ba_mailboxes_after_fork(void); /* in the child, under the lock */
 
 /* ---- client.c, limiter.c ------------------------------------------------ */
 
-enum { BA_MINUTE_BUCKETS = 240 }; /* of a quarter of a second */
+/* A minute in quarters of a second, and the quarter that has only begun. */
+enum { BA_MINUTE_BUCKETS = 240 + 1 };
 
 struct ba_limiter { /* I/O */
   char *name;

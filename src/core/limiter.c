@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const double BUCKET_SECONDS = 60.0 / BA_MINUTE_BUCKETS;
+static const double BUCKET_SECONDS = 60.0 / (BA_MINUTE_BUCKETS - 1);
 
 enum { PLACE = 1u << BA_LIMITS_MAX }; /* the bit of max_connections; limiters have 1 << i */
 
@@ -21,8 +21,8 @@ static unsigned weight_of(const struct ba_call *call, size_t i)
   return weight;
 }
 
-/* Forgets the buckets that are older than a minute. A bucket counts until all
- * of it is out of the window, so the bound holds for every 60 seconds. */
+/* Forgets the buckets that are older than a minute. A bucket counts until the
+ * last instant of it is 60 seconds ago, so the bound holds for every minute. */
 static void advance(struct ba_limiter *limiter)
 {
   int64_t bucket = (int64_t)(ba_engine.now / BUCKET_SECONDS);
@@ -154,15 +154,32 @@ static bool nobody_else(const struct ba_shared *shared, unsigned closed)
   return true;
 }
 
+/* When the oldest bucket that counts is forgotten; < 0: none counts. */
+static double opens_at(struct ba_limiter *limiter)
+{
+  advance(limiter);
+  for(int64_t i = BA_MINUTE_BUCKETS - 1; limiter->minute_total && i >= 0; i--) {
+    int64_t bucket = limiter->minute_at - i;
+    if(bucket >= 0 && limiter->minute[bucket % BA_MINUTE_BUCKETS])
+      return (double)(bucket + BA_MINUTE_BUCKETS) * BUCKET_SECONDS;
+  }
+  return -1;
+}
+
+/* The thread is woken when there is more room for those who wait, not before. */
 static void watch_minutes(struct ba_shared *shared)
 {
+  double soonest = -1;
   for(size_t i = 0; i < BA_LIMITS_MAX; i++) {
-    if(shared->limiters[i].per_minute && shared->waiting_for[i]) {
-      ba_timers_set(&ba_engine.timers, &shared->timer, ba_engine.now + BUCKET_SECONDS);
-      return;
-    }
+    struct ba_limiter *limiter = &shared->limiters[i];
+    double at = limiter->per_minute && shared->waiting_for[i] ? opens_at(limiter) : -1;
+    if(at >= 0 && (soonest < 0 || at < soonest))
+      soonest = at;
   }
-  ba_timers_clear(&ba_engine.timers, &shared->timer);
+  if(soonest >= 0)
+    ba_timers_set(&ba_engine.timers, &shared->timer, soonest);
+  else
+    ba_timers_clear(&ba_engine.timers, &shared->timer);
 }
 
 static void admit_some(struct ba_shared *shared)
