@@ -37,6 +37,17 @@ local function file_with(text)
   return name
 end
 
+--- What a Lua of its own says, in an environment.
+local function run_in(environment, script, argument)
+  local file = file_with(script)
+  local pipe = assert(io.popen(("env -u all_proxy -u ALL_PROXY %s %s %s %s 2>&1"):format(
+    environment, variable("BATCHAPI_LUA") or "lua5.4", file, argument or "")))
+  local said = pipe:read("*a")
+  pipe:close()
+  os.remove(file)
+  return said
+end
+
 describe("a connection option", function()
   before_each(sandbox.reset)
 
@@ -45,10 +56,35 @@ describe("a connection option", function()
     assert.equal("localhost", entry.headers.host)
   end)
 
+  it("base_url may name an IPv6 address", function()
+    local url = variable("BATCHAPI_SANDBOX_IPV6_URL")
+    if not url then
+      return pending("there is no IPv6 here")
+    end
+    local entry = ask(openai{ base_url = url .. "/v1" })
+    assert.equal(url, "http://" .. entry.headers.host)
+  end)
+
   it("proxy goes through a proxy, or fails when there is none", function()
     assert.equal("1", ask(openai{ proxy = variable("BATCHAPI_SANDBOX_PROXY_URL") }).headers["x-sandbox-proxied"])
     assert.is_nil(ask(openai{ proxy = "" }).headers["x-sandbox-proxied"])
     assert.equal("connect", refused(openai{ proxy = "http://127.0.0.1:1", max_retries = 0 }).kind)
+  end)
+
+  it("proxy is the environment's when none is given, but for the hosts of no_proxy", function()
+    local base = variable("OPENAI_BASE_URL"):gsub("127%.0%.0%.1", "sandbox.invalid") -- only the proxy knows it
+    local proxy = "http_proxy=" .. variable("BATCHAPI_SANDBOX_PROXY_URL")
+    local script = ([[
+      local given = arg[1] and { proxy = "" } or {}
+      given.base_url, given.allow_insecure, given.max_retries = %q, true, 0
+      local page, _, err = require("batchapi").openai(given):list_batches{ limit = 1 }
+      io.write(page and "answered" or err.kind)
+    ]]):format(base)
+    assert.equal("answered", run_in(proxy .. " no_proxy=elsewhere.invalid", script))
+    assert.equal("1", sandbox.last().headers["x-sandbox-proxied"])
+    assert.equal("connect", run_in(proxy .. " no_proxy=.invalid", script))
+    assert.equal("connect", run_in(proxy .. " no_proxy=", script, "none"))
+    assert.equal("connect", run_in("http_proxy= no_proxy=", script))
   end)
 
   it("ca_file trusts an authority", function()

@@ -752,9 +752,44 @@ static void a_proxy_that_refuses_is_a_connect_failure(void **state)
   server_stop(server);
 }
 
+/* Each variable that may name a proxy, and what for; HTTP_PROXY in capitals
+ * comes from a request where the program is a CGI. */
+static void the_environment_has_a_proxy_for_each_scheme(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *variable;
+    bool http, https;
+  } cases[] = {{"http_proxy", true, false},  {"https_proxy", false, true},
+               {"HTTPS_PROXY", false, true}, {"all_proxy", true, true},
+               {"ALL_PROXY", true, true},    {"HTTP_PROXY", false, false}};
+  struct server *server = server_start(refuses_to_connect, NULL);
+  for(size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for(int tls = 0; tls < 2; tls++) {
+      setenv(cases[i].variable, server_url(server, ""), 1);
+      struct ba_client *client = ba_client_new(&(struct ba_client_settings){0}, NULL);
+      unsetenv(cases[i].variable);
+      unsigned before = server_requests(server);
+      const char *url = tls ? "https://nowhere.invalid/" : "http://nowhere.invalid/";
+      struct ba_outcome out;
+      struct ba_call *call =
+          run_request(client, mailbox, make_request("GET", url, 0, BA_REPEAT_SAFE), &out);
+      assert_false(out.ok);
+      assert_int_equal(server_requests(server) - before, tls ? cases[i].https : cases[i].http);
+      ba_call_release(call);
+      ba_client_release(client);
+    }
+  }
+  server_stop(server);
+}
+
 static int set_up(void **state)
 {
   (void)state;
+  static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY",  "HTTP_PROXY",  "no_proxy",    "NO_PROXY"};
+  for(size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
+    unsetenv(proxies[i]); /* whoever runs the tests may have some */
   mailbox = ba_engine_load(NULL) ? ba_mailbox_new(NULL) : NULL;
   return mailbox ? 0 : -1;
 }
@@ -786,6 +821,7 @@ int main(void)
       cmocka_unit_test(the_environments_proxies_are_not_for_this_machine),
       cmocka_unit_test(proxies_come_from_option_and_environment),
       cmocka_unit_test(a_proxy_that_refuses_is_a_connect_failure),
+      cmocka_unit_test(the_environment_has_a_proxy_for_each_scheme),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
