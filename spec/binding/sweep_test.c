@@ -45,7 +45,7 @@ static void *serve(void *argument)
     size_t body = end && strncmp(bytes, "POST", 4) == 0 ? 4 : 0; /* the scripts send "body" */
     if(!end || (size_t)(bytes + length - end) < 4 + body)
       continue;
-    if(write(fd, answer, sizeof(answer) - 1) < 0)
+    if(send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0)
       break;
     length = 0;
   }
