@@ -1,6 +1,6 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
 .PHONY: build demo test test-all test-kill check-memory fuzz format install \
-        bench-http bench-transfer bench-jobs bench-openresty clean
+        bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
 
 build:
 	@tools/build 5.4
@@ -42,7 +42,7 @@ PREFIX ?= /usr/local
 install: build
 	@cmake --install build --prefix "$(PREFIX)"
 
-bench-http bench-transfer bench-jobs bench-openresty:
+bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx:
 	@tools/install-deps bench
 	@tools/build bench
 	@bench/$(@:bench-%=%)

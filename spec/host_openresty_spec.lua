@@ -60,6 +60,20 @@ local http = [[
       end
       ngx.print(("%.1f"):format(sum))
     } }
+    # How often 20 short sleeps wait.
+    location /short { content_by_lua_block {
+      local methods, count = getmetatable(assert(require("ngx.semaphore").new(0))).__index, 0
+      local wait = methods.wait
+      methods.wait = function(...)
+        count = count + 1
+        return wait(...)
+      end
+      for _ = 1, 20 do
+        loop.sleep(0.0015)
+      end
+      methods.wait = wait
+      ngx.print(count)
+    } }
     location /map { content_by_lua_block {
       local bodies = parallel.map({ 3, 2, 1 }, function(n)
         loop.sleep(0.01)
@@ -184,6 +198,11 @@ for _, way in ipairs{ "event", "socket" } do
 
     it("runs batchapi.map", function()
       assert.equal("0.03 0.02 0.01 openresty", from_app("/map"))
+    end)
+
+    it("gives way while it sleeps for less than nginx's clock can tell", function()
+      local waits = tonumber((from_app("/short")))
+      assert.is_true(waits >= 20 and waits <= 60, waits .. " waits")
     end)
 
     it("says so in a phase that cannot wait", function()

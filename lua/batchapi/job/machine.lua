@@ -11,11 +11,13 @@ local scheduler = require("batchapi.loop.scheduler")
 local M = {}
 M.__index = M
 
--- How long work in Lua may go on before others get a turn: in an event loop, and in a script, where
--- only the job's own tasks are waiting.
-local TURN_LOOP, TURN_SCRIPT = 0.001, 0.02
--- The shortest time that every event loop takes for a reason to run something else.
-local PAUSE = 0.001
+-- How long work in Lua may go on before others get a turn: in an event loop, whose other users wait
+-- so much longer; among the coroutines of a script; and in a script where only the job's own tasks
+-- are waiting.
+local TURN_LOOP, TURN_SHARED, TURN_SCRIPT = 0.0003, 0.001, 0.02
+-- The shortest time that every event loop takes for a reason to run something else; a scheduler of
+-- ours takes any.
+local PAUSE, PAUSE_SHARED = 0.001, 0.000001
 
 
 ---@param host string|table|nil
@@ -25,7 +27,8 @@ function M.new(host, next_steps, forget)
   return setmetatable({
     host = host, next_steps = next_steps, forget = forget, tasks = nil, running = 0,
     failure = nil, raised = nil, deadline = nil, driver = nil, turn_began = core.now(), clock = nil,
-    host_turn = core.now(), owner = setmetatable({}, { __mode = "v" }), owned = false, collected = 0,
+    turn = TURN_SCRIPT, pause = PAUSE_SHARED, host_turn = core.now(),
+    owner = setmetatable({}, { __mode = "v" }), owned = false, collected = 0,
   }, M)
 end
 
@@ -71,24 +74,26 @@ end
 --- Lets others run after a turn of work. Outside of tasks it looks whether tasks can go on.
 function M:breathe()
   local tasks = self.tasks
-  if not tasks or core.now() - self.turn_began < (self.yields and TURN_LOOP or TURN_SCRIPT) then
+  if not tasks or core.now() - self.turn_began < self.turn then
     return
   end
   if tasks.current then
-    loop.sleep(self.yields and PAUSE or 0.000001)
+    loop.sleep(self.pause)
   else
     self:poll()
-    self:yield_to_host()
+    self:yield_to_host(self.turn)
   end
   self.turn_began = core.now()
 end
 
 
 --- Gives the event loop its turn, if it had none for so long. What tasks do between themselves does
---- not reach it: a wait shorter than a loop's clock can tell ends at once.
-function M:yield_to_host()
-  if self.yields and core.now() - self.host_turn >= TURN_LOOP then
-    loop.sleep(PAUSE)
+--- not reach it.
+---@param seconds number
+function M:yield_to_host(seconds)
+  local last = math.max(self.host_turn, self.tasks and self.tasks.rested or 0)
+  if self.yields and core.now() - last >= seconds then
+    loop.sleep(self.pause)
     self.host_turn = core.now()
   end
 end
@@ -104,6 +109,19 @@ end
 --- Were the tasks made in another request? Then they can only be left behind.
 local function is_foreign(self)
   return self.owned and self.tasks ~= nil and self.owner.request ~= owner_of(self)
+end
+
+
+--- How long work may go on in a host, and how long it then pauses.
+local function turn_in(host)
+  local shared = host.yields
+  while host.outer do -- a scheduler of ours: what does it run in?
+    host = host.outer
+  end
+  if host.yields then
+    return TURN_LOOP, PAUSE
+  end
+  return shared and TURN_SHARED or TURN_SCRIPT, PAUSE_SHARED
 end
 
 
@@ -123,6 +141,7 @@ function M:enter()
   end
   self.tasks:enter(self.host)
   self.yields = self.tasks.outer.yields
+  self.turn, self.pause = turn_in(self.tasks.outer)
   return fresh
 end
 
@@ -214,9 +233,10 @@ function M:drive()
     loop.pump()
   end
   if not (self.failure or self.raised) then
-    self.tasks:step()
+    self.tasks:step(self.yields and self.turn or nil)
   end
-  self:yield_to_host()
+  -- When no task can go on the next step waits, and that is a turn too.
+  self:yield_to_host(self.tasks and self.tasks:is_ready() and self.turn or self.turn * 2)
   self.driver = nil
   if self.failure or self.raised then
     return self:take_failure()

@@ -21,6 +21,7 @@ local M = { name = "openresty", yields = true, way = "event" }
 
 local proof_time = 0.25 -- seconds until nginx must have called back for the first time
 local minute = 60
+local tick = 0.001 -- seconds: a shorter wait does not reach the event loop at all
 local endless = 2147483647 -- milliseconds, the most that nginx takes
 local pool_size = 256
 
@@ -246,7 +247,7 @@ function waiter:wait(seconds)
     set_sentinel()
   end
   local limit = slice()
-  local ok = wait_on(self.sema, seconds and seconds < limit and seconds or limit)
+  local ok = wait_on(self.sema, seconds and seconds < limit and math.max(seconds, tick) or limit)
   waiting[self], sleeping[self] = nil, nil
   if reading and ngx.worker.exiting() and not next(waiting) then
     joined:ring()

@@ -11,6 +11,7 @@ local M = { name = "parallel", yields = true }
 M.__index = M
 
 local PARKED = {} -- what a task yields when it waits
+local AT_ONCE = 0.0005 -- seconds: what takes less has not waited
 
 local waiter = {}
 waiter.__index = waiter
@@ -32,6 +33,7 @@ function M.new()
     timed = 0, -- how many wait with a deadline
     current = nil, -- the task that runs
     waiting = false, -- in outer_waiter:wait()
+    rested = 0, -- when such a wait last ended that was a wait
     stopped = false,
     entered = nil, -- the coroutine that steps, when enter() was called
   }, M)
@@ -232,7 +234,7 @@ end
 
 
 local function wait(self)
-  local left = time_left(self)
+  local left, began = time_left(self), core.now()
   self.waiting = true
   if self.outer.yields then
     self.outer_waiter:wait(left)
@@ -244,22 +246,38 @@ local function wait(self)
     end
   end
   self.waiting = false
+  if core.now() - began > AT_ONCE then
+    self.rested = core.now()
+  end
   push_overdue(self)
 end
 
 
 --- Runs what is ready; if nothing is, waits once. Call it until `count` is 0 or `stopped` is set.
+--- With `seconds` it begins no task after so long: those that are left are ready still.
 ---@async
-function M:step()
+---@param seconds number|nil
+function M:step(seconds)
   local task = pop(self)
   if not task and self.count > 0 then
     wait(self)
     task = pop(self)
   end
+  local over = seconds and task and core.now() + seconds
   while task and not self.stopped do
     resume(self, task)
+    if over and core.now() >= over then
+      return
+    end
     task = pop(self)
   end
+end
+
+
+--- Can a task go on without a wait?
+---@return boolean
+function M:is_ready()
+  return self.first <= self.last
 end
 
 
