@@ -94,11 +94,25 @@ describe("client:run", function()
       assert.are.equal(4, err.line)
     end)
 
-    it("a broken line in a later part, and takes back what was uploaded", function()
+    it("a request of a file by its line, one of an array or an iterator by its number", function()
+      local path = os.tmpname()
+      jobs.write(path, '\n{"body":{"model":"m"}}\n\n{"body":7}\n')
+      assert.are.equal(4, refused(path, "run: line 4: 'body' must be a table").line)
+      os.remove(path)
+      local list = { chat("a"), { body = 7 } }
+      assert.are.equal(2, refused(list, "run: request 2: 'body' must be a table").line)
+      local index = 0
+      refused(function()
+        index = index + 1
+        return list[index]
+      end, "run: request 2: 'body' must be a table")
+    end)
+
+    it("a broken request in a later part, and takes back what was uploaded", function()
       local list = chats(40)
       list[40] = { body = "no" }
       local dir = jobs.dir()
-      refused(list, "line 40: 'body' must be a table", { max_requests_per_batch = 4, dir = dir })
+      refused(list, "request 40: 'body' must be a table", { max_requests_per_batch = 4, dir = dir })
       assert.are.equal(0, #assert(openai:list_files()).data)
       assert.is_nil(io.open(dir .. "/journal.jsonl"))
     end)
@@ -112,7 +126,7 @@ describe("client:run", function()
     end)
 
     it("what the service is known to refuse", function()
-      refused({ {} }, "line 1: 'body' is missing")
+      refused({ {} }, "request 1: 'body' is missing")
       refused({ { body = {}, custom_ids = "a" } }, "unknown field 'custom_ids'; did you mean 'custom_id'?")
       refused({ { body = {}, url = "/v1/embeddings" } }, [['url' is "/v1/embeddings"]])
       refused({ chat("a"), chat("b", { model = "other" }) }, "'body.model' is \"other\"")

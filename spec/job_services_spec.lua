@@ -69,7 +69,7 @@ describe("run on each service", function()
         assert.is_nil(job)
         assert.are.equal("invalid", err.kind)
         assert.are.equal(2, err.line)
-        assert.is_truthy(why:find("line 2", 1, true))
+        assert.is_truthy(why:find("request 2", 1, true))
       end
       assert.are.equal(0, sandbox.count("requests", "all"))
     end)

@@ -3,7 +3,7 @@
 --- `source:next()` gives value, raw, line: the request, its bytes if it is a line of a file, and
 --- its number (of the line, or of the element); nil alone at the end; `nil, message, err` on
 --- failure, err.line telling where. A broken line does not end a file: the next call goes on behind
---- it.
+--- it. `source.unit` is what the number counts: "line" or "request".
 
 local errors = require("batchapi.errors")
 
@@ -15,7 +15,7 @@ local keep_null = { null = "keep" }
 local function from_array(requests)
   local index = 0
   return {
-    kind = "array",
+    kind = "array", unit = "request",
     next = function()
       index = index + 1
       if requests[index] == nil then
@@ -30,7 +30,7 @@ end
 local function from_iterator(iterator)
   local index, ended = 0, false
   return {
-    kind = "iterator",
+    kind = "iterator", unit = "request",
     next = function()
       if ended then
         return nil
@@ -57,7 +57,7 @@ local function from_file(files, path, max_line_bytes)
     return nil, why, err
   end
   return {
-    kind = "file",
+    kind = "file", unit = "line",
     close = function()
       files:close(reader)
     end,

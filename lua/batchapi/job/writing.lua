@@ -11,14 +11,14 @@ local requests_of = require("batchapi.job.request")
 local M = {}
 
 
---- `nil, message, err` for a request that cannot be sent.
----@param line integer|nil
----@param message string
----@param code string|nil
-function M.fault(line, message, code)
+-- `nil, message, err` for a request that cannot be sent: the one of this number in the source, if a
+-- number is given.
+local function fault(source, number, message, code)
+  if number then
+    message = ("%s %d: %s"):format(source.unit, number, message)
+  end
   return errors.fail(errors.new{
-    kind = "invalid", operation = "run", line = line, code = code, message =
-      ("%s; nothing was submitted"):format(line and ("line %d: %s"):format(line, message) or message),
+    kind = "invalid", operation = "run", line = number, code = code, message = message .. "; nothing was submitted",
   })
 end
 
@@ -61,7 +61,7 @@ local function each_request(job, source, maker, take)
     if value == nil and raw then
       local err = line or {}
       if err.broken then
-        return M.fault(err.line, raw:gsub("^line %d+:? ?", ""), "broken_line")
+        return fault(source, err.line, raw:gsub("^line %d+:? ?", ""), "broken_line")
       end
       return errors.adopt("run", err, raw)
     elseif value == nil then
@@ -70,7 +70,7 @@ local function each_request(job, source, maker, take)
     index = index + 1
     local text, id, inputs = maker:prepare(value, raw, index)
     if not text then
-      return M.fault(line, id)
+      return fault(source, line, id)
     end
     local ok, why, err = take(text, id, inputs, index, line)
     if not ok then
@@ -169,7 +169,7 @@ local function write_parts(job, source, maker)
   local count, why, err = each_request(job, source, maker, function(line, id, inputs, index, at)
     local ok, message = enter(job, id, index, id_of)
     if not ok then
-      return M.fault(at, message, "duplicate_id")
+      return fault(source, at, message, "duplicate_id")
     end
     if writer.part and not writer:fits(#line, inputs) then
       local failure
@@ -182,7 +182,7 @@ local function write_parts(job, source, maker)
       number = number + 1
       message = writer:too_large(number, #line, inputs)
       if message then
-        return M.fault(at, message, "too_large")
+        return fault(source, at, message, "too_large")
       end
       local failure
       ok, message, failure = writer:begin(number, 1, index)
@@ -241,9 +241,9 @@ local function write_requests(job, source, maker)
       return id_of_line(job, path .. ".new", writer, other)
     end)
     if not ok then
-      return M.fault(at, message, "duplicate_id")
+      return fault(source, at, message, "duplicate_id")
     elseif most and #line > most then
-      return M.fault(at, ("the request is %d bytes long; a call may have %d"):format(#line, most), "too_large")
+      return fault(source, at, ("the request is %d bytes long; a call may have %d"):format(#line, most), "too_large")
     end
     hash:update(line)
     hash:update("\n")
@@ -343,7 +343,7 @@ function M.read(job, requests)
     source.close()
   end
   if count == 0 and not job.state.any_create then
-    count, why, err = M.fault(nil, "there are no requests", "empty")
+    count, why, err = fault(source, nil, "there are no requests", "empty")
   end
   if not count then
     if err and err.kind == "invalid" and not job.state.any_create then
