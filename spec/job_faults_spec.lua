@@ -114,7 +114,30 @@ describe("a job in trouble", function()
       assert.are.equal(5, expired)
     end)
 
-    it("what a cancelled batch has finished; the lines it left out are missing", function()
+    -- How many results there are of each code; of those without a fault, "ok".
+    local function codes_of(list)
+      local codes = {}
+      for _, result in ipairs(list) do
+        local code = result.ok and "ok" or result.error.code
+        codes[code] = (codes[code] or 0) + 1
+      end
+      return codes
+    end
+
+    it("what an expired batch has finished; a line it left out is missing where it reports the others", function()
+      local job = assert(openai:run(chats(10), words("expire=0.5 window=1 drop=2")))
+      local codes = codes_of(all(job))
+      assert.are.same({ ok = 3, batch_expired = 5, missing = 2 }, codes)
+      assert.are.equal(2, job:status().missing)
+    end)
+
+    it("nothing of an expired batch that reports no line: all are expired", function()
+      local job = assert(openai:run(chats(10), words("expire=0.5 window=1 drop=10")))
+      assert.are.same({ expired = 10 }, codes_of(all(job)))
+      assert.are.equal(0, job:status().missing)
+    end)
+
+    it("what a cancelled batch has finished; the lines it left out are cancelled", function()
       sandbox.set{ batch = { in_progress = 8, validating = 0 } }
       local job = assert(openai:run(chats(20), quick()))
       local cancelled
@@ -129,7 +152,8 @@ describe("a job in trouble", function()
       local status = job:status()
       assert.are.equal(20, #list)
       assert.is_true(status.ok > 2 and status.ok < 20)
-      assert.are.equal(20 - status.ok, status.missing)
+      assert.are.same({ ok = status.ok, cancelled = 20 - status.ok }, codes_of(list))
+      assert.are.equal(0, status.missing)
     end)
   end)
 

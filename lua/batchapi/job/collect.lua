@@ -18,6 +18,9 @@ local keep_null = { null = "keep" }
 -- that wait for their next attempt, one for even and one for odd attempts.
 local RECOVERED = 4
 
+-- What a batch comes to before all of it ran, and how a service's code for a request then reads.
+local CUT_OFF = { expired = "expire", cancelled = "cancel" }
+
 
 local function waiting_mark(attempt)
   return attempt == 1 and store.OPEN or store.REPEAT + attempt % 2 * 3
@@ -108,6 +111,7 @@ local function begin(job, part)
     last = part.first + part.span - 1,
     repeats = part.attempt < job.options.attempts and not job.state.cancelled,
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
+    cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
   for index = part.first, part.recovered and self.last or 0 do
     if self.ledger:state(index) == store.SETTLED then
@@ -182,6 +186,9 @@ function settling:answer(line)
     return true
   end
   local result = self.outcome:read(line)
+  if not result.ok and result.status == nil and result.error.code:find(CUT_OFF[self.part.outcome] or "^$") then
+    self.cut_off = self.cut_off + 1
+  end
   if not self.part.usage and type(result.body) == "table" then
     self.usage = state.add_usage(self.usage, result.body.usage)
   end
@@ -189,13 +196,15 @@ function settling:answer(line)
 end
 
 
---- Why a request has no answer of its own.
+--- Why a request has no answer of its own. What a batch was cut off from is not missing; but where
+--- the service reports such requests one by one, one that it does not report is.
 function settling:absent_reason(line_number)
   local part = self.part
-  if part.outcome == "completed" or part.outcome == "expired" or part.outcome == "cancelled" then
-    return { code = "missing", message = part.outcome == "completed"
-      and "the service's answers hold none for this request"
-      or ("the batch was %s before this request was answered"):format(part.outcome) }
+  if part.outcome == "completed" or self.cut_off > 0 then
+    return { code = "missing", message = "the service's answers hold none for this request" }
+  elseif CUT_OFF[part.outcome] then
+    return { code = part.outcome, message = ("the batch %s before this request was answered"):format(
+      part.outcome == "expired" and "expired" or "was cancelled") }
   end
   for _, reason in ipairs(part.reasons or {}) do
     if reason.line == line_number then
