@@ -285,6 +285,111 @@ describe("run on each service", function()
     assert.is_truthy(why:find([['id' "r7" stands twice: it is also that of request 7]], 1, true), why)
   end)
 
+  describe("Microsoft Graph, where requests depend on one another,", function()
+    local function get(id, ...)
+      return { id = id, method = "GET", url = "/" .. id, dependsOn = select("#", ...) > 0 and { ... } or nil }
+    end
+
+    local function gets(count)
+      local list = {}
+      for i = 1, count do
+        list[i] = get("r" .. i)
+      end
+      return list
+    end
+
+    local function codes(list)
+      local by_id = {}
+      for _, result in ipairs(list) do
+        by_id[result.custom_id] = result.status or result.error.code
+      end
+      return by_id
+    end
+
+    it("sends them in one call, in their order", function()
+      local graph = assert(batchapi.msgraph{})
+      local list = gets(60)
+      list[20].dependsOn, list[22].dependsOn, list[23].dependsOn = { "r19" }, { "r20" }, { "r22", "r21" }
+      list[40].dependsOn = { "r38" }
+      for _, result in ipairs(all(assert(graph:run(list, { ordered = true })))) do
+        assert.are.equal(200, result.status, result.custom_id)
+      end
+      assert.are.equal(4, sandbox.count("requests", "all")) -- of 18, 19, 20 and 3 requests
+      local report = assert(graph:run(list, { dry_run = true }))
+      local sizes = {}
+      for i, part in ipairs(report.parts) do
+        sizes[i] = part.requests
+      end
+      assert.are.same({ 18, 19, 20, 3 }, sizes)
+    end)
+
+    it("sends a whole call's worth of them, or refuses", function()
+      local graph = assert(batchapi.msgraph{})
+      local list = gets(25)
+      list[24].dependsOn = { "r5" }
+      assert.are.equal(25, #all(assert(graph:run(list))))
+      assert.are.equal(3, sandbox.count("requests", "all"))
+      list[25].dependsOn = { "r24" }
+      local job, why, err = graph:run(list)
+      assert.is_nil(job)
+      assert.are.equal("invalid", err.kind)
+      assert.are.equal(25, err.line)
+      assert.are.equal("run: request 25: it depends on request 24, and must travel in one call with it and all between: "
+        .. "21 requests, a call may have 20; put what depends on one another side by side; nothing was submitted", why)
+      local report = assert(graph:run(list, { dry_run = true }))
+      assert.are.equal(25, report.faults[1].line)
+    end)
+
+    it("refuses ids of no earlier request", function()
+      local graph = assert(batchapi.msgraph{})
+      for _, case in ipairs{ { get("a", "b"), get("b") }, { get("a", "a") }, { get("a"), get("b", "a", "c") } } do
+        local job, why, err = graph:run(case)
+        assert.is_nil(job)
+        assert.are.equal("invalid", err.kind)
+        assert.is_truthy(why:find("'dependsOn' names", 1, true), why)
+      end
+      local list = gets(60)
+      list[60].dependsOn = { "r1" }
+      local _, why = graph:run(list)
+      assert.is_truthy(why:find("request 60: it depends on request 1, and must travel in one call", 1, true), why)
+      list[60].dependsOn, list[3].dependsOn = nil, { "r1" }
+      _, why = graph:run(list, { max_requests_per_batch = 2 })
+      assert.is_truthy(why:find("3 requests, a call may have 2", 1, true), why)
+      list[3].url = "/" .. ("x"):rep(200)
+      _, why = graph:run(list, { max_bytes_per_batch = 300 })
+      assert.is_truthy(why:find("it must travel in one call with requests 1 to 2, on which it depends", 1, true), why)
+      assert.are.equal(0, sandbox.count("requests", "all"))
+    end)
+
+    it("does not send what depends on a request of which nobody knows", function()
+      local graph = assert(batchapi.msgraph{ max_retries = 0 })
+      sandbox.faults{ { match = { path = "/graph", nth = 1 }, fault = { type = "lost" } } }
+      local by_id = codes(all(assert(graph:run{ { id = "a", method = "DELETE", url = "/a" }, get("b", "a"), get("c"),
+        get("d", "b", "c") })))
+      assert.are.same({ a = "unknown_outcome", b = "unknown_outcome", c = 200, d = "unknown_outcome" }, by_id)
+    end)
+
+    it("repeats what failed with its cause, and what failed alone without it", function()
+      local graph = assert(batchapi.msgraph{})
+      local list = { get("a"), get("b", "a"), get("fail-429"), get("d", "fail-429"), get("fail-404"), get("f", "fail-404") }
+      list[2].url = "/fail-429/b"
+      list[4].method, list[4].body, list[4].headers = "POST", { x = 1 }, { ["Content-Type"] = "application/json" }
+      local by_id = codes(all(assert(graph:run(list, { attempts = 2 }))))
+      assert.are.same({ a = 200, b = 429, ["fail-429"] = 429, d = 424, ["fail-404"] = 404, f = 424 }, by_id)
+      local calls = {}
+      for i, entry in ipairs(sandbox.log{ path = "/graph" }) do
+        calls[i] = {}
+        for j, request in ipairs(core.decode(entry.body).requests) do
+          calls[i][j] = request.id .. (request.dependsOn and " after " .. table.concat(request.dependsOn, " ") or "")
+        end
+      end
+      assert.are.same({
+        { "a", "b after a", "fail-429", "d after fail-429", "fail-404", "f after fail-404" },
+        { "b", "fail-429", "d after fail-429" },
+      }, calls)
+    end)
+  end)
+
   it("Anthropic: requests inline, results by URL, parts split by bytes", function()
     local anthropic = assert(batchapi.anthropic{})
     local requests = {}

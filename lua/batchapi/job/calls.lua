@@ -8,96 +8,13 @@
 local answers = require("batchapi.job.answers")
 local batchapi_array = require("batchapi.core").array_mt
 local core = require("batchapi.core")
-local paths = require("batchapi.path")
+local drawing = require("batchapi.job.draw")
+local groups = require("batchapi.job.groups")
 local store = require("batchapi.job.store")
 local submit = require("batchapi.job.submit")
 local waiting_mark = require("batchapi.job.collect").waiting_mark
 
 local M = {}
-
-local keep_null = { null = "keep" }
-
-
--- ---- which requests are next --------------------------------------------------------------------
-
-local function is_safe(job, request)
-  local rule = (job.run.request or {}).safe
-  if not rule then
-    return false
-  end
-  local value = paths.get(request, rule.path or "")
-  for _, word in ipairs(rule.one_of) do
-    if type(value) == "string" and value:lower() == word then
-      return true
-    end
-  end
-  return false
-end
-
-
---- The next request of this pass that waits for its turn: { index, request, bytes }.
-local function next_item(job)
-  local pass = job.pass
-  if not pass.reader then
-    local why, err
-    pass.reader, why, err = job.files:reader(job:path("requests.jsonl"))
-    if not pass.reader then
-      return nil, why, err
-    end
-  end
-  while pass.index < job.ledger:count() do
-    local from = pass.reader:offset()
-    local request, why, err = job.files:json(pass.reader, keep_null)
-    if request == nil then
-      return nil, why or "requests.jsonl is shorter than the journal says",
-        err or { kind = "job", code = "requests_damaged" }
-    end
-    pass.index = pass.index + 1
-    if job.ledger:state(pass.index) == pass.mark then
-      return { index = pass.index, request = request, bytes = pass.reader:offset() - from,
-        safe = is_safe(job, request), custom_id = answers.custom_id(job, request, pass.index) }
-    end
-    job:breathe()
-  end
-  return nil
-end
-
-
---- Draws the next call's requests. One worker draws at a time: the file is read in order.
-local function draw(job)
-  local limits = job.run.limits or {}
-  local most = job.run.family == "each" and 1 or job.options.max_requests_per_batch or limits.requests or 1
-  local most_bytes = job.options.max_bytes_per_batch or limits.bytes
-  while job.drawing do
-    local ok, why, err = job:sleep(0.001)
-    if not ok then
-      return nil, why, err
-    end
-  end
-  job.drawing = true
-  local call, bytes, why, err = { items = {} }, 0, nil, nil
-  while #call.items < most and not job.state.cancelled do
-    local item = job.kept_item
-    job.kept_item = nil
-    if not item then
-      item, why, err = next_item(job)
-    end
-    if not item then
-      break
-    elseif most_bytes and #call.items > 0 and bytes + item.bytes > most_bytes then
-      job.kept_item = item
-      break
-    end
-    job.ledger:set(item.index, store.TAKEN)
-    call.items[#call.items + 1], bytes = item, bytes + item.bytes
-  end
-  job.drawing = false
-  if why then
-    return nil, why, err
-  end
-  return #call.items > 0 and call or false
-end
-
 
 -- ---- one call -----------------------------------------------------------------------------------
 
@@ -157,9 +74,12 @@ local function known_of(job, call)
   if job.run.family == "each" then
     known.request = call.items[1].request
   else
-    local list = {}
+    local list, present = {}, {}
+    for _, item in ipairs(call.items) do
+      present[item.custom_id] = true
+    end
     for i, item in ipairs(call.items) do
-      list[i] = item.request
+      list[i] = groups.sent(job.run, item, present)
     end
     known.requests = setmetatable(list, batchapi_array)
   end
@@ -249,7 +169,7 @@ end
 
 local function work(job)
   while true do
-    local call, why, err = draw(job)
+    local call, why, err = drawing.draw(job)
     if call == nil then
       return nil, why, err
     elseif not call then
@@ -275,7 +195,7 @@ local function next_pass(job, attempt)
     job.files:close(job.pass.reader)
   end
   job.pass = { attempt = attempt, mark = waiting_mark(attempt), index = 0, reader = nil, exhausted = false }
-  job.kept_item = nil
+  job.kept = {}
 end
 
 
@@ -284,7 +204,7 @@ local function settle_cancelled(job)
   next_pass(job, job.pass.attempt)
   job.pass.exhausted = true
   while true do
-    local item, why, err = next_item(job)
+    local item, why, err = drawing.next_item(job)
     if not item and why then
       return nil, why, err
     elseif not item then
@@ -353,7 +273,7 @@ end
 --- intent is in the journal.
 ---@param job table
 function M.restart(job)
-  job.workers, job.drawing, job.kept_item = 0, false, nil
+  job.workers, job.drawing, job.kept = 0, false, {}
   for _, open in pairs(job.state.calls) do
     open.found, open.busy = true, false
   end

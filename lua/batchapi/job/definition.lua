@@ -30,7 +30,9 @@
 --- JSONL line is sent byte for byte; `equal`, field = template, what the service insists on;
 --- `uniform`, paths whose value is one in all of a batch; `send`, a template of what goes out, if
 --- it is not the request itself (`$request.field`); `safe`, `{ path =, one_of = }`: repeating these
---- harms nothing.
+--- harms nothing; `depends = { field =, failed = }`, family "envelope": the path of the ids that a
+--- request depends on, which go in the same call, and the statuses of one that did not run because
+--- such a request failed.
 ---
 --- **result**: `id`, `status`, `body` (paths); `failed`, a path that is only there when the request
 --- failed; `code`, `message`, paths of which the first that is there counts; `ok`, `{ path =,
@@ -83,8 +85,9 @@ words.sections.run_request = {
   type = one_of{ "table", "string" }, id = text, id_pattern = text, id_max = number,
   required = texts, fields = map_of(one_of{ "string", "number", "boolean", "table", "any" }),
   defaults = any_table, verbatim = texts, equal = map_of(text), uniform = texts,
-  send = any_table, safe = section("run_among"),
+  send = any_table, safe = section("run_among"), depends = section("run_depends"),
 }
+words.sections.run_depends = { field = required(text), failed = array_of(number) }
 words.sections.run_among = {
   path = text, every = text, field = text, one_of = required(texts),
 }
@@ -169,6 +172,8 @@ local function check_family(run, definition)
     words.refuse("run.create", ("family = '%s' needs 'id'"):format(run.family))
   elseif (run.family == "file" or run.family == "inline") and not (run.request.id and (run.result or {}).id) then
     words.refuse("run", "answers of a batch match by id: 'request.id' and 'result.id' are needed")
+  elseif (run.request or {}).depends and not (run.family == "envelope" and run.request.id) then
+    words.refuse("run.request.depends", "is for family = 'envelope' and requests with 'id'")
   end
 end
 

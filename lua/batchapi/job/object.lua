@@ -377,7 +377,7 @@ function M.new(client, options)
     discarding = false,
     confirmed = false,   -- the service has accepted something
     done = false, ending = false, releasing = false, results_given = false,
-    pass = nil, kept_item = nil, drawing = false, paced = {}, warnings = {},
+    pass = nil, kept = {}, drawing = false, paced = {}, warnings = {},
     dirty = false, hook = nil, next_notice = 0, began = core.now(), processed_before = 0, paths = paths,
   }, job_mt)
   self.machine = machine.new(host, function()

@@ -1,7 +1,9 @@
 --- `dry_run`: every request is completed and checked, parts are counted, nothing is written or
 --- sent.
 
+local drawing = require("batchapi.job.draw")
 local errors = require("batchapi.errors")
+local groups = require("batchapi.job.groups")
 local input = require("batchapi.job.input")
 local parts = require("batchapi.job.parts")
 local requests_of = require("batchapi.job.request")
@@ -28,9 +30,10 @@ end
 
 
 --- Counts a request into the part it would be written to.
-local function place(report, sizes, length, inputs, index)
+---@param begins boolean|nil a new one
+local function place(report, sizes, length, inputs, index, begins)
   local part = report.parts[#report.parts]
-  local full = not part or sizes.requests and part.requests >= sizes.requests
+  local full = begins or not part or sizes.requests and part.requests >= sizes.requests
     or sizes.bytes and part.bytes + length + sizes.between > sizes.bytes
     or sizes.inputs and part.inputs + inputs > sizes.inputs
   if full then
@@ -44,30 +47,62 @@ local function place(report, sizes, length, inputs, index)
 end
 
 
+--- Counts the requests of calls: those at whose ends nothing can depend on one another any more.
+---@param ahead integer how many must be known
+local function place_calls(job, report, sizes, ahead)
+  local kept = job.kept
+  while #kept > 0 and #kept >= ahead do
+    local count, rest = groups.cut(kept, sizes.requests, sizes.bytes), {}
+    for i, item in ipairs(kept) do
+      if i > count then
+        rest[#rest + 1] = item
+      else
+        place(report, sizes, item.bytes - sizes.between, 0, item.index, i == 1)
+      end
+    end
+    kept = rest
+  end
+  job.kept = kept
+end
+
+
 local function sizes_of(job)
   local limits, options = job.run.limits or {}, job.options
   local head, tail = parts.frame(job, 1)
+  local requests, bytes = options.max_requests_per_batch or limits.requests, options.max_bytes_per_batch or limits.bytes
+  if not job.has_parts then
+    requests, bytes = drawing.limits(job)
+  end
   return {
-    requests = options.max_requests_per_batch or limits.requests or (not job.has_parts and 1) or nil,
-    bytes = options.max_bytes_per_batch or limits.bytes, inputs = limits.inputs and limits.inputs.max,
+    requests = requests, bytes = bytes, inputs = limits.inputs and limits.inputs.max,
     between = job.run.family == "inline" and 2 or 1, frame = #head + #tail,
+    together = groups.checker(job, requests or 1, bytes),
   }
 end
 
 
-local function check_one(job, report, sizes, text, id, inputs, line)
+local function check_one(job, report, sizes, text, id, inputs, line, request)
   if not job.ledger:add(id) then
     add_fault(report, line, ("'%s' %q stands twice"):format(job.run.request.id, id))
     return
   end
-  local most = sizes.bytes
-  if most and sizes.frame + #text + sizes.between > most then
+  local most, index = sizes.bytes, job.ledger:count()
+  local together, why = sizes.together:add(index, id, request, #text)
+  if not together then
+    add_fault(report, line, why)
+  elseif most and sizes.frame + #text + sizes.between > most then
     add_fault(report, line, ("the request is %d bytes long; a batch may have %d"):format(#text, most))
   elseif sizes.inputs and inputs > sizes.inputs then
     add_fault(report, line, ("the request has %d inputs; a batch may have %d"):format(inputs, sizes.inputs))
   else
     report.requests = report.requests + 1
-    place(report, sizes, #text, inputs, job.ledger:count())
+    if job.has_parts then
+      place(report, sizes, #text, inputs, index)
+    else
+      job.kept[#job.kept + 1] = { index = index, custom_id = id, bytes = #text + sizes.between,
+        needs = groups.needs(job.run, request) }
+      place_calls(job, report, sizes, groups.ahead(job.run, sizes.requests))
+    end
   end
 end
 
@@ -100,13 +135,14 @@ function M.run(job, requests)
       index = index + 1
       local text, id, inputs = maker:prepare(value, raw, index)
       if text then
-        check_one(job, report, sizes, text, id, inputs, line)
+        check_one(job, report, sizes, text, id, inputs, line, value)
       else
         add_fault(report, line, id)
       end
     end
     job:breathe()
   end
+  place_calls(job, report, sizes, 1)
   if source.close then
     source.close()
   end

@@ -3,7 +3,9 @@
 
 local answers = require("batchapi.job.answers")
 local core = require("batchapi.core")
+local drawing = require("batchapi.job.draw")
 local errors = require("batchapi.errors")
+local groups = require("batchapi.job.groups")
 local input = require("batchapi.job.input")
 local parts = require("batchapi.job.parts")
 local requests_of = require("batchapi.job.request")
@@ -50,7 +52,7 @@ local function enter(job, id, index, id_of)
 end
 
 
---- Reads requests one by one and hands each to `take(line, id, inputs, index)`.
+--- Reads requests one by one and hands each to `take(line, id, inputs, index, number, request)`.
 ---@return integer|nil count
 ---@return string|nil message
 ---@return table|nil err
@@ -72,7 +74,7 @@ local function each_request(job, source, maker, take)
     if not text then
       return fault(source, line, id)
     end
-    local ok, why, err = take(text, id, inputs, index, line)
+    local ok, why, err = take(text, id, inputs, index, line, value)
     if not ok then
       return nil, why, err
     end
@@ -234,9 +236,10 @@ local function write_requests(job, source, maker)
     return errors.adopt("run", err, why)
   end
   local hash = core.sha256()
-  local most = job.options.max_bytes_per_batch or (job.run.limits or {}).bytes
+  local most_requests, most = drawing.limits(job)
+  local together = groups.checker(job, most_requests, most)
   local count
-  count, why, err = each_request(job, source, maker, function(line, id, _, index, at)
+  count, why, err = each_request(job, source, maker, function(line, id, _, index, at, request)
     local ok, message = enter(job, id, index, function(other)
       return id_of_line(job, path .. ".new", writer, other)
     end)
@@ -244,6 +247,10 @@ local function write_requests(job, source, maker)
       return fault(source, at, message, "duplicate_id")
     elseif most and #line > most then
       return fault(source, at, ("the request is %d bytes long; a call may have %d"):format(#line, most), "too_large")
+    end
+    ok, message = together:add(index, id, request, #line)
+    if not ok then
+      return fault(source, at, message, "split_group")
     end
     hash:update(line)
     hash:update("\n")

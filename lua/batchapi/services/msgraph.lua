@@ -52,6 +52,7 @@ return {
     request = {
       id = "id", required = { "method", "url" },
       safe = { path = "method", one_of = { "get" } },
+      depends = { field = "dependsOn", failed = { 424 } },
     },
     limits = { requests = 20 },
     concurrency = 4,

@@ -1,0 +1,121 @@
+--- Which requests go into the next call (families "envelope" and "each").
+
+local answers = require("batchapi.job.answers")
+local groups = require("batchapi.job.groups")
+local paths = require("batchapi.path")
+local store = require("batchapi.job.store")
+
+local M = {}
+
+local keep_null = { null = "keep" }
+
+
+local function is_safe(job, request)
+  local rule = (job.run.request or {}).safe
+  if not rule then
+    return false
+  end
+  local value = paths.get(request, rule.path or "")
+  for _, word in ipairs(rule.one_of) do
+    if type(value) == "string" and value:lower() == word then
+      return true
+    end
+  end
+  return false
+end
+
+
+--- The next request of this pass that waits for its turn: { index, request, bytes, safe, custom_id,
+--- needs }.
+---@param job table
+---@return table|nil item nil alone: there is none
+---@return string|nil message
+---@return table|nil err
+function M.next_item(job)
+  local pass = job.pass
+  if not pass.reader then
+    local why, err
+    pass.reader, why, err = job.files:reader(job:path("requests.jsonl"))
+    if not pass.reader then
+      return nil, why, err
+    end
+  end
+  while pass.index < job.ledger:count() do
+    local from = pass.reader:offset()
+    local request, why, err = job.files:json(pass.reader, keep_null)
+    if request == nil then
+      return nil, why or "requests.jsonl is shorter than the journal says",
+        err or { kind = "job", code = "requests_damaged" }
+    end
+    pass.index = pass.index + 1
+    if job.ledger:state(pass.index) == pass.mark then
+      return { index = pass.index, request = request, bytes = pass.reader:offset() - from,
+        safe = is_safe(job, request), custom_id = answers.custom_id(job, request, pass.index),
+        needs = groups.needs(job.run, request) }
+    end
+    job:breathe()
+  end
+  return nil
+end
+
+
+--- The most requests and bytes of a call.
+---@param job table
+---@return integer requests
+---@return integer|nil bytes
+function M.limits(job)
+  local limits = job.run.limits or {}
+  return job.run.family == "each" and 1 or job.options.max_requests_per_batch or limits.requests or 1,
+    job.options.max_bytes_per_batch or limits.bytes
+end
+
+
+--- Reads requests until there are so many, or no more.
+local function look_ahead(job, wanted)
+  local kept = job.kept
+  while #kept < wanted do
+    local item, why, err = M.next_item(job)
+    if not item then
+      return why == nil or nil, why, err
+    end
+    kept[#kept + 1] = item
+  end
+  return true
+end
+
+
+--- Draws the next call's requests. One worker draws at a time: the file is read in order.
+---@param job table
+---@return table|false|nil call { items }; false: there are no more
+---@return string|nil message
+---@return table|nil err
+function M.draw(job)
+  while job.drawing do
+    local ok, why, err = job:sleep(0.001)
+    if not ok then
+      return nil, why, err
+    end
+  end
+  local most, most_bytes = M.limits(job)
+  job.drawing = true
+  local ok, why, err = look_ahead(job, groups.ahead(job.run, most))
+  job.drawing = false
+  if not ok then
+    return nil, why, err
+  elseif #job.kept == 0 or job.state.cancelled then
+    return false
+  end
+  local call, rest, count = { items = {} }, {}, groups.cut(job.kept, most, most_bytes)
+  for i, item in ipairs(job.kept) do
+    local into = i <= count and call.items or rest
+    into[#into + 1] = item
+  end
+  for _, item in ipairs(call.items) do
+    job.ledger:set(item.index, store.TAKEN)
+  end
+  job.kept = rest
+  return call
+end
+
+
+return M
