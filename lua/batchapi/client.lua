@@ -70,31 +70,28 @@ local function client_tostring(client)
 end
 
 
+local open = setmetatable({}, { __mode = "k" }) -- clients that were made and not closed
+
 --- Raises when a client is used with `.` for `:`, or closed.
 local function check_open(client, name)
-  if type(client) ~= "table" or not client._core then
+  if open[client] then
+    return
+  elseif type(client) ~= "table" or not client._core then
     errors.misuse("bad self to '%s': call it with a colon, client:%s(…)", name, name)
-  elseif client._core:closed() then
-    errors.misuse("%s: the client is closed", name)
   end
+  errors.misuse("%s: the client is closed", name)
 end
 
 
---- The value of a successful call; nil, why and an error when its answer cannot be read.
-local function answer_of(client, call, came, bytes, to, kind)
-  if to then
-    return { path = to, bytes = bytes }
-  elseif kind == "bytes" then
-    return call:body() or ""
-  end
-  local headers = came.headers
-  if came.status == 204 or headers["content-length"] == "0" then
-    return {}
-  elseif kind == "text" and not (headers["content-type"] or ""):find("json", 1, true) then
+--- The value of a successful call; nil, why and an error's kind when its answer cannot be read.
+local function value_of(client, call, came, kind, is_json)
+  if came.status == 204 or came.headers["content-length"] == "0" then
+    return kind == "bytes" and "" or {}
+  elseif kind == "bytes" or (kind == "text" and not is_json) then
     return call:body()
   end
   local value, message, err = client._codec.decode_call(call)
-  if value == nil and (call:body() or "") == "" then
+  if value == nil and call:body() == "" then
     return {} -- a success without a body, sent in chunks
   elseif value == nil then
     return nil, ("the answer (%d) is not JSON as it should be: %s"):format(came.status,
@@ -104,17 +101,16 @@ local function answer_of(client, call, came, bytes, to, kind)
 end
 
 
---- What came of a call, its response when it succeeded; the bytes in its file.
-local function taken(client, call)
-  local came, bytes, reset = call:answer(response.names(client._definition))
-  local outcome = not came and call:outcome() or nil
-  if reset then
-    came.ratelimit.reset = response.reset_seconds(reset)
+--- The failure triple of a call that failed, or could not begin.
+local function failure_of(client, name, outcome, call, never_sent)
+  if call then
+    outcome = call:outcome()
+    if client._changes then
+      client._changes(outcome.headers)
+    end
   end
-  if client._changes then
-    client._changes((came or outcome).headers)
-  end
-  return came, bytes, outcome
+  outcome.never_sent = never_sent
+  return failure.of_outcome(client, name, outcome, call)
 end
 
 
@@ -124,30 +120,34 @@ end
 local function perform(client, name, kind, wire, url, body, path)
   local to, never_sent = wire.to, wire.repeats == "never_sent" -- wire is the exchange's from now on
   local call, outcome = exchange.run(client._context, wire, url, body)
-  local came, bytes
+  local came, bytes, reset, is_json, value, message, extra
   if call then
-    came, bytes, outcome = taken(client, call)
+    came, bytes, reset, is_json = call:answer(client._names)
   end
-  local value, message, extra
-  if came then
-    value, message, extra = answer_of(client, call, came, bytes, to, kind)
-  end
-  if value == nil then
-    name = name or request.free_name(wire.method, path)
-    if came then
-      value, message, extra = failure.of_answer(client, name, came, message, extra)
+  if not came then
+    value, message, extra = failure_of(client, name or request.free_name(wire.method, path),
+      outcome, call, never_sent)
+  else
+    came.ratelimit.reset = reset and response.reset_seconds(reset)
+    if client._changes then
+      client._changes(came.headers)
+    end
+    if to then
+      value = { path = to, bytes = bytes }
     else
-      outcome.never_sent = never_sent
-      value, message, extra = failure.of_outcome(client, name, outcome, call)
+      value, message, extra = value_of(client, call, came, kind, is_json)
+    end
+    if value == nil then
+      value, message, extra = failure.of_answer(client,
+        name or request.free_name(wire.method, path), came, message, extra)
+    else
+      extra = came
     end
   end
   if call then
     exchange.release(call) -- its body may be large, and Lua's collector cannot know
   end
-  if value == nil then
-    return nil, message, extra
-  end
-  return value, nil, came
+  return value, message, extra
 end
 
 
@@ -303,6 +303,7 @@ function methods:close()
   if type(self) ~= "table" or not self._core then
     check_open(self, "close")
   end
+  open[self] = nil
   self._core:close()
 end
 
@@ -357,6 +358,7 @@ local function assemble(definition, settings, credential, handle, base_url)
     _codec = codec.new(settings.json, settings.max_json_depth),
     _fixed = nil,             -- what all its requests have in common (request.lua)
     _context = nil,           -- for exchange
+    _names = response.names(definition), -- of the headers that tell what a response holds
     _changes = nil,           -- function(headers) that tells announced changes, or nil
     _told = nil,              -- flags that were told, shared with derived clients
   }, class_of(definition))
@@ -404,6 +406,7 @@ function M.new(definition, given, base)
   if settings.on_change then
     client._changes = require("batchapi.changes").teller(definition.changes, settings, client._told)
   end
+  open[client] = true
   return client
 end
 

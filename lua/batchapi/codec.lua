@@ -14,7 +14,7 @@ end
 
 
 local function core_codec(depth)
-  local options = { max_depth = depth }
+  local options = depth and { max_depth = depth } or nil
   return {
     encode = function(value)
       return core.encode(value)

@@ -612,6 +612,7 @@ function call:outcome() end
 ---@return batchapi.Response|nil response without ratelimit.reset; nil when it failed
 ---@return integer|nil file_bytes
 ---@return string|nil reset the text of that header
+---@return boolean|nil is_json its Content-Type says so
 function call:answer(names) end
 
 ---The answer in memory, or the body of an error answer.

@@ -121,6 +121,16 @@ static void set_limit(lua_State *L, int headers, const char *name)
   lua_pop(L, 1);
 }
 
+/* Does the Content-Type say JSON ("application/json", "text/json; …", "…+json")? */
+static bool is_json(const struct ba_outcome *outcome)
+{
+  for(size_t i = 0; i < outcome->header_count; i++) {
+    if(strcmp(outcome->headers[i].name, "content-type") == 0)
+      return strstr(outcome->headers[i].value, "json") != NULL;
+  }
+  return false;
+}
+
 int ba_push_answer(lua_State *L, struct ba_call *call)
 {
   struct ba_outcome outcome;
@@ -147,8 +157,9 @@ int ba_push_answer(lua_State *L, struct ba_call *call)
   lua_setfield(L, response, "ratelimit");
   ba_push_integer(L, (int64_t)outcome.file_bytes);
   push_first(L, headers, "reset");
+  lua_pushboolean(L, is_json(&outcome));
   lua_remove(L, headers);
-  return 3;
+  return 4;
 }
 
 void ba_push_attempt(lua_State *L, struct ba_call *call)

@@ -53,10 +53,12 @@ static bool copy_proxies(struct ba_client *client, const char *proxy)
     return copy(&client->proxy_http, proxy) && copy(&client->proxy_https, proxy) &&
            copy(&client->no_proxy, "");
   /* HTTP_PROXY in capitals is not read: a CGI's "Proxy:" header sets it. */
-  return copy(&client->proxy_http, environment("http_proxy", "all_proxy", "ALL_PROXY", NULL)) &&
-         copy(&client->proxy_https,
-              environment("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")) &&
-         copy_no_proxy(client);
+  const char *http = environment("http_proxy", "all_proxy", "ALL_PROXY", NULL);
+  const char *https = environment("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY");
+  /* libcurl reads the list for each request, also where there is no proxy. */
+  bool none = !*http && !*https;
+  return copy(&client->proxy_http, http) && copy(&client->proxy_https, https) &&
+         (none ? copy(&client->no_proxy, "") : copy_no_proxy(client));
 }
 
 static void wipe_text(char *text)

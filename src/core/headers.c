@@ -59,13 +59,14 @@ static bool field_line(struct ba_head *head, const char *line, size_t length, st
     return true; /* not a field: libcurl has refused what is dangerous */
   if(!head->text.bytes && head->text.cap > USUAL && !ba_buffer_reserve(&head->text, USUAL, err))
     return false;
-  if(!ba_buffer_append(&head->text, line, length, err) ||
-     !ba_buffer_append(&head->text, "", 1, err))
+  if(!ba_buffer_reserve(&head->text, length + 1, err))
     return false;
+  char *at = memcpy(head->text.bytes + head->text.length, line, length);
   /* A NUL inside a value would cut it short for every reader. */
-  char *at = head->text.bytes + head->text.length - 1 - length;
   for(char *nul; (nul = memchr(at, '\0', length)) != NULL;)
     *nul = ' ';
+  at[length] = '\0';
+  head->text.length += length + 1;
   head->count++;
   return true;
 }
