@@ -1,4 +1,5 @@
 local batchapi = require("batchapi")
+local core = require("batchapi.core")
 local jobs = require("support.job")
 local sandbox = require("support.sandbox")
 
@@ -251,6 +252,29 @@ describe("client:run", function()
       job = assert(openai:run(chats(2), quick{ dir = dir }))
       assert.are.equal(2, #all(job))
       assert.are.equal(2, #all(job))
+    end)
+
+    it("are removed by the file thread where an event loop would wait for the disk", function()
+      local remove, count = os.remove, 0
+      os.remove = function(...) -- luacheck: ignore 122
+        count = count + 1
+        return remove(...)
+      end
+      local dir
+      local ok, why = pcall(batchapi.parallel, function()
+        local job = assert(openai:run(chats(3), quick()))
+        dir = job.dir
+        local results = job:results()
+        local result, why, err
+        repeat
+          result, why, err = results:next()
+        until result == nil
+        assert(not err, why)
+      end)
+      os.remove = remove -- luacheck: ignore 122
+      assert(ok, why)
+      assert.is_nil(core.fs.stat(dir))
+      assert.are.equal(0, count)
     end)
 
     it("leave nothing on disk without dir", function()

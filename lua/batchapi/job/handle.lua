@@ -15,23 +15,35 @@ local M = { methods = methods }
 
 --- Removes every file that a job writes, and its directory if nothing else is in it.
 ---@param paths table { dir, part_count }
-function M.remove_files(paths)
+---@param files batchapi.Files|nil to wait for it as their host does: a large file goes slowly
+function M.remove_files(paths, files)
   if paths.gone then
     return
   end
-  paths.gone = true
+  local function remove(name)
+    local path = paths.dir .. "/" .. name
+    if files then
+      files:unlink(path)
+    else
+      os.remove(path)
+    end
+  end
   for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
     "results.jsonl.part", "lock" } do
-    os.remove(paths.dir .. "/" .. name)
+    remove(name)
   end
   for number = 1, paths.part_count + 1 do
     for _, ending in ipairs{ "jsonl", "json", "jsonl.new", "json.new", "answer-1.jsonl", "answer-2.jsonl" } do
-      os.remove(("%s/part-%05d.%s"):format(paths.dir, number, ending))
+      remove(("part-%05d.%s"):format(number, ending))
     end
   end
-  os.remove(paths.dir)
+  if files then
+    files:rmdir(paths.dir)
+  else
+    os.remove(paths.dir)
+  end
+  paths.gone = true
 end
-
 
 
 --- The results, one for each request, in a `for` or with `:next()`. With `dir` it may be called
@@ -119,7 +131,7 @@ function methods:close()
   self.machine:stop()
   self:release()
   if self.temporary then
-    M.remove_files(self.paths)
+    M.remove_files(self.paths, self.files)
   end
 end
 

@@ -340,7 +340,7 @@ function methods:discard()
     end
   end
   self:release()
-  handle.remove_files(self.paths)
+  handle.remove_files(self.paths, self.files)
 end
 
 
