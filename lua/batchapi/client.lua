@@ -101,6 +101,30 @@ local function value_of(client, call, came, kind, is_json)
 end
 
 
+--- The value and the response of a call that has ended; nil when it failed; nil, why and an
+--- error's kind, and the response, when its answer cannot be read.
+local function success_of(client, call, to, kind)
+  local status, headers, attempts, elapsed, reused, retry_after, request_id, limit, remaining,
+    reset, is_json, bytes = call:answer(client._names)
+  if not status then
+    return nil
+  end
+  local came = response.new(status, headers, attempts, elapsed, reused, retry_after, request_id,
+    limit, remaining, reset)
+  if client._changes then
+    client._changes(headers)
+  end
+  if to then
+    return { path = to, bytes = bytes }, nil, came
+  end
+  local value, message, why = value_of(client, call, came, kind, is_json)
+  if value == nil then
+    return nil, message, why, came
+  end
+  return value, nil, came
+end
+
+
 --- The failure triple of a call that failed, or could not begin.
 local function failure_of(client, name, outcome, call, never_sent)
   if call then
@@ -120,28 +144,16 @@ end
 local function perform(client, name, kind, wire, url, body, path)
   local to, never_sent = wire.to, wire.repeats == "never_sent" -- wire is the exchange's from now on
   local call, outcome = exchange.run(client._context, wire, url, body)
-  local came, bytes, reset, is_json, value, message, extra
+  local value, message, extra, came
   if call then
-    came, bytes, reset, is_json = call:answer(client._names)
+    value, message, extra, came = success_of(client, call, to, kind)
   end
-  if not came then
-    value, message, extra = failure_of(client, name or request.free_name(wire.method, path),
-      outcome, call, never_sent)
-  else
-    came.ratelimit.reset = reset and response.reset_seconds(reset)
-    if client._changes then
-      client._changes(came.headers)
-    end
-    if to then
-      value = { path = to, bytes = bytes }
+  if value == nil then
+    name = name or request.free_name(wire.method, path)
+    if came then
+      value, message, extra = failure.of_answer(client, name, came, message, extra)
     else
-      value, message, extra = value_of(client, call, came, kind, is_json)
-    end
-    if value == nil then
-      value, message, extra = failure.of_answer(client,
-        name or request.free_name(wire.method, path), came, message, extra)
-    else
-      extra = came
+      value, message, extra = failure_of(client, name, outcome, call, never_sent)
     end
   end
   if call then

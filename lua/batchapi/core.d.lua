@@ -607,12 +607,20 @@ function call:news() end
 ---@return batchapi.core.Outcome
 function call:outcome() end
 
----Once it is done: what users see of a success, made without the outcome's table.
----@param names table<string, string[]> under which headers request_id, limit, remaining and reset are told
----@return batchapi.Response|nil response without ratelimit.reset; nil when it failed
----@return integer|nil file_bytes
+---Once it is done: what a response is made of (values, since Lua makes the table faster than C can).
+---@param names string[][] four lists, under which headers request_id, limit, remaining and reset are told
+---@return integer|nil status nil when the call failed
+---@return table<string, string>|nil headers
+---@return integer|nil attempts
+---@return number|nil elapsed
+---@return boolean|nil reused
+---@return number|nil retry_after
+---@return string|nil request_id
+---@return number|nil limit
+---@return number|nil remaining
 ---@return string|nil reset the text of that header
 ---@return boolean|nil is_json its Content-Type says so
+---@return integer|nil file_bytes
 function call:answer(names) end
 
 ---The answer in memory, or the body of an error answer.

@@ -90,10 +90,7 @@ local function names_of(definition)
       ids[#ids + 1] = name
     end
   end
-  return {
-    request_id = ids, limit = words.limit or none, remaining = words.remaining or none,
-    reset = words.reset or none,
-  }
+  return { ids, words.limit or none, words.remaining or none, words.reset or none }
 end
 
 
@@ -102,7 +99,7 @@ local known = setmetatable({}, { __mode = "k" })
 --- Under which headers a definition's service tells what a response holds, as call:answer() takes
 --- it.
 ---@param definition table
----@return table<string, string[]>
+---@return string[][] for request_id, limit, remaining and reset
 function M.names(definition)
   local names = known[definition]
   if not names then
@@ -110,6 +107,30 @@ function M.names(definition)
     known[definition] = names
   end
   return names
+end
+
+
+--- The response of a call that succeeded, of what call:answer() gives.
+---@param status integer
+---@param headers table<string, string>
+---@param attempts integer
+---@param elapsed number
+---@param reused boolean
+---@param retry_after number|nil
+---@param request_id string|nil
+---@param limit number|nil
+---@param remaining number|nil
+---@param reset string|nil
+---@return batchapi.Response
+function M.new(status, headers, attempts, elapsed, reused, retry_after, request_id, limit,
+  remaining, reset)
+  return {
+    status = status, headers = headers, attempts = attempts, elapsed = elapsed, reused = reused,
+    retry_after = retry_after, request_id = request_id,
+    ratelimit = {
+      limit = limit, remaining = remaining, reset = reset and M.reset_seconds(reset) or nil,
+    },
+  }
 end
 
 
@@ -138,15 +159,9 @@ function M.of(definition, outcome)
     return nil
   end
   local headers, names = outcome.headers or {}, M.names(definition)
-  return {
-    status = outcome.status, headers = headers, attempts = outcome.attempts,
-    elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
-    request_id = header(headers, names.request_id),
-    ratelimit = {
-      limit = number(headers, names.limit), remaining = number(headers, names.remaining),
-      reset = M.reset_seconds(header(headers, names.reset)),
-    },
-  }
+  return M.new(outcome.status, headers, outcome.attempts, outcome.elapsed, outcome.reused,
+    outcome.retry_after, header(headers, names[1]), number(headers, names[2]),
+    number(headers, names[3]), header(headers, names[4]))
 end
 
 

@@ -50,7 +50,7 @@ static void a_delay_beyond_the_deadline_fails_at_once(void **state)
   struct ba_outcome out;
   struct ba_call *call = run_request(
       client, mailbox, make_request("GET", server_url(server, "/"), 5, BA_REPEAT_SAFE), &out);
-  assert_int_equal(out.error.kind, BA_RATE_LIMIT);
+  assert_int_equal(out.error->kind, BA_RATE_LIMIT);
   assert_true(out.retry_after == 3600);
   assert_true(out.retryable);
   assert_int_equal(out.attempts, 1);
@@ -136,7 +136,7 @@ static void a_wait_for_a_retry_can_be_cancelled(void **state)
   struct ba_outcome out;
   ba_call_cancel(call);
   assert_true(finish(mailbox, call, &out));
-  assert_int_equal(out.error.kind, BA_CANCELLED);
+  assert_int_equal(out.error->kind, BA_CANCELLED);
   ba_call_release(call);
   ba_client_release(client);
   server_stop(server);
@@ -179,8 +179,8 @@ static void the_service_has_the_last_word(void **state)
     options.code_paths = paths;
     assert_true(ba_request_set_options(request, &options, NULL));
     struct ba_call *call = run_request(client, mailbox, request, &out);
-    assert_int_equal(out.error.kind, cases[i].kind);
-    assert_string_equal(out.error.code, cases[i].code);
+    assert_int_equal(out.error->kind, cases[i].kind);
+    assert_string_equal(out.error->code, cases[i].code);
     assert_int_equal(out.attempts, cases[i].attempts);
     assert_false(out.retryable && cases[i].kind == BA_HTTP);
     ba_call_release(call);
@@ -255,8 +255,9 @@ static void answers_have_caps(void **state)
     options.max_header_bytes = cases[i].head_cap;
     assert_true(ba_request_set_options(request, &options, NULL));
     struct ba_call *call = run_request(client, mailbox, request, &out);
-    if(out.error.kind != cases[i].kind)
-      fail_msg("%zu %s: %s: %s", i, cases[i].path, ba_kind_name(out.error.kind), out.error.message);
+    if(out.error->kind != cases[i].kind)
+      fail_msg("%zu %s: %s: %s", i, cases[i].path, ba_kind_name(out.error->kind),
+               out.error->message);
     if(cases[i].kind != BA_TOO_LARGE)
       assert_int_equal(out.body_length, cases[i].body);
     ba_call_release(call);
@@ -330,7 +331,7 @@ static void redirects_are_followed_only_where_allowed(void **state)
     struct ba_call *call;
     run_redirect(client, server, cases[i].path, cases[i].allow, &call, &out);
     assert_int_equal(out.status, cases[i].status);
-    assert_int_equal(out.error.kind, cases[i].kind);
+    assert_int_equal(out.error->kind, cases[i].kind);
     assert_string_equal(out.body, cases[i].body);
     assert_int_equal(out.attempts, 1);
     ba_call_release(call);
@@ -466,7 +467,7 @@ static void one_function_call_serves_all(void **state)
       ba_call_outcome(calls[i], &out);
       assert_int_equal(out.ok, round > 0);
       if(!round) {
-        assert_string_equal(out.error.message, "no token today");
+        assert_string_equal(out.error->message, "no token today");
         assert_int_equal(out.attempts, 0);
         assert_false(out.maybe_sent);
       }
@@ -571,7 +572,7 @@ static void oauth_tokens_are_fetched_once(void **state)
       }
       ba_call_outcome(calls[i], &out);
       if(!out.ok)
-        fail_msg("%d: %s", round, out.error.message);
+        fail_msg("%d: %s", round, out.error->message);
       ba_call_release(calls[i]);
     }
     assert_true(renewed);
@@ -719,7 +720,7 @@ static void proxies_come_from_option_and_environment(void **state)
     struct ba_call *call = run_request(
         client, mailbox, make_request("GET", "http://nowhere.invalid/x", 0, BA_REPEAT_SAFE), &out);
     if(from_environment == 2) {
-      assert_int_equal(out.error.kind, BA_CONNECT); /* no_proxy: no such host */
+      assert_int_equal(out.error->kind, BA_CONNECT); /* no_proxy: no such host */
       assert_false(out.maybe_sent);
     } else
       assert_string_equal(out.body, "http://nowhere.invalid/x|nowhere.invalid");
@@ -744,7 +745,7 @@ static void a_proxy_that_refuses_is_a_connect_failure(void **state)
   struct ba_call *call =
       run_request(client, mailbox,
                   make_request("POST", "https://nowhere.invalid/x", 0, BA_REPEAT_NEVER_SENT), &out);
-  assert_int_equal(out.error.kind, BA_CONNECT);
+  assert_int_equal(out.error->kind, BA_CONNECT);
   assert_int_equal(out.status, 0);
   assert_false(out.maybe_sent);
   ba_call_release(call);

@@ -220,7 +220,7 @@ static void a_short_file_is_never_handed_out(void **state)
     plan.cut[i] = 100000 + (size_t)i;
   struct ba_call *call = download(*state, path, 2, &out);
   assert_false(out.ok);
-  assert_int_equal(out.error.kind, BA_TRUNCATED);
+  assert_int_equal(out.error->kind, BA_TRUNCATED);
   assert_int_equal(out.attempts, 3);
   struct stat info;
   assert_int_equal(stat(path, &info), 0);
@@ -233,7 +233,7 @@ static void a_body_without_an_end_is_not_trusted(void **state)
   struct ba_outcome out;
   plan.bare = true;
   struct ba_call *call = download(*state, path, 0, &out);
-  assert_int_equal(out.error.kind, BA_TRUNCATED);
+  assert_int_equal(out.error->kind, BA_TRUNCATED);
   ba_call_release(call);
 }
 
@@ -242,7 +242,7 @@ static void an_error_answer_makes_no_file(void **state)
   struct ba_outcome out;
   plan.status = 404;
   struct ba_call *call = download(*state, path, 0, &out);
-  assert_int_equal(out.error.kind, BA_HTTP);
+  assert_int_equal(out.error->kind, BA_HTTP);
   assert_string_equal(out.body, "{\"error\":\"no such file\"}");
   assert_int_equal(access(path, F_OK), -1);
   ba_call_release(call);
@@ -258,8 +258,8 @@ static void unwritable_targets_fail_before_anything_is_sent(void **state)
   for(size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
     struct ba_outcome out;
     struct ba_call *call = download(*state, targets[i].path, 2, &out);
-    assert_int_equal(out.error.kind, BA_IO);
-    assert_string_equal(out.error.code, targets[i].code);
+    assert_int_equal(out.error->kind, BA_IO);
+    assert_string_equal(out.error->code, targets[i].code);
     assert_int_equal(out.attempts, 0);
     assert_false(out.maybe_sent);
     ba_call_release(call);
@@ -272,8 +272,8 @@ static void a_full_disk_is_said(void **state)
   struct ba_outcome out;
   struct stat info;
   struct ba_call *call = download(*state, "/dev/full", 2, &out);
-  assert_int_equal(out.error.kind, BA_IO);
-  assert_string_equal(out.error.code, "ENOSPC");
+  assert_int_equal(out.error->kind, BA_IO);
+  assert_string_equal(out.error->code, "ENOSPC");
   assert_false(out.retryable);
   assert_int_equal(out.attempts, 1);
   assert_int_equal(stat("/dev/full", &info), 0);
@@ -291,8 +291,8 @@ static void a_limit_on_file_size_is_said(void **state)
   setrlimit(RLIMIT_FSIZE, &small);
   struct ba_call *call = download(*state, path, 2, &out);
   setrlimit(RLIMIT_FSIZE, &before);
-  assert_int_equal(out.error.kind, BA_IO);
-  assert_string_equal(out.error.code, "EFBIG");
+  assert_int_equal(out.error->kind, BA_IO);
+  assert_string_equal(out.error->code, "EFBIG");
   ba_call_release(call);
 }
 
@@ -306,7 +306,7 @@ static void a_cancelled_download_leaves_nothing(void **state)
   assert_true(server_waits_for(*state, 1));
   ba_call_cancel(call);
   assert_true(finish(mailbox, call, &out));
-  assert_int_equal(out.error.kind, BA_CANCELLED);
+  assert_int_equal(out.error->kind, BA_CANCELLED);
   assert_int_equal(access(path, F_OK), -1);
   ba_call_release(call);
 }

@@ -118,7 +118,7 @@ static void a_cancelled_call_ends_at_once(void **state)
   ba_call_cancel(call);
   assert_true(finish(mailbox, call, &out));
   assert_false(out.ok);
-  assert_int_equal(out.error.kind, BA_CANCELLED);
+  assert_int_equal(out.error->kind, BA_CANCELLED);
   assert_true(out.maybe_sent);
   ba_call_release(call);
   server_stop(server);
@@ -135,7 +135,7 @@ static void the_deadline_ends_a_call(void **state)
   options.timeout = 0.2;
   assert_true(ba_request_set_options(request, &options, NULL));
   struct ba_call *call = run_request(client, mailbox, request, &out);
-  assert_int_equal(out.error.kind, BA_TIMEOUT);
+  assert_int_equal(out.error->kind, BA_TIMEOUT);
   assert_true(out.elapsed >= 0.2 && out.elapsed < 2);
   ba_call_release(call);
   server_stop(server);
@@ -162,7 +162,7 @@ static void nobody_listens(void **state)
   struct ba_outcome out;
   struct ba_call *call =
       run_request(client, mailbox, make_request("POST", url, 1, BA_REPEAT_NEVER_SENT), &out);
-  assert_int_equal(out.error.kind, BA_CONNECT);
+  assert_int_equal(out.error->kind, BA_CONNECT);
   assert_false(out.maybe_sent);
   assert_int_equal(out.attempts, 2); /* nothing was sent: even this class repeats */
   ba_call_release(call);
@@ -180,7 +180,7 @@ static void a_closed_client_ends_its_calls(void **state)
   assert_true(server_waits_for(server, 1));
   ba_client_close(other);
   assert_true(finish(mailbox, call, &out));
-  assert_int_equal(out.error.kind, BA_CLOSED);
+  assert_int_equal(out.error->kind, BA_CLOSED);
   ba_call_release(call);
   assert_null(ba_call_start(other, mailbox,
                             make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), &err));

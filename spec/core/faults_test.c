@@ -144,10 +144,10 @@ static void check(const struct scene *scene)
   char what[800];
   snprintf(what, sizeof(what), "%s, class %d, body %s: %s, %u attempts, seen %d",
            scene->failure->name, scene->repeat, body_names[scene->body],
-           out.ok ? "ok" : out.error.message, out.attempts, scene->seen);
+           out.ok ? "ok" : out.error->message, out.attempts, scene->seen);
   bool right = out.ok == repeats && out.attempts == (repeats ? 2u : 1u) &&
                scene->seen == (int)out.attempts && out.maybe_sent && !scene->broken_bodies &&
-               (repeats || (out.error.kind == scene->failure->kind &&
+               (repeats || (out.error->kind == scene->failure->kind &&
                             out.retryable == scene->failure->transient));
   int status = atoi(scene->failure->name);
   if(status && !repeats)

@@ -71,7 +71,7 @@ static void a_deleted_mailbox_cancels_its_calls(void **state)
   struct ba_outcome out;
   assert_true(ba_call_news(orphan) & BA_CALL_DONE);
   ba_call_outcome(orphan, &out);
-  assert_int_equal(out.error.kind, BA_CANCELLED);
+  assert_int_equal(out.error->kind, BA_CANCELLED);
   ba_call_release(orphan);
   /* and the last one ends what is left, without being asked about it */
   struct ba_call *left = ba_call_start(client, second, get(server, "/hang"), NULL);
@@ -168,7 +168,7 @@ static int in_child(struct server *server, struct ba_mailbox *mailbox, struct ba
   if(!(ba_call_news(inherited) & BA_CALL_DONE))
     return 2;
   ba_call_outcome(inherited, &out);
-  if(out.error.kind != BA_CLOSED)
+  if(out.error->kind != BA_CLOSED)
     return 3;
   ba_call_release(inherited);
   struct ba_call *call = ba_call_start(client, mailbox, get(server, "/"), NULL);
@@ -382,9 +382,9 @@ static bool whole_life(const char *url, bool stream, const char *file)
     wait_done(mailbox, call);
     ba_call_outcome(call, &out);
     ok = out.ok;
-    if(!ok && out.error.kind != BA_NOMEM)
-      fail_msg("an allocation failed, and it says %s: %s", ba_kind_name(out.error.kind),
-               out.error.message);
+    if(!ok && out.error->kind != BA_NOMEM)
+      fail_msg("an allocation failed, and it says %s: %s", ba_kind_name(out.error->kind),
+               out.error->message);
     ba_call_release(call);
   }
   ba_client_release(client);

@@ -150,12 +150,12 @@ static void check(struct ba_call *call, unsigned number)
   ba_call_outcome(call, &out);
   unsigned attempts = foresee(number, &last);
   snprintf(text, sizeof(text), "%u answered at %u", number, attempts);
-  bool right = out.attempts == attempts && out.error.kind == kind_of(last) &&
+  bool right = out.attempts == attempts && out.error->kind == kind_of(last) &&
                seen[number] == attempts && out.elapsed < 120 &&
                (!out.ok || strcmp(out.body, text) == 0);
   if(!right)
     fail_msg("call %u of seed %llu: %s %s, %u attempts (%u seen, %u foreseen), fault %d", number,
-             (unsigned long long)seed, ba_kind_name(out.error.kind), out.error.message,
+             (unsigned long long)seed, ba_kind_name(out.error->kind), out.error->message,
              out.attempts, seen[number], attempts, last);
 }
 

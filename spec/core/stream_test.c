@@ -198,8 +198,8 @@ static void silence_is_a_stall(void **state)
   assert_true(ba_request_set_options(request, &options, NULL));
   struct ba_outcome out;
   struct ba_call *call = run_request(client, mailbox, request, &out);
-  assert_int_equal(out.error.kind, BA_TIMEOUT);
-  assert_non_null(strstr(out.error.message, "stall_timeout"));
+  assert_int_equal(out.error->kind, BA_TIMEOUT);
+  assert_non_null(strstr(out.error->message, "stall_timeout"));
   assert_true(out.elapsed > 0.39 && out.elapsed < 1);
   ba_call_release(call);
   server_stop(server);
@@ -322,7 +322,7 @@ static void a_wrong_length_is_not_taken_for_whole(void **state)
     struct ba_call *call = open_upload(server, UPLOAD, true);
     produce(call, sizes[i], &out);
     assert_false(out.ok);
-    assert_int_equal(out.error.kind, BA_IO);
+    assert_int_equal(out.error->kind, BA_IO);
     ba_call_release(call);
   }
   server_stop(server);
@@ -344,8 +344,8 @@ static void a_failed_producer_cuts_the_request_off(void **state)
   assert_int_equal(ba_call_write(call, content, 1000), 1000);
   ba_call_write_fail(call, &why);
   assert_true(finish(mailbox, call, &out));
-  assert_string_equal(out.error.message, "the producer gave up");
-  assert_int_equal(out.error.kind, BA_INVALID);
+  assert_string_equal(out.error->message, "the producer gave up");
+  assert_int_equal(out.error->kind, BA_INVALID);
   assert_int_equal(out.attempts, 1);
   ba_call_release(call);
   server_stop(server); /* joins: whatever it saw has been judged */

@@ -83,7 +83,7 @@ static struct words ask(struct ba_client *client, const char *url)
   struct ba_outcome out;
   struct ba_call *call = run_request(client, mailbox, get(url), &out);
   if(!out.ok)
-    fail_msg("%s: %s", url, out.error.message);
+    fail_msg("%s: %s", url, out.error->message);
   struct words words = words_of(out.body);
   ba_call_release(call);
   return words;
@@ -95,9 +95,9 @@ static void assert_refused(struct ba_client *client, const char *url, enum ba_ki
   struct ba_outcome out;
   struct ba_call *call = run_request(client, mailbox, get(url), &out);
   assert_false(out.ok);
-  assert_int_equal(out.error.kind, kind);
-  if(!strstr(out.error.message, says))
-    fail_msg("\"%s\" does not say \"%s\"", out.error.message, says);
+  assert_int_equal(out.error->kind, kind);
+  if(!strstr(out.error->message, says))
+    fail_msg("\"%s\" does not say \"%s\"", out.error->message, says);
   assert_int_equal(out.attempts, 1); /* no repeat mends it */
   ba_call_release(call);
 }
@@ -226,7 +226,7 @@ static void await_bytes(struct ba_call *call)
   if(ba_call_news(call) & BA_CALL_DONE) {
     struct ba_outcome out;
     ba_call_outcome(call, &out);
-    fail_msg("it has ended: %s", out.error.message);
+    fail_msg("it has ended: %s", out.error->message);
   }
   assert_true(ba_call_news(call) & BA_CALL_READABLE);
 }
@@ -246,7 +246,7 @@ static unsigned connection_of_cancelled(struct ba_call *call)
   unsigned connection = 0;
   ba_call_cancel(call);
   assert_true(finish(mailbox, call, &out));
-  assert_int_equal(out.error.kind, BA_CANCELLED);
+  assert_int_equal(out.error->kind, BA_CANCELLED);
   for(size_t i = 0; i < out.header_count; i++) {
     if(strcmp(out.headers[i].name, "x-words") == 0)
       connection = words_of(out.headers[i].value).connection;
@@ -262,7 +262,7 @@ static unsigned connection_of_upload(struct ba_client *client)
   assert_true(request && ba_request_body_file(request, tls_file(server, "ca.pem"), NULL));
   struct ba_call *call = run_request(client, mailbox, request, &out);
   if(!out.ok)
-    fail_msg("the upload: %s", out.error.message);
+    fail_msg("the upload: %s", out.error->message);
   unsigned connection = words_of(out.body).connection;
   ba_call_release(call);
   return connection;

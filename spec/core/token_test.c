@@ -136,7 +136,7 @@ static void many_at_once(struct ba_client *client, struct server *server)
     struct ba_outcome out;
     assert_true(finish(mailbox, calls[i], &out));
     if(!out.ok)
-      fail_msg("%s", out.error.message);
+      fail_msg("%s", out.error->message);
     ba_call_release(calls[i]);
   }
 }
@@ -202,7 +202,7 @@ static int child_asks(struct ba_client *client, struct server *server)
       client, own, make_request("GET", server_url(server, "/work"), 0, BA_REPEAT_SAFE), &out);
   int status = out.ok ? 0 : 3;
   if(!out.ok)
-    fprintf(stderr, "child: %s\n", out.error.message);
+    fprintf(stderr, "child: %s\n", out.error->message);
   ba_call_release(call);
   ba_mailbox_delete(own);
   return status;
@@ -261,11 +261,11 @@ static void a_closed_client_leaves_the_fetch_to_the_others(void **unused)
   assert_non_null(second);
   ba_client_close(closed);
   assert_true(finish(mailbox, first, &out));
-  assert_int_equal(out.error.kind, BA_CLOSED);
+  assert_int_equal(out.error->kind, BA_CLOSED);
   release_first();
   assert_true(finish(mailbox, second, &out));
   if(!out.ok)
-    fail_msg("%s", out.error.message);
+    fail_msg("%s", out.error->message);
   ba_call_release(first);
   ba_call_release(second);
   ba_client_release(closed);

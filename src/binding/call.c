@@ -58,10 +58,11 @@ static int call_outcome(lua_State *L)
   return 1;
 }
 
-/* call:answer(names) -> response, file_bytes, reset, is_json | nil when it failed
- * Only when it is done. `names`: under which headers a service tells request_id,
- * limit, remaining and reset, lists in which the first that came counts; the
- * text of `reset` is for the caller to read. [-0, +1|4, e] */
+/* call:answer(names) -> status, headers, attempts, elapsed, reused, retry_after,
+ * request_id, limit, remaining, reset, is_json, file_bytes | nil when it failed
+ * Only when it is done. `names`: four lists, under which headers a service tells
+ * request_id, limit, remaining and reset; the first that came counts. The text
+ * of `reset` is for the caller to read. [-0, +1|12, e] */
 static int call_answer(lua_State *L)
 {
   struct ba_call *call = ba_check_call(L, 1);

@@ -53,10 +53,8 @@ bool ba_prepare_request(lua_State *L, int index, const struct ba_client_handle *
 struct ba_request *ba_prepared_request(lua_State *L, int index); /* stays the userdata's */
 void ba_open_prepared(lua_State *L);
 
-/* What a user sees of a call that succeeded (batchapi.Response without
- * ratelimit.reset), the bytes in its file, the text of the header for `reset`,
- * and whether the answer says that it is JSON; nil when it failed. The table at
- * index 2 has the headers' names. [-0, +1|4, m] */
+/* What call:answer() gives of a call that succeeded; nil when it failed. The
+ * lists of names are at index 2. [-0, +1|12, e] */
 int ba_push_answer(lua_State *L, struct ba_call *call);
 
 /* The outcome of a call that is done, and its next attempt's record (nil when

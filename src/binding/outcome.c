@@ -44,8 +44,8 @@ static bool came_before(const struct ba_header_view *headers, size_t count, cons
 }
 
 /* name -> value; a header that came more than once has its values joined by
- * ", ", as RFC 9110 section 5.2 allows. [-0, +0, m] */
-static void set_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
+ * ", ", as RFC 9110 section 5.2 allows. [-0, +1, m] */
+static void push_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
 {
   lua_createtable(L, 0, (int)count);
   for(size_t i = 0; i < count; i++) {
@@ -61,7 +61,6 @@ static void set_headers(lua_State *L, const struct ba_header_view *headers, size
       lua_concat(L, 3);
     lua_rawset(L, -3);
   }
-  lua_setfield(L, -2, "headers");
 }
 
 void ba_push_outcome(lua_State *L, struct ba_call *call)
@@ -81,44 +80,46 @@ void ba_push_outcome(lua_State *L, struct ba_call *call)
   if(outcome.retry_after >= 0)
     set_number(L, "retry_after", outcome.retry_after);
   if(!outcome.ok) {
-    set_text(L, "kind", ba_kind_name(outcome.error.kind));
-    set_text(L, "code", outcome.error.code);
-    set_text(L, "message", outcome.error.message);
+    set_text(L, "kind", ba_kind_name(outcome.error->kind));
+    set_text(L, "code", outcome.error->code);
+    set_text(L, "message", outcome.error->message);
   }
-  set_headers(L, outcome.headers, outcome.header_count);
+  push_headers(L, outcome.headers, outcome.header_count);
+  lua_setfield(L, -2, "headers");
 }
 
-/* Pushes the value of the first header that came of those in the list `name`
- * of the names at 2, or nil; the headers are at `headers`. [-0, +1, m] */
-static void push_first(lua_State *L, int headers, const char *name)
+/* Pushes the value of the first header that came of those in list `n` of the
+ * lists at 2, or nil. [-0, +1, m] */
+static void push_first(lua_State *L, int headers, int n)
 {
-  lua_getfield(L, 2, name);
-  int list = lua_gettop(L);
+  lua_rawgeti(L, 2, n);
+  luaL_checktype(L, -1, LUA_TTABLE);
+  int list = lua_gettop(L), count = (int)lua_rawlen(L, list);
   lua_pushnil(L);
-  for(int i = 1; lua_istable(L, list) && lua_isnil(L, -1); i++) {
+  for(int i = 1; i <= count && lua_isnil(L, -1); i++) {
     lua_pop(L, 1);
     lua_rawgeti(L, list, i);
-    if(lua_isnil(L, -1))
-      break;
     lua_rawget(L, headers);
   }
   lua_replace(L, list);
 }
 
-/* The number that the header's text is, if it is one. [-0, +0, m] */
-static void set_limit(lua_State *L, int headers, const char *name)
+/* The same, but as a number: nil when its text is none. [-0, +1, m] */
+static void push_first_number(lua_State *L, int headers, int n)
 {
-  push_first(L, headers, name);
+  push_first(L, headers, n);
+  int64_t whole = 0;
   if(lua_isnumber(L, -1)) {
-    int64_t whole = 0;
     lua_pushnumber(L, lua_tonumber(L, -1));
     if(ba_to_integer(L, -1, &whole)) {
       lua_pop(L, 1);
       ba_push_integer(L, whole);
     }
-    lua_setfield(L, -3, name);
+    lua_replace(L, -2);
+  } else if(!lua_isnil(L, -1)) {
+    lua_pushnil(L);
+    lua_replace(L, -2);
   }
-  lua_pop(L, 1);
 }
 
 /* Does the Content-Type say JSON ("application/json", "text/json; …", "…+json")? */
@@ -133,33 +134,31 @@ static bool is_json(const struct ba_outcome *outcome)
 
 int ba_push_answer(lua_State *L, struct ba_call *call)
 {
+  enum { REQUEST_ID = 1, LIMIT, REMAINING, RESET }; /* of the lists at 2 */
+  luaL_checkstack(L, 20, "the answer");
   struct ba_outcome outcome;
   ba_call_outcome(call, &outcome);
   if(!outcome.ok) {
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 8);
-  int response = lua_gettop(L), headers = response + 1;
-  set_integer(L, "status", outcome.status);
-  set_integer(L, "attempts", outcome.attempts);
-  set_number(L, "elapsed", outcome.elapsed);
-  set_boolean(L, "reused", outcome.reused);
+  ba_push_integer(L, outcome.status);
+  push_headers(L, outcome.headers, outcome.header_count);
+  int headers = lua_gettop(L);
+  ba_push_integer(L, outcome.attempts);
+  lua_pushnumber(L, outcome.elapsed);
+  lua_pushboolean(L, outcome.reused);
   if(outcome.retry_after >= 0)
-    set_number(L, "retry_after", outcome.retry_after);
-  set_headers(L, outcome.headers, outcome.header_count);
-  lua_getfield(L, response, "headers");
-  push_first(L, headers, "request_id");
-  lua_setfield(L, response, "request_id");
-  lua_createtable(L, 0, 4);
-  set_limit(L, headers, "limit");
-  set_limit(L, headers, "remaining");
-  lua_setfield(L, response, "ratelimit");
-  ba_push_integer(L, (int64_t)outcome.file_bytes);
-  push_first(L, headers, "reset");
+    lua_pushnumber(L, outcome.retry_after);
+  else
+    lua_pushnil(L);
+  push_first(L, headers, REQUEST_ID);
+  push_first_number(L, headers, LIMIT);
+  push_first_number(L, headers, REMAINING);
+  push_first(L, headers, RESET);
   lua_pushboolean(L, is_json(&outcome));
-  lua_remove(L, headers);
-  return 4;
+  ba_push_integer(L, (int64_t)outcome.file_bytes);
+  return 12;
 }
 
 void ba_push_attempt(lua_State *L, struct ba_call *call)
@@ -186,5 +185,6 @@ void ba_push_attempt(lua_State *L, struct ba_call *call)
   set_boolean(L, "reused", attempt.reused);
   if(attempt.retry_in >= 0)
     set_number(L, "retry_in", attempt.retry_in);
-  set_headers(L, attempt.request_headers, attempt.request_header_count);
+  push_headers(L, attempt.request_headers, attempt.request_header_count);
+  lua_setfield(L, -2, "headers");
 }

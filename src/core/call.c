@@ -254,8 +254,10 @@ const struct ba_error *ba_call_error(const struct ba_call *call)
 
 void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
 {
+  static const struct ba_error no_error;
   *out = (struct ba_outcome){
       .ok = call->ok,
+      .error = call->ok ? &no_error : ba_call_error(call),
       .status = call->head.status,
       .retryable = call->retryable,
       .maybe_sent = call->sent,
@@ -270,8 +272,6 @@ void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
       .body_length = call->sink.body.length,
       .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,
   };
-  if(!call->ok)
-    out->error = *ba_call_error(call);
 }
 
 void ba_call_take_body(struct ba_call *call, struct ba_buffer *out)

@@ -251,13 +251,15 @@ struct ba_header_view {
   size_t value_length;
 }; /* name in lower case */
 
-struct ba_outcome {      /* DONE; views live as long as the call */
-  bool ok;               /* an answer with a status below 300 came whole */
-  struct ba_error error; /* if not ok; kind BA_HTTP, BA_AUTH, BA_RATE_LIMIT with a status >= 300 */
-  int status;            /* the server's, else 0 */
-  bool retryable;        /* the same call may succeed later */
-  bool maybe_sent;       /* false only if no byte of it can have reached the server */
-  double retry_after;    /* seconds asked for by the last answer; < 0: none */
+/* DONE. What it points to lives as long as the call. */
+struct ba_outcome {
+  bool ok; /* an answer with a status below 300 came whole */
+  /* BA_OK if ok; of kind BA_HTTP, BA_AUTH or BA_RATE_LIMIT with a status >= 300 */
+  const struct ba_error *error;
+  int status;         /* the server's, else 0 */
+  bool retryable;     /* the same call may succeed later */
+  bool maybe_sent;    /* false only if no byte of it can have reached the server */
+  double retry_after; /* seconds asked for by the last answer; < 0: none */
   unsigned attempts;
   double elapsed;                       /* seconds from start to end, waits included */
   bool reused;                          /* the last attempt went over a kept connection */
