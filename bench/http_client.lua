@@ -78,7 +78,7 @@ else
   for _ = 1, parked do
     table.insert(tasks, 1, parked_worker)
   end
-  local ok, why, err = batchapi.parallel((table.unpack or unpack)(tasks))
+  local ok, why, err = batchapi.parallel((table.unpack or rawget(_G, "unpack"))(tasks))
   assert(ok or err == DONE, why)
 end
 client:close()
