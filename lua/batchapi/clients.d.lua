@@ -23,7 +23,7 @@
 ---@field client_cert? string PEM file of a client certificate
 ---@field client_key? string PEM file of its key
 ---@field unix_socket? string path of a socket to connect to in the host's place
----@field http_version? string else the best both sides know
+---@field http_version? string else the best both sides know; "2" is a wish, which a server that has only 1.1 does not fulfil
 ---@field user_agent? string the User-Agent header
 ---@field headers? table headers sent with every request
 ---@field on_request? function function(attempt), called after each attempt; secrets are removed

@@ -38,7 +38,7 @@ M.general = {
   { name = "unix_socket", kind = "string", where = "core",
     help = "path of a socket to connect to in the host's place" },
   { name = "http_version", kind = "string", one_of = { "1.1", "2" }, where = "core",
-    help = "else the best both sides know" },
+    help = "else the best both sides know; \"2\" is a wish, which a server that has only 1.1 does not fulfil" },
   { name = "user_agent", kind = "string", where = "core", help = "the User-Agent header" },
   { name = "headers", kind = "table", where = "client", help = "headers sent with every request" },
   { name = "on_request", kind = "function", where = "client",
