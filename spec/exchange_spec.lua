@@ -4,6 +4,7 @@ local core = require("batchapi.core")
 local exchange = require("batchapi.exchange")
 local loopback = require("support.loopback")
 local loop = require("batchapi.loop")
+local run = require("support.perform")
 
 local server, client
 
@@ -15,7 +16,7 @@ local function perform(path, fields, context)
   end
   context = context or {}
   context.core = context.core or client
-  return exchange.perform(context, request)
+  return run(context, request)
 end
 
 
@@ -43,7 +44,7 @@ after_each(function()
 end)
 
 
-describe("exchange.perform", function()
+describe("exchange.run", function()
   it("gives the call and its outcome", function()
     local call, outcome = perform("/bytes/5")
     assert.is_true(outcome.ok)
@@ -64,7 +65,8 @@ describe("exchange.perform", function()
   end)
 
   it("raises on a closed client", function()
-    assert.error(function() perform("/bytes/1", nil, { closed = function() return true end }) end)
+    client:close()
+    assert.error(function() perform("/bytes/1") end)
   end)
 
   it("raises for a host that is not known", function()
@@ -298,11 +300,11 @@ describe("a script", function()
       local exchange = require("batchapi.exchange")
       local context = { core = core.client{ unix_socket = %q } }
       local began = core.now()
-      print(pcall(exchange.perform, context,
+      print(pcall(exchange.run, context,
         { method = "GET", url = "http://loopback/interrupt/" .. core.pid() }))
       print(core.now() - began < 5)
-      local call, outcome = exchange.perform(context, { method = "GET", url = "http://loopback/bytes/3" })
-      print(outcome.status, call:body(), context.core:stats().in_flight)
+      local call = exchange.run(context, { method = "GET", url = "http://loopback/bytes/3" })
+      print(call:outcome().status, call:body(), context.core:stats().in_flight)
     ]]):format(server.socket))
     file:close()
     local build = os.getenv("BATCHAPI_BUILD") or "build"

@@ -3,16 +3,16 @@
 
 local copas = require("copas")
 local core = require("batchapi.core")
-local exchange = require("batchapi.exchange")
 local loop = require("batchapi.loop")
 local loopback = require("support.loopback")
+local perform = require("support.perform")
 local parallel = require("batchapi.parallel")
 
 local server, client, context
 
 
 local function get(path)
-  local call, outcome = exchange.perform(context, { method = "GET", url = "http://loopback" .. path })
+  local call, outcome = perform(context, { method = "GET", url = "http://loopback" .. path })
   assert(outcome.ok, outcome.message)
   return call:body()
 end

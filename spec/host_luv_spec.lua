@@ -2,16 +2,16 @@
 
 local uv = require("luv")
 local core = require("batchapi.core")
-local exchange = require("batchapi.exchange")
 local loop = require("batchapi.loop")
 local loopback = require("support.loopback")
+local perform = require("support.perform")
 local parallel = require("batchapi.parallel")
 
 local server, client, context
 
 
 local function get(path)
-  local call, outcome = exchange.perform(context, { method = "GET", url = "http://loopback" .. path })
+  local call, outcome = perform(context, { method = "GET", url = "http://loopback" .. path })
   assert(outcome.ok, outcome.message)
   return call:body()
 end
@@ -125,7 +125,7 @@ describe("luv", function()
         co_done = true
       end))
       assert(ok, why)
-      exchange.perform(blocking, { method = "GET", url = "http://loopback/delay/0.2" })
+      perform(blocking, { method = "GET", url = "http://loopback/delay/0.2" })
       assert.is_false(co_done)
     end)
     assert.equal("0.05", body)

@@ -2,11 +2,11 @@
 -- The same calls inside nginx, over both ways from the engine to a light thread.
 
 local core = require("batchapi.core")
-local exchange = require("batchapi.exchange")
 local loop = require("batchapi.loop")
 local loopback = require("support.loopback")
 local nginx = require("support.nginx")
 local parallel = require("batchapi.parallel")
+local perform = require("support.perform")
 
 local here = assert(io.popen("pwd")):read("*l")
 local build = os.getenv("BATCHAPI_BUILD") or "build-luajit"
@@ -26,8 +26,8 @@ local http = [[
     client = assert(core.client{ unix_socket = "UPSTREAM" })
     context = { core = client }
     function get(path)
-      local call, outcome = exchange.perform(context, { method = "GET", url = "http://loopback" .. path })
-      return call and call:body(), outcome
+      local call, outcome = exchange.run(context, { method = "GET", url = "http://loopback" .. path })
+      return call and call:body(), outcome or call:outcome()
     end
     function refused(phase)
       local ok, why = pcall(get, "/bytes/1")
@@ -125,7 +125,7 @@ end
 
 
 local function fetch(client, path)
-  local call, outcome = exchange.perform({ core = client }, {
+  local call, outcome = perform({ core = client }, {
     method = "GET", url = "http://nginx" .. path, max_retries = 0, timeout = 30,
   })
   assert(outcome.ok, outcome.message)

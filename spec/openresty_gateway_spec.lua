@@ -2,9 +2,9 @@
 -- The gateway of examples/openresty: jobs in over HTTP, results out, also across a reload.
 
 local core = require("batchapi.core")
-local exchange = require("batchapi.exchange")
 local loop = require("batchapi.loop")
 local nginx = require("support.nginx")
+local perform = require("support.perform")
 
 local here = assert(io.popen("pwd")):read("*l")
 local build = os.getenv("BATCHAPI_BUILD") or "build-luajit"
@@ -15,7 +15,7 @@ local server, client
 local function ask(method, path, body)
   -- A worker that is being replaced closes its kept connections: looking may be repeated.
   local look = method == "GET"
-  local call, outcome = exchange.perform({ core = client }, {
+  local call, outcome = perform({ core = client }, {
     method = method, url = "http://gateway" .. path, body = body, timeout = 30,
     max_retries = look and 3 or 0, repeats = look and "safe" or "never_sent",
   })

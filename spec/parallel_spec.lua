@@ -1,8 +1,8 @@
 -- batchapi.parallel and batchapi.map in a script.
 
 local core = require("batchapi.core")
-local exchange = require("batchapi.exchange")
 local loopback = require("support.loopback")
+local perform = require("support.perform")
 local loop = require("batchapi.loop")
 local parallel = require("batchapi.parallel")
 
@@ -10,7 +10,7 @@ local server, client, context
 
 
 local function get(path)
-  local call, outcome = exchange.perform(context, { method = "GET", url = "http://loopback" .. path })
+  local call, outcome = perform(context, { method = "GET", url = "http://loopback" .. path })
   if not outcome.ok then
     return nil, outcome.message, outcome
   end
@@ -44,6 +44,38 @@ end)
 
 
 describe("batchapi.parallel", function()
+  it("wakes all that wait for one thing", function()
+    local mailbox = assert(loop.mailbox())
+    local dir = assert(core.fs.tmpfile())
+    assert(os.remove(dir))
+    assert(core.fs.mkdir(dir))
+    assert.equal(0, tonumber(({ io.popen("mkfifo " .. dir .. "/pipe; echo $?"):read("*n") })[1]))
+    local work = assert(core.work(mailbox, "read", dir .. "/pipe", 100)) -- waits until somebody writes
+    local woken = {}
+    local function wait(name)
+      return function()
+        loop.await(work, loop.host(nil))
+        woken[#woken + 1] = name
+        return true
+      end
+    end
+    parallel.parallel(wait("a"), wait("b"), wait("c"), function()
+      assert(get("/bytes/1")) -- the others wait by now
+      local pipe = assert(io.open(dir .. "/pipe", "w"))
+      pipe:write("x")
+      pipe:close()
+      local deadline = core.now() + 10
+      while #woken < 3 and core.now() < deadline do
+        loop.sleep(0.01)
+      end
+      return nil, "the end" -- whoever waits still is cancelled
+    end)
+    table.sort(woken)
+    assert.same({ "a", "b", "c" }, woken)
+    assert.equal("x", work:result())
+    os.execute("rm -r '" .. dir .. "'")
+  end)
+
   it("finds each waiting function, however far apart their calls began", function()
     local function between(count)
       for _ = 1, count do

@@ -12,7 +12,6 @@
 ---              { event = "warning", message = … } for what a credential has to say about itself
 ---   token      function() -> token [, lifetime in seconds] | nil, why   (a "function" credential)
 ---   on_token   function(refresh_token): the server has renewed it
----   closed     function() -> boolean: a call on a closed client raises
 --- }
 --- request: what client:start() of the core takes, and `body_producer`: a function that gives a
 --- fresh iterator of strings, which the body is made of (in place of body_stream; it is asked
@@ -21,15 +20,16 @@
 --- Or { prepared = what client:prepare() of the core gave }, which stays the caller's, with a URL
 --- and a body beside it.
 
+local attendant = require("batchapi.attendant")
 local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = {}
 
-local pairs, pcall, tostring, type = pairs, pcall, tostring, type
+local pairs, tostring = pairs, tostring
 
 local context_fields = {
-  core = true, host = true, on_request = true, token = true, on_token = true, closed = true,
+  core = true, host = true, on_request = true, token = true, on_token = true,
 }
 local known_contexts = setmetatable({}, { __mode = "k" }) -- whose fields were looked at
 
@@ -44,156 +44,7 @@ local function not_begun(message, err)
 end
 
 
--- ---- the user's functions -----------------------------------------------------------------------
-
-
-local function checked(self, ok, ...)
-  if ok then
-    return ...
-  end
-  self.call:cancel()
-  error((...), 0)
-end
-
-
--- Calls a function of the user's. Where nothing can wait inside pcall (Lua 5.1 in a coroutine) the
--- call is cancelled only when its handle is collected.
-local function ask(self, f, ...)
-  if loop.yields_anywhere(self.host) then
-    return checked(self, pcall(f, ...))
-  end
-  return f(...)
-end
-
-
-local function hand_on_attempts(self)
-  local hook = self.context.on_request
-  local attempt = self.call:next_attempt()
-  while attempt do
-    if hook then
-      ask(self, hook, attempt)
-    end
-    attempt = self.call:next_attempt()
-  end
-end
-
-
-local function hand_on_warnings(self)
-  local core = self.context.core
-  local warning = core:warning()
-  while warning do
-    ask(self, self.context.on_request, { event = "warning", message = warning })
-    warning = core:warning()
-  end
-end
-
-
-local function fetch_token(self)
-  local call, source = self.call, self.context.token
-  if not source then
-    call:token_fail("there is no token function")
-    return
-  end
-  local token, lifetime = ask(self, source)
-  if type(token) == "string" then
-    if lifetime ~= nil and type(lifetime) ~= "number" then
-      call:cancel()
-      errors.misuse("the token function must give the token's lifetime in seconds, not a %s",
-        type(lifetime))
-    end
-    call:token_put(token, lifetime)
-  elseif token == nil then
-    call:token_fail(lifetime and tostring(lifetime) or "the token function gave nothing")
-  else
-    call:cancel()
-    errors.misuse("the token function must give a string, not a %s", type(token))
-  end
-end
-
-
-local function hand_on_token(self)
-  local on_token = self.context.on_token
-  local token = on_token and self.call:renewed_token()
-  if token then
-    ask(self, on_token, token)
-  end
-end
-
-
--- ---- bodies that are produced -------------------------------------------------------------------
-
-
--- The next bytes to send, nil at the end of the body or after a failure.
-local function next_chunk(self)
-  local chunk, why = ask(self, self.source)
-  if type(chunk) == "string" then
-    return chunk
-  end
-  self.source = nil
-  if chunk ~= nil then
-    self.call:cancel()
-    errors.misuse("a body's producer must give strings, not a %s", type(chunk))
-  end
-  if why ~= nil then
-    self.call:write_fail(tostring(why))
-  else
-    self.call:write_end()
-  end
-  return nil
-end
-
-
--- Writes until the engine takes no more.
-local function feed(self)
-  local call = self.call
-  while self.source do
-    if not self.chunk then
-      self.chunk, self.position = next_chunk(self), 1
-      if not self.chunk then
-        return
-      end
-    end
-    local taken = call:write(self.chunk, self.position)
-    self.position = self.position + taken
-    if self.position > #self.chunk then
-      self.chunk = nil
-    elseif taken == 0 then
-      return
-    end
-  end
-end
-
-
-local function restart(self)
-  self.chunk = nil
-  self.source = ask(self, self.producer)
-  if not loop.is_callable(self.source) then
-    self.call:cancel()
-    errors.misuse("a body's producer must give an iterator, not a %s", type(self.source))
-  end
-end
-
-
 -- ---- the course of a call -----------------------------------------------------------------------
-
-
-local function serve(self, writable, again, attempted, ask_token, renewed)
-  if attempted then
-    hand_on_attempts(self)
-  end
-  if renewed then
-    hand_on_token(self)
-  end
-  if ask_token then
-    fetch_token(self)
-  end
-  if again and self.producer then
-    restart(self)
-  end
-  if writable or again then
-    feed(self)
-  end
-end
 
 
 -- Waits for news and does what they ask for; gives done and readable.
@@ -201,7 +52,7 @@ local function step(self)
   local done, readable, writable, again, attempted, ask_token, renewed =
     loop.await(self.call, self.host)
   if writable or again or attempted or ask_token or renewed then
-    serve(self, writable, again, attempted, ask_token, renewed)
+    attendant.serve(self, writable, again, attempted, ask_token, renewed)
   end
   return done, readable
 end
@@ -234,9 +85,6 @@ end
 local function enter(context)
   if not known_contexts[context] then
     check_context(context)
-  end
-  if context.closed and context.closed() then
-    errors.misuse("the client is closed")
   end
   local host = loop.host(context.host)
   if host.check then
@@ -275,15 +123,6 @@ local function start(context, request, url, body)
 end
 
 
--- A call that has begun, for the functions above.
-local function attend(context, host, call, producer)
-  return {
-    context = context, host = host, call = call,
-    producer = producer, source = nil, chunk = nil, position = 1,
-  }
-end
-
-
 local function begin(context, request, url, body)
   local host = enter(context)
   local producer = not request.prepared and prepare(context, request) or nil
@@ -291,12 +130,12 @@ local function begin(context, request, url, body)
   if not call then
     return nil, not_begun(why, err)
   end
-  local self = attend(context, host, call, producer)
+  local self = attendant.new(context, host, call, producer)
   if context.on_request then
-    hand_on_warnings(self)
+    attendant.warn(self)
   end
   if producer then
-    restart(self)
+    attendant.restart(self)
   end
   return self
 end
@@ -315,17 +154,18 @@ end
 -- waited for, unless a token is asked for.
 local function run_prepared(context, request, url, body)
   local host = enter(context)
+  local turn = loop.turn()
   local call, why, err = start(context, request, url, body)
   if not call then
     return nil, not_begun(why, err)
   end
-  loop.wait(call, host)
+  loop.wait(call, host, turn)
   local done, _, writable, again, attempted, ask_token, renewed = call:news()
   if done and not renewed then
     return call
   end
-  local self = attend(context, host, call)
-  serve(self, writable, again, attempted, ask_token, renewed)
+  local self = attendant.new(context, host, call)
+  attendant.serve(self, writable, again, attempted, ask_token, renewed)
   return done and call or finish(self)
 end
 
@@ -347,18 +187,6 @@ function M.run(context, request, url, body)
     return nil, outcome
   end
   return finish(self)
-end
-
-
---- Runs a request to its end.
----@async
----@param context table
----@param request table
----@return batchapi.core.Call|nil call nil when it could not begin
----@return table outcome as call:outcome() gives it
-function M.perform(context, request)
-  local call, outcome = M.run(context, request)
-  return call, outcome or call:outcome()
 end
 
 

@@ -38,12 +38,14 @@ local drain_at_once = 256 -- what mailbox:drain() takes at a time
 local mailbox, owner
 local ids = {}
 
--- Who waits, by id. Ids are never used twice, and a Lua table whose keys come and go is rehashed
--- as often as at every new one; so there is an array that `id % places` is the place in, and a
--- table for those whose place was taken. Weak: waiters are kept alive by their coroutines.
+-- Who waits, by id; several may wait for one thing: they are a chain (`next`). Ids are never used
+-- twice, and a Lua table whose keys come and go is rehashed as often as at every new one; so there
+-- is an array that `id % places` is the place in, and a table for those whose place was taken.
+-- Weak: waiters are kept alive by their coroutines.
 local places = 1024
 local weak = { __mode = "v" }
 local placed, others
+local turns = 0 -- how often reports were taken
 
 local function forget_all()
   placed, others = setmetatable({}, weak), setmetatable({}, weak)
@@ -56,11 +58,16 @@ forget_all()
 
 
 local function enlist(id, waiter)
-  local place = id % places + 1
+  local place, other = id % places + 1, others[id]
+  local there = placed[place]
   waiter.id = id
-  if placed[place] then
+  if other or (there and there.id ~= id) then
+    waiter.next = other
     others[id] = waiter
   else
+    if there then
+      waiter.next = there
+    end
     placed[place] = waiter
   end
 end
@@ -75,13 +82,24 @@ local function find(id)
 end
 
 
-local function strike(id)
-  local place = id % places + 1
-  local waiter = placed[place]
-  if waiter and waiter.id == id then
-    placed[place] = false
+-- Takes a waiter out of the chain of those that wait for the same.
+local function strike(id, waiter)
+  local place, following = id % places + 1, waiter.next
+  local first = find(id)
+  if following then
+    waiter.next = nil
+  end
+  if placed[place] == waiter then
+    placed[place] = following or false
+  elseif first == waiter then
+    others[id] = following
   else
-    others[id] = nil
+    while first and first.next ~= waiter do
+      first = first.next
+    end
+    if first then
+      first.next = following
+    end
   end
 end
 
@@ -119,15 +137,24 @@ end
 --- Takes the reports that wait and wakes the coroutines they are for.
 function M.pump()
   local count
+  turns = turns + 1
   repeat
     count = mailbox:drain(ids)
     for i = 1, count do
       local waiter = find(ids[i])
-      if waiter then
+      while waiter do
         waiter:wake()
+        waiter = waiter.next
       end
     end
   until count < drain_at_once
+end
+
+
+--- A number that is another one after reports were taken.
+---@return integer
+function M.turn()
+  return turns
 end
 
 
@@ -135,7 +162,8 @@ end
 ---@async
 ---@param call batchapi.core.Call
 ---@param host table
-function M.wait_for(call, host)
+---@param turn integer|nil do not wait if reports were taken since
+function M.wait_for(call, host, turn)
   local id = call:id()
   local waiter = host.call_waiter and host:call_waiter() or host:waiter()
   waiter.call = call
@@ -143,22 +171,26 @@ function M.wait_for(call, host)
   if host.register then
     host:register(call, waiter)
   end
-  waiter:wait()
-  strike(id)
+  if not turn or turn == turns then
+    waiter:wait()
+  end
+  strike(id, waiter)
   waiter.call = nil
 end
 
 
---- Blocks this coroutine until the call may have news. Nobody else may have run since it began or
---- was last asked for news.
+--- Blocks this coroutine until the call may have news; may return early. Since it began or was
+--- last asked for news nobody else has run, except for finalisers: what their calls wait for takes
+--- everybody's reports, which `turn` tells.
 ---@async
 ---@param call batchapi.core.Call
 ---@param host table as `loop.host` gave it
-function M.wait(call, host)
-  if host.wait then
+---@param turn integer|nil M.turn() of then
+function M.wait(call, host, turn)
+  if not host.wait then
+    M.wait_for(call, host, turn)
+  elseif not turn or turn == turns then
     host:wait(call)
-  else
-    M.wait_for(call, host)
   end
 end
 

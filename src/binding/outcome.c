@@ -33,29 +33,20 @@ static void set_boolean(lua_State *L, const char *name, bool value)
   lua_setfield(L, -2, name);
 }
 
-/* Whether a header of this name stands among the first `count`. */
-static bool came_before(const struct ba_header_view *headers, size_t count, const char *name)
-{
-  for(size_t i = 0; i < count; i++) {
-    if(headers[i].name[0] == name[0] && strcmp(headers[i].name, name) == 0)
-      return true;
-  }
-  return false;
-}
-
 /* name -> value; a header that came more than once has its values joined by
  * ", ", as RFC 9110 section 5.2 allows. [-0, +1, m] */
 static void push_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
 {
   lua_createtable(L, 0, (int)count);
   for(size_t i = 0; i < count; i++) {
-    bool again = came_before(headers, i, headers[i].name);
     lua_pushlstring(L, headers[i].name, strlen(headers[i].name));
-    if(again) {
-      lua_pushvalue(L, -1);
-      lua_rawget(L, -3);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    bool again = !lua_isnil(L, -1);
+    if(again)
       lua_pushliteral(L, ", ");
-    }
+    else
+      lua_pop(L, 1);
     lua_pushlstring(L, headers[i].value, headers[i].value_length);
     if(again)
       lua_concat(L, 3);

@@ -273,9 +273,3 @@ void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
       .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,
   };
 }
-
-void ba_call_take_body(struct ba_call *call, struct ba_buffer *out)
-{
-  *out = call->sink.body;
-  ba_buffer_init(&call->sink.body, out->cap);
-}

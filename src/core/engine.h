@@ -272,10 +272,6 @@ struct ba_outcome {
 };
 void ba_call_outcome(struct ba_call *call, struct ba_outcome *out);
 
-/* Memory-sink body without a copy for the reader that is done with the rest:
- * moves it out (views in an outcome become invalid). */
-void ba_call_take_body(struct ba_call *call, struct ba_buffer *out);
-
 struct ba_attempt { /* record_attempts */
   unsigned number;  /* from 1 */
   const char *method;

@@ -134,7 +134,7 @@ static void post(struct ba_parking *parking, uint64_t id)
 {
   struct entry *entry = parking->map.used ? find(&parking->map, id) : NULL;
   if(!entry || !entry->id)
-    return; /* nobody waits for it; who begins to looks at its news first */
+    return; /* nobody waits for it; who begins to has looked at its news, or has just made it */
   void *semaphore = entry->semaphore;
   if(entry->tell && parking->told.count < parking->told.size)
     parking->told.list[parking->told.count++] = id;
