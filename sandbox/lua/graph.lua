@@ -2,6 +2,7 @@
 -- answers any path, a write answers with what was sent.
 local body = require("body")
 local json = require("json")
+local magic = require("magic")
 local generator = require("openai_results").generator
 local settings = require("settings")
 local totals = require("totals")
@@ -35,9 +36,8 @@ end
 
 -- One request against the small world: status, headers, body.
 local function run(method, url, content)
-  local status = url:match("fail%-(%d%d%d)")
-  if status then
-    status = tonumber(status)
+  local status, times = tonumber(url:match("fail%-(%d%d%d)")), tonumber(url:match("fail%-%d%d%d%-times%-(%d+)"))
+  if status and magic.failure({ status = status, times = times }, method .. " " .. url) then
     return status, status == 429 and { ["Retry-After"] = "1" } or {}, fault_of(status, "The request asked to fail.")
   end
   totals.count("graph", method)

@@ -91,21 +91,24 @@ end
 -- ---- answers ------------------------------------------------------------------------------------
 
 --- May this request be repeated after this answer? A write that may have run only where the user
---- says so; one that did not run because what it depends on failed, with that.
-local function may_repeat(job, call, item, result)
+--- says so; one that did not run because what it depends on failed, with that, unless some of that
+--- failed for good.
+local function may_repeat(job, item, result)
   if not job.pass or job.pass.attempt >= job.options.attempts or job.state.cancelled then
     return false
   end
-  return groups.waits(job.run, item, result, call.repeated)
+  local standing = groups.standing(job, item, {})
+  if standing == "failed" then
+    return false
+  end
+  return standing == "waits" and groups.held_back(job.run, result)
     or job.outcome:retryable(result) and (item.safe or job.options.repeat_writes or result.status == 429)
 end
 
 
 --- Takes a result; `pause` is how long the service asks to wait before a repeat.
-local function take(job, call, item, result, pause)
-  if may_repeat(job, call, item, result) then
-    call.repeated = call.repeated or {}
-    call.repeated[item.custom_id] = true
+local function take(job, item, result, pause)
+  if may_repeat(job, item, result) then
     job.pass.pause = math.max(job.pass.pause or 0, math.min(pause or REPEAT_PAUSE, LONGEST_PAUSE))
     job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
     return 1
@@ -158,7 +161,7 @@ local function follow(job, item, answer)
 end
 
 
-local function take_answer(job, call, item, answer, status)
+local function take_answer(job, item, answer, status)
   local result = job.outcome:read(answer, status)
   if result.ok and job.options.follow_pages then
     local whole, why, err = follow(job, item, answer)
@@ -168,7 +171,7 @@ local function take_answer(job, call, item, answer, status)
       result = job.outcome:read(whole, status)
     end
   end
-  return take(job, call, item, result, job.outcome:pause(answer))
+  return take(job, item, result, job.outcome:pause(answer))
 end
 
 
@@ -208,10 +211,10 @@ function M.of_call(job, call, answer, response)
   for i, item in ipairs(call.items) do
     local more, why, err
     if found[i] == nil or found[i] == core.null then
-      more, why, err = take(job, call, item, { ok = false,
+      more, why, err = take(job, item, { ok = false,
         error = { code = "missing", message = "the service's answer holds none for this request" } })
     else
-      more, why, err = take_answer(job, call, item, found[i], not job.run.items and response.status or nil)
+      more, why, err = take_answer(job, item, found[i], not job.run.items and response.status or nil)
     end
     if not more then
       return nil, why, err
@@ -257,22 +260,22 @@ function M.watch(job, call)
   local item = call.items[1]
   local ended, why, err = watch.until_ended(job, { batch_id = call.batch_id, resumed = call.resumed })
   if not ended and err and err.status == 404 then
-    return take(job, call, item, { ok = false, status = 404, body = err.body,
+    return take(job, item, { ok = false, status = 404, body = err.body,
       error = { code = err.code or "http_404", message = why } })
   elseif not ended then
     return nil, why, err
   end
   if ended.outcome == "failed" or not ended.sources[1] then
     local first = (ended.reasons or {})[1] or {}
-    return take(job, call, item, { ok = false, error = { code = first.code or ended.outcome,
+    return take(job, item, { ok = false, error = { code = first.code or ended.outcome,
       message = first.message or ("the batch ended as %s"):format(ended.outcome) } })
   end
   local answer, message, response = collect_one(job, call, ended)
   if answer ~= nil then
-    return take_answer(job, call, item, answer, response and response.status)
+    return take_answer(job, item, answer, response and response.status)
   elseif response.status and response.kind ~= "auth" then
     local code = ended.outcome ~= "completed" and ended.outcome or response.code or ("http_%d"):format(response.status)
-    return take(job, call, item, { ok = false, status = response.status, body = response.body,
+    return take(job, item, { ok = false, status = response.status, body = response.body,
       error = { code = code, message = message } })
   end
   return nil, message, response

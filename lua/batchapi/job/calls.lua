@@ -79,7 +79,7 @@ local function known_of(job, call)
       present[item.custom_id] = true
     end
     for i, item in ipairs(call.items) do
-      list[i] = groups.sent(job.run, item, present)
+      list[i] = groups.sent(job, item, present)
     end
     known.requests = setmetatable(list, batchapi_array)
   end
@@ -120,7 +120,7 @@ end
 local function take_up(job, open)
   local call = { number = open.call, items = {}, batch_id = open.batch_id, resumed = true }
   for _, index in ipairs(open.requests) do
-    if job.ledger:state(index) ~= store.SETTLED then
+    if not job.store:has(index) then
       call.items[#call.items + 1] = { index = index }
     end
   end
@@ -286,7 +286,7 @@ function M.restart(job)
   end
   for _, open in pairs(job.state.calls) do
     for _, taken in ipairs(open.requests) do
-      if job.ledger:state(taken) ~= store.SETTLED then
+      if not job.store:has(taken) then
         job.ledger:set(taken, store.TAKEN)
       end
     end

@@ -14,19 +14,19 @@ local M = {}
 local DOWNLOAD_TRIES = 6
 local keep_null = { null = "keep" }
 
--- In the ledger: settled by a process that died before the part was done. And the marks of requests
--- that wait for their next attempt, one for even and one for odd attempts.
-local RECOVERED = 4
+-- In the ledger: settled by a process that died before the part was done.
+local RECOVERED = store.RECOVERED
 
 -- What a batch comes to before all of it ran, and how a service's code for a request then reads.
 local CUT_OFF = { expired = "expire", cancelled = "cancel" }
 
 
+--- The mark of requests that wait for an attempt: one for even and one for odd attempts.
 local function waiting_mark(attempt)
   return attempt == 1 and store.OPEN or store.REPEAT + attempt % 2 * 3
 end
 
-M.waiting_mark, M.RECOVERED = waiting_mark, RECOVERED
+M.waiting_mark = waiting_mark
 
 
 local function raw_path(job, part, i)

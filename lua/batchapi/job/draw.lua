@@ -4,6 +4,7 @@ local answers = require("batchapi.job.answers")
 local groups = require("batchapi.job.groups")
 local paths = require("batchapi.path")
 local store = require("batchapi.job.store")
+local waiting_mark = require("batchapi.job.collect").waiting_mark
 
 local M = {}
 
@@ -26,7 +27,7 @@ end
 
 
 --- The next request of this pass that waits for its turn: { index, request, bytes, safe, custom_id,
---- needs }.
+--- needs, places }, the last the numbers of what it needs, by id.
 ---@param job table
 ---@return table|nil item nil alone: there is none
 ---@return string|nil message
@@ -39,6 +40,7 @@ function M.next_item(job)
     if not pass.reader then
       return nil, why, err
     end
+    pass.window = (job.run.request or {}).depends and groups.window((M.limits(job)))
   end
   while pass.index < job.ledger:count() do
     local from = pass.reader:offset()
@@ -48,10 +50,14 @@ function M.next_item(job)
         err or { kind = "job", code = "requests_damaged" }
     end
     pass.index = pass.index + 1
+    local id = answers.custom_id(job, request, pass.index)
+    if pass.window then
+      groups.remember(pass.window, pass.index, id)
+    end
     if job.ledger:state(pass.index) == pass.mark then
+      local needs = groups.needs(job.run, request)
       return { index = pass.index, request = request, bytes = pass.reader:offset() - from,
-        safe = is_safe(job, request), custom_id = answers.custom_id(job, request, pass.index),
-        needs = groups.needs(job.run, request) }
+        safe = is_safe(job, request), custom_id = id, needs = needs, places = groups.places(pass.window, needs) }
     end
     job:breathe()
   end
@@ -84,12 +90,8 @@ local function look_ahead(job, wanted)
 end
 
 
---- Draws the next call's requests. One worker draws at a time: the file is read in order.
----@param job table
----@return table|false|nil call { items }; false: there are no more
----@return string|nil message
----@return table|nil err
-function M.draw(job)
+--- The next requests that go together. One worker draws at a time: the file is read in order.
+local function draw_together(job)
   while job.drawing do
     local ok, why, err = job:sleep(0.001)
     if not ok then
@@ -114,6 +116,52 @@ function M.draw(job)
     job.ledger:set(item.index, store.TAKEN)
   end
   job.kept = rest
+  return call
+end
+
+
+--- Leaves out of a call what must not run now. That it depends on something that is not in the call
+--- and has not succeeded is found where a job goes on from results of which some were lost.
+local function hold_back(job, call)
+  local present, left = {}, {}
+  for _, item in ipairs(call.items) do
+    local standing, id = groups.standing(job, item, present)
+    local ok, why, err = true, nil, nil
+    if standing == "done" then
+      left[#left + 1], present[item.custom_id] = item, true
+    elseif standing == "waits" then
+      job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
+    else
+      ok, why, err = answers.settle_all(job, { items = { item } }, "failed_dependency",
+        ("it was not sent: it depends on %q, which did not succeed"):format(id))
+    end
+    if not ok then
+      return nil, why, err
+    end
+  end
+  call.items = left
+  return true
+end
+
+
+--- Draws the next call's requests.
+---@param job table
+---@return table|false|nil call { items }; false: there are no more
+---@return string|nil message
+---@return table|nil err
+function M.draw(job)
+  local call, why, err
+  repeat
+    call, why, err = draw_together(job)
+    if not call then
+      return call, why, err
+    end
+    local ok
+    ok, why, err = hold_back(job, call)
+    if not ok then
+      return nil, why, err
+    end
+  until #call.items > 0
   return call
 end
 

@@ -5,6 +5,9 @@
 --- on to the last that does. What depends on a request that is done already goes without saying so.
 
 local paths = require("batchapi.path")
+local store = require("batchapi.job.store")
+local template = require("batchapi.job.template")
+local waiting_mark = require("batchapi.job.collect").waiting_mark
 
 local M = {}
 
@@ -17,6 +20,41 @@ function M.needs(run, request)
   local depends = (run.request or {}).depends
   local ids = depends and type(request) == "table" and paths.get(request, depends.field)
   return type(ids) == "table" and #ids > 0 and ids or nil
+end
+
+
+--- Where the last requests stand that were read, by index and by id: what a request depends on is
+--- among them.
+---@param most integer how many
+---@return table window { ids, places, most }
+function M.window(most)
+  return { ids = {}, places = {}, most = most }
+end
+
+
+--- Adds the next request to a window.
+---@param window table
+---@param index integer
+---@param id string
+function M.remember(window, index, id)
+  local ids, old = window.ids, index - window.most
+  ids[index], window.places[id] = id, index
+  if ids[old] then
+    window.places[ids[old]], ids[old] = nil, nil
+  end
+end
+
+
+--- The numbers of the requests that one depends on, by id.
+---@param window table|nil
+---@param needs string[]|nil
+---@return table<string, integer>|nil
+function M.places(window, needs)
+  local places = needs and {}
+  for _, id in ipairs(needs or {}) do
+    places[id] = window.places[id]
+  end
+  return places
 end
 
 
@@ -33,8 +71,7 @@ Checker.__index = Checker
 function M.checker(job, most, most_bytes)
   local depends = (job.run.request or {}).depends
   return setmetatable({
-    job = job, field = depends and depends.field, most = most, most_bytes = most_bytes,
-    ids = {}, places = {}, -- of the last `most` requests, by index and by id
+    job = job, field = depends and depends.field, most = most, most_bytes = most_bytes, window = M.window(most),
     groups = {}, -- the last ones: { first =, bytes = }; each ends where the next begins
   }, Checker)
 end
@@ -44,7 +81,7 @@ end
 local function first_needed(self, index, needs)
   local first = index
   for _, id in ipairs(needs) do
-    local place = self.places[id]
+    local place = self.window.places[id]
     if not place then
       place = self.job:find(id)
       if not place or place >= index then
@@ -59,18 +96,6 @@ local function first_needed(self, index, needs)
 end
 
 
-local function remember(self, index, id)
-  self.ids[index], self.places[id] = id, index
-  local old = index - self.most
-  if self.ids[old] then
-    self.places[self.ids[old]], self.ids[old] = nil, nil
-  end
-  if #self.groups > self.most then
-    table.remove(self.groups, 1)
-  end
-end
-
-
 --- Takes the next request. Nil and what is wrong when it cannot be sent with what it depends on.
 ---@param index integer
 ---@param id string
@@ -82,7 +107,10 @@ function Checker:add(index, id, request, length)
   if not self.field then
     return true
   end
-  remember(self, index, id)
+  M.remember(self.window, index, id)
+  if #self.groups > self.most then
+    table.remove(self.groups, 1)
+  end
   local first, why = first_needed(self, index, M.needs(self.job.run, request) or {})
   if not first then
     return nil, why
@@ -145,23 +173,49 @@ function M.cut(items, most, most_bytes)
 end
 
 
---- A request as it goes out in this call: without what it depended on and what is done.
----@param run table
+--- What became of the requests that this one depends on, those of the call it is to go in left out:
+--- "done", all have succeeded; "waits", some are to be repeated, and none has failed for good; or
+--- "failed", and the id of the first that did, or of which nothing is known.
+---@param job table
+---@param item table
+---@param present table<string, any> ids of the call's requests
+---@return "done"|"waits"|"failed" standing
+---@return string|nil id
+function M.standing(job, item, present)
+  local standing, next_mark = "done", waiting_mark(job.pass.attempt + 1)
+  for _, id in ipairs(item.needs or {}) do
+    local index = not present[id] and item.places[id]
+    local state = index and job.ledger:state(index)
+    if state == next_mark then
+      standing = "waits"
+    elseif not present[id] and state ~= store.SETTLED then
+      return "failed", id
+    end
+  end
+  return standing
+end
+
+
+--- A request as it goes out in this call: without what it depended on and what has succeeded. An id
+--- of anything else stays: the service then refuses the call.
+---@param job table
 ---@param item table
 ---@param present table<string, any> ids of the call's requests
 ---@return any
-function M.sent(run, item, present)
+function M.sent(job, item, present)
   if not item.needs then
     return item.request
   end
   local left = setmetatable({}, getmetatable(item.needs))
   for _, id in ipairs(item.needs) do
-    left[#left + 1] = present[id] and id or nil
+    local place = item.places[id]
+    local done = not present[id] and place and job.ledger:state(place) == store.SETTLED
+    left[#left + 1] = not done and id or nil
   end
   if #left == #item.needs then
     return item.request
   end
-  return require("batchapi.job.template").put(item.request, run.request.depends.field, #left > 0 and left or nil)
+  return template.put(item.request, job.run.request.depends.field, #left > 0 and left or nil)
 end
 
 
@@ -181,18 +235,14 @@ function M.depends_on(item, ids)
 end
 
 
---- Was it not carried out because one that it depends on failed, which is to be repeated?
+--- Does this answer say that a request was not carried out because one it depends on failed?
 ---@param run table
----@param item table
 ---@param result table
----@param repeated table<string, any>|nil ids of those that are
 ---@return boolean
-function M.waits(run, item, result, repeated)
-  if not result.ok and M.depends_on(item, repeated) then
-    for _, status in ipairs(run.request.depends.failed or {}) do
-      if status == result.status then
-        return true
-      end
+function M.held_back(run, result)
+  for _, status in ipairs(not result.ok and run.request.depends.failed or {}) do
+    if status == result.status then
+      return true
     end
   end
   return false

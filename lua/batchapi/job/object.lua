@@ -76,7 +76,7 @@ end
 ---@param temporary boolean|nil nothing in it is to survive the job
 function methods:settle_in(dir, temporary)
   self.dir, self.temporary, self.paths.dir = dir, temporary or false, dir
-  self.store = store.new(self.files, dir, self.ledger, self.durable)
+  self.store = store.new(self.files, dir, self.ledger, self.durable, self.run)
   if temporary then
     local paths = self.paths
     at_end(self, function()
@@ -387,7 +387,7 @@ function M.new(client, options)
   end)
   self.machine.deadline = core.now() + options.timeout
   self.checker = checker_of(self)
-  self.store = store.new(self.files, options.dir or "", self.ledger, self.durable)
+  self.store = store.new(self.files, options.dir or "", self.ledger, self.durable, self.run)
   return self
 end
 

@@ -2,7 +2,6 @@
 
 local collect = require("batchapi.job.collect")
 local parts = require("batchapi.job.parts")
-local store = require("batchapi.job.store")
 
 local M = {}
 
@@ -84,7 +83,7 @@ local function mark_attempts(job)
     local mark = collect.waiting_mark(part.attempt)
     local ok, why, err = each_line(job, part, function(id)
       local index = job:find(id)
-      if index and job.ledger:state(index) ~= store.SETTLED then
+      if index and not job.store:has(index) then
         job.ledger:set(index, mark)
       end
     end)
@@ -127,8 +126,7 @@ function M.account(job)
   local count = job.ledger:count()
   ok, why, err = job.store:recover(function(result, place)
     if result.index >= 1 and result.index <= count then
-      job.ledger:put(result.index, place)
-      job.ledger:set(result.index, store.SETTLED)
+      job.store:settle(result, place)
     end
     job:breathe()
   end)

@@ -3,7 +3,6 @@
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local iterator = require("batchapi.iterator")
-local store = require("batchapi.job.store")
 
 local M = {}
 
@@ -62,8 +61,7 @@ local function read_in_order(self)
   if index > ledger:count() then
     return nil
   end
-  local mark = ledger:state(index)
-  if mark ~= store.SETTLED and mark ~= 4 then
+  if not job.store:has(index) then
     return nil
   end
   if ledger:place(index) >= job.store.visible then

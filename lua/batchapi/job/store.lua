@@ -10,8 +10,9 @@ local loop = require("batchapi.loop")
 local M = {}
 M.__index = M
 
--- States of a request in the ledger.
-M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN = 0, 1, 2, 3
+-- States of a request in the ledger; REPEAT + 3 is one too. FAILED: settled where requests depend on one
+-- another, and what depends on it must not run; SETTLED then says that it succeeded.
+M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
 local keep_null = { null = "keep" }
@@ -21,12 +22,31 @@ local keep_null = { null = "keep" }
 ---@param dir string
 ---@param ledger userdata
 ---@param durable boolean
-function M.new(files, dir, ledger, durable)
+---@param run table the definition's run section
+function M.new(files, dir, ledger, durable, run)
   return setmetatable({
-    files = files,
+    files = files, failed = (run.request or {}).depends and M.FAILED or M.SETTLED,
     final = dir .. "/results.jsonl", path = dir .. "/results.jsonl.part", ledger = ledger, durable = durable,
     visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
   }, M)
+end
+
+
+--- Has a request its result?
+---@param index integer
+---@return boolean
+function M:has(index)
+  local mark = self.ledger:state(index)
+  return mark == M.SETTLED or mark == M.FAILED or mark == M.RECOVERED
+end
+
+
+--- Says in the ledger that a request has its result, and where it lies.
+---@param result table
+---@param place integer
+function M:settle(result, place)
+  self.ledger:put(result.index, place)
+  self.ledger:set(result.index, result.ok and M.SETTLED or self.failed)
 end
 
 
@@ -140,8 +160,7 @@ function M:append(result)
   end
   -- The line is in the writer's buffer before encode() can wait; a task that ends there has settled it.
   local index, before = result.index, self.ledger:state(result.index)
-  self.ledger:put(index, self.writer:bytes())
-  self.ledger:set(index, M.SETTLED)
+  self:settle(result, self.writer:bytes())
   self:account(result)
   local length, message, failure = self.files:encode(self.writer, result)
   if not length then
