@@ -82,24 +82,31 @@ local function find(id)
 end
 
 
--- Takes a waiter out of the chain of those that wait for the same.
+-- Takes a waiter out of a chain that it is not the first of, or out of `others`.
+local function unchain(id, waiter, following)
+  local before = find(id)
+  if before == waiter then
+    others[id] = following
+    return
+  end
+  while before and before.next ~= waiter do
+    before = before.next
+  end
+  if before then
+    before.next = following
+  end
+end
+
+
 local function strike(id, waiter)
   local place, following = id % places + 1, waiter.next
-  local first = find(id)
-  if following then
-    waiter.next = nil
-  end
   if placed[place] == waiter then
     placed[place] = following or false
-  elseif first == waiter then
-    others[id] = following
   else
-    while first and first.next ~= waiter do
-      first = first.next
-    end
-    if first then
-      first.next = following
-    end
+    unchain(id, waiter, following)
+  end
+  if following then
+    waiter.next = nil
   end
 end
 
