@@ -181,6 +181,16 @@ static inline size_t read_escape(const char **at, const char *end, char *out, st
   return code < 0 ? 0 : put_utf8(out, (unsigned)code);
 }
 
+/* Escapes come in pairs, as "\n\n" does: at most eight bytes. */
+static inline size_t read_escapes(const char **at, const char *end, char *out, struct ba_error *err)
+{
+  size_t first = read_escape(at, end, out, err);
+  if(first == 0 || *at == end || **at != '\\')
+    return first;
+  size_t second = read_escape(at, end, out + first, err);
+  return second ? first + second : 0;
+}
+
 static bool fail_string(const char *at, const char *end, struct ba_error *err)
 {
   if(at == end)
@@ -259,7 +269,7 @@ static bool unescape(const char **at, const char *end, struct ba_buffer *scratch
     unsigned char byte = (unsigned char)**at;
     size_t length;
     if(byte == '\\') {
-      length = read_escape(at, end, out, err);
+      length = read_escapes(at, end, out, err);
       if(length == 0)
         return false;
       scratch->length += length;
