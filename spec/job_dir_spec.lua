@@ -316,6 +316,42 @@ describe("a job's directory", function()
     assert.are.equal(3, #all(assert(batchapi.resume(dir, { client = openai, interval = 0.05 }))))
   end)
 
+  it("is held until a refused run has removed its last file, so that nobody else's lock goes", function()
+    local lock, left = core.fs.lock, {}
+    core.fs.lock = function(path)
+      local held, why, err = lock(path)
+      return held and { release = function()
+        left[#left + 1] = core.fs.stat(dir) and "files are left" or "all is gone"
+        return held:release()
+      end }, why, err
+    end
+    local request, err = { custom_id = "twice", body = chats(1)[1].body }, nil
+    local ok, why = pcall(batchapi.parallel, function() -- the file thread removes them while others run
+      err = fails(openai:run({ request, request }, quick{ dir = dir }))
+      return true
+    end)
+    core.fs.lock = lock
+    assert(ok, why)
+    assert.are.equal("duplicate_id", err.code)
+    assert.are.same({ "all is gone" }, left)
+  end)
+
+  it("is made anew for one who waited for it while it went", function()
+    local lock, tries = core.fs.lock, 0
+    core.fs.lock = function(path)
+      tries = tries + 1
+      if tries == 1 then
+        assert(core.fs.rmdir(dir))
+      end
+      return lock(path)
+    end
+    local ok, why = pcall(function()
+      assert.are.equal(1, #all(assert(openai:run(chats(1), quick{ dir = dir }))))
+    end)
+    core.fs.lock = lock
+    assert(ok, why)
+  end)
+
   it("is held by a job of the same process too, until it is closed", function()
     local job = assert(openai:run(chats(1), quick{ dir = dir }))
     assert.are.equal("locked", fails(batchapi.resume(dir, { client = openai })).kind)

@@ -25,6 +25,8 @@ local writing = require("batchapi.job.writing")
 
 local M = {}
 
+local DIR_TRIES = 5
+
 
 local function run_section(client)
   local definition = client._definition
@@ -36,11 +38,16 @@ end
 -- ---- opening ------------------------------------------------------------------------------------
 
 local function open_dir(job, dir, lock_timeout)
-  local ok, why, err = job_dir.make(job.files, dir)
-  if not ok then
-    return nil, why, err
-  end
-  job.lock, why, err = job_dir.lock(dir, lock_timeout)
+  local tries = 0
+  local ok, why, err
+  repeat -- a refused run may remove the directory while this one waits for it
+    ok, why, err = job_dir.make(job.files, dir)
+    if not ok then
+      return nil, why, err
+    end
+    job.lock, why, err = job_dir.lock(dir, lock_timeout)
+    tries = tries + 1
+  until job.lock or err.code ~= "ENOENT" or tries == DIR_TRIES
   if not job.lock then
     return nil, why, err
   end

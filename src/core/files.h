@@ -76,7 +76,8 @@ bool ba_fs_temporary(const char *directory, struct ba_buffer *path, struct ba_er
 
 /* Held by one open file description (F_OFD_SETLK): it ends with the process,
  * also a second one of the same process is refused. The file holds the
- * holder's process id and stays when the lock goes. */
+ * holder's process id and stays when the lock goes. Its holder may remove it:
+ * whoever waits then takes the lock of the next file at that path. */
 struct ba_file_lock;
 
 /* BA_LOCKED when another holds it; *holder is then its process id, 0 if it

@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum { TRIES = 16 };
 
 struct ba_file_lock {
   int fd;
@@ -49,6 +52,35 @@ static bool take(int fd, const char *path, long *holder, struct ba_error *err)
   return ba_error_set(err, BA_LOCKED, NULL, "%s: held by another process", path);
 }
 
+/* Is the file still the one that others find by its name? Its holder may have
+ * removed it between our opening it and our taking the lock. */
+static bool is_at(int fd, const char *path)
+{
+  struct stat mine, there;
+  return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev &&
+         mine.st_ino == there.st_ino;
+}
+
+/* The descriptor that holds the lock, or -1. */
+static int open_locked(const char *path, long *holder, struct ba_error *err)
+{
+  for(int tries = 0; tries < TRIES; tries++) {
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if(fd < 0) {
+      ba_error_errno(err, errno, path);
+      return -1;
+    }
+    bool taken = take(fd, path, holder, err);
+    if(taken && is_at(fd, path))
+      return fd;
+    close(fd);
+    if(!taken)
+      return -1;
+  }
+  ba_error_set(err, BA_LOCKED, NULL, "%s: others keep removing it", path);
+  return -1;
+}
+
 struct ba_file_lock *ba_file_lock(const char *path, long *holder, struct ba_error *err)
 {
   *holder = 0;
@@ -57,14 +89,8 @@ struct ba_file_lock *ba_file_lock(const char *path, long *holder, struct ba_erro
     ba_error_nomem(err);
     return NULL;
   }
-  lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  lock->fd = open_locked(path, holder, err);
   if(lock->fd < 0) {
-    ba_error_errno(err, errno, path);
-    ba_free(lock);
-    return NULL;
-  }
-  if(!take(lock->fd, path, holder, err)) {
-    close(lock->fd);
     ba_free(lock);
     return NULL;
   }

@@ -13,7 +13,8 @@ local methods = {}
 local M = { methods = methods }
 
 
---- Removes every file that a job writes, and its directory if nothing else is in it.
+--- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
+--- last: who holds it must let go only then, for whoever comes next makes another.
 ---@param paths table { dir, part_count }
 ---@param files batchapi.Files|nil to wait for it as their host does: a large file goes slowly
 function M.remove_files(paths, files)
@@ -29,7 +30,7 @@ function M.remove_files(paths, files)
     end
   end
   for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
-    "results.jsonl.part", "lock" } do
+    "results.jsonl.part" } do
     remove(name)
   end
   for number = 1, paths.part_count + 1 do
@@ -37,6 +38,7 @@ function M.remove_files(paths, files)
       remove(("part-%05d.%s"):format(number, ending))
     end
   end
+  remove("lock")
   if files then
     files:rmdir(paths.dir)
   else

@@ -339,8 +339,10 @@ function methods:discard()
       self:call(self.run.delete, { file_id = part.file_id })
     end
   end
-  self:release()
+  self.journal:close()
+  self.store:close()
   handle.remove_files(self.paths, self.files)
+  self:release()
 end
 
 
