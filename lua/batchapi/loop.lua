@@ -274,8 +274,15 @@ end
 local names = { block = true, openresty = true, cqueues = true, luv = true, copas = true }
 
 
+local hosts = {} -- by name, those that were loaded
+
 local function load(name)
-  return require("batchapi.loop." .. name)
+  local host = hosts[name]
+  if not host then
+    host = require("batchapi.loop." .. name)
+    hosts[name] = host
+  end
+  return host
 end
 
 
