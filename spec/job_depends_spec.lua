@@ -41,21 +41,6 @@ local function outcomes(list)
 end
 
 
---- Makes of a job that has ended one that was killed when only results with these ids were on disk.
-local function kill_after(dir, ids)
-  local kept, journal = {}, {}
-  for line in io.lines(dir .. "/results.jsonl") do
-    kept[#kept + 1] = ids[core.decode(line).custom_id] and line .. "\n" or nil
-  end
-  for line in io.lines(dir .. "/journal.jsonl") do
-    journal[#journal + 1] = core.decode(line).type ~= "finished" and line .. "\n" or nil
-  end
-  jobs.write(dir .. "/results.jsonl.part", table.concat(kept))
-  jobs.write(dir .. "/journal.jsonl", table.concat(journal))
-  assert(os.remove(dir .. "/results.jsonl"))
-end
-
-
 describe("a request that depends on others", function()
   local graph, dir
 
@@ -86,7 +71,7 @@ describe("a request that depends on others", function()
   it("is not sent when its need's failure alone outlived the process", function()
     local list = { get("a", "/a"), get("e", "/fail-404"), delete("b", "a", "e"), delete("c", "b"), get("d", "/d") }
     all(assert(graph:run(list, { dir = dir, repeat_writes = true })))
-    kill_after(dir, { a = true, e = true })
+    jobs.kill_after(dir, { a = true, e = true }, { finished = true })
     local list_again, by_index = all(assert(batchapi.resume(dir, { client = graph })))
     assert.are.same({ a = 200, e = 404, b = "failed_dependency", c = "failed_dependency", d = 200 },
       outcomes(list_again))
@@ -97,7 +82,7 @@ describe("a request that depends on others", function()
 
   it("is sent after a crash when its needs are known to have succeeded", function()
     all(assert(graph:run({ get("a", "/a"), get("e", "/e"), delete("b", "a", "e") }, { dir = dir, repeat_writes = true })))
-    kill_after(dir, { a = true })
+    jobs.kill_after(dir, { a = true }, { finished = true })
     local list = all(assert(batchapi.resume(dir, { client = graph })))
     assert.are.same({ a = 200, e = 200, b = 204 }, outcomes(list))
     assert.are.same({ "e", "b after e" }, calls()[2])

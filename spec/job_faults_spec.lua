@@ -131,6 +131,20 @@ describe("a job in trouble", function()
       assert.are.equal(2, job:status().missing)
     end)
 
+    it("what a batch reported before its process died, and calls missing what it had not", function()
+      local dir = jobs.dir()
+      local first = assert(openai:run(chats(10), words("expire=0.5 window=1 drop=2", { dir = dir })))
+      local reported = {}
+      for _, result in ipairs(all(first)) do
+        reported[result.custom_id] = result.ok or result.error.code ~= "missing"
+      end
+      jobs.kill_after(dir, reported, { settled = true, finished = true })
+      local job = assert(batchapi.resume(dir, { client = openai }))
+      assert.are.same({ ok = 3, batch_expired = 5, missing = 2 }, codes_of(all(job)))
+      assert.are.equal(2, job:status().missing)
+      assert.are.same(first:status().usage, job:status().usage)
+    end)
+
     it("nothing of an expired batch that reports no line: all are expired", function()
       local job = assert(openai:run(chats(10), words("expire=0.5 window=1 drop=10")))
       assert.are.same({ expired = 10 }, codes_of(all(job)))

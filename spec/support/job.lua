@@ -94,6 +94,22 @@ function M.journal(dir)
 end
 
 
+--- Makes of a job that has ended one that was killed when only the results with these ids were on
+--- disk, and no record of these types.
+function M.kill_after(dir, ids, unwritten)
+  local kept, records = {}, {}
+  for line in io.lines(dir .. "/results.jsonl") do
+    kept[#kept + 1] = ids[core.decode(line).custom_id] and line .. "\n" or nil
+  end
+  for line in io.lines(dir .. "/journal.jsonl") do
+    records[#records + 1] = not unwritten[core.decode(line).type] and line .. "\n" or nil
+  end
+  M.write(dir .. "/results.jsonl.part", table.concat(kept))
+  M.write(dir .. "/journal.jsonl", table.concat(records))
+  assert(os.remove(dir .. "/results.jsonl"))
+end
+
+
 --- How many records of a type a journal has.
 function M.count_records(dir, kind)
   local count = 0

@@ -122,7 +122,11 @@ local function begin(job, part)
 end
 
 
---- The request of this part that an answer is for, or nil when it is counted and done with.
+--- The request of this part that an answer is for, or nil when it is counted and done with; `settled`
+--- when a process that died has given it its result.
+---@return integer|nil index
+---@return string|nil id
+---@return boolean|nil settled
 function settling:match(line)
   local id = self.outcome:id(line)
   local index = id and self.job:find(id)
@@ -133,7 +137,7 @@ function settling:match(line)
   local mark = self.ledger:state(index)
   if mark == RECOVERED then
     self.ledger:set(index, store.SETTLED)
-    return nil
+    return index, id, true
   elseif mark ~= self.mine then
     self.duplicates = self.duplicates + 1
     return nil
@@ -181,7 +185,7 @@ end
 
 
 function settling:answer(line)
-  local index, id = self:match(line)
+  local index, id, settled = self:match(line)
   if not index then
     return true
   end
@@ -192,7 +196,7 @@ function settling:answer(line)
   if not self.part.usage and type(result.body) == "table" then
     self.usage = state.add_usage(self.usage, result.body.usage)
   end
-  return self:take(index, id, result)
+  return settled or self:take(index, id, result)
 end
 
 
