@@ -485,6 +485,11 @@ describe("run on each service", function()
     assert.is_truthy(message{ family = "each", create = { operation = "gone", arguments = {} } }:find("'gone'", 1, true))
     assert.is_truthy(message{ family = "each", create = call, colect = {} }:find("'colect'", 1, true))
     assert.is_truthy(message{ family = "envelope", create = call }:find("needs 'items'", 1, true))
+    local request = { id = "id", depends = { field = "after", failed = { 424 } }, send = { id = "$request.id" } }
+    local envelope = { family = "envelope", create = call, items = "items", request = request }
+    assert.is_truthy(message(envelope):find("run.request.depends: cannot stand beside 'send'", 1, true), message(envelope))
+    request.send = nil
+    assert.has_no.errors(load(envelope))
     assert.has_no.errors(load{ family = "each", create = call })
   end)
 

@@ -30,9 +30,9 @@
 --- JSONL line is sent byte for byte; `equal`, field = template, what the service insists on;
 --- `uniform`, paths whose value is one in all of a batch; `send`, a template of what goes out, if
 --- it is not the request itself (`$request.field`); `safe`, `{ path =, one_of = }`: repeating these
---- harms nothing; `depends = { field =, failed = }`, family "envelope": the path of the ids that a
---- request depends on, which go in the same call, and the statuses of one that did not run because
---- such a request failed.
+--- harms nothing; `depends = { field =, failed = }`, family "envelope", without `send`: the path of
+--- the ids that a request depends on, which go in the same call, and the statuses of one that did not
+--- run because such a request failed.
 ---
 --- **result**: `id`, `status`, `body` (paths); `failed`, a path that is only there when the request
 --- failed; `code`, `message`, paths of which the first that is there counts; `ok`, `{ path =,
@@ -174,6 +174,8 @@ local function check_family(run, definition)
     words.refuse("run", "answers of a batch match by id: 'request.id' and 'result.id' are needed")
   elseif (run.request or {}).depends and not (run.family == "envelope" and run.request.id) then
     words.refuse("run.request.depends", "is for family = 'envelope' and requests with 'id'")
+  elseif (run.request or {}).depends and run.request.send then -- the ids are looked for in what the user gave
+    words.refuse("run.request.depends", "cannot stand beside 'send'")
   end
 end
 
