@@ -261,9 +261,15 @@ describe("client:run", function()
         return remove(...)
       end
       local dir
+      local awaited = {}
       local ok, why = pcall(batchapi.parallel, function()
         local job = assert(openai:run(chats(3), quick()))
         dir = job.dir
+        local unlink = job.files.unlink
+        job.files.unlink = function(files, path)
+          awaited[path:match("[^/]+$")] = true
+          return unlink(files, path)
+        end
         local results = job:results()
         local result, why, err
         repeat
@@ -275,6 +281,7 @@ describe("client:run", function()
       assert(ok, why)
       assert.is_nil(core.fs.stat(dir))
       assert.are.equal(0, count)
+      assert.is_nil(awaited["requests.jsonl"]) -- one wait for all of them is enough
     end)
 
     it("leave nothing on disk without dir", function()

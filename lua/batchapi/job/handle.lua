@@ -2,6 +2,7 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
+local files_of = require("batchapi.files")
 local loop = require("batchapi.loop")
 local results_of = require("batchapi.job.results")
 local status_of = require("batchapi.job.status")
@@ -13,6 +14,18 @@ local methods = {}
 local M = { methods = methods }
 
 
+--- Removes a file here, or begins to where files are the file thread's: it keeps order, so that only
+--- the last piece of work must be waited for.
+local function remover(files)
+  local mailbox = getmetatable(files) == files_of and loop.mailbox()
+  return function(path)
+    if not (mailbox and core.work(mailbox, "unlink", path)) then
+      os.remove(path)
+    end
+  end
+end
+
+
 --- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
 --- last: who holds it must let go only then, for whoever comes next makes another.
 ---@param paths table { dir, part_count }
@@ -21,13 +34,9 @@ function M.remove_files(paths, files)
   if paths.gone then
     return
   end
+  local remove_path = remover(files)
   local function remove(name)
-    local path = paths.dir .. "/" .. name
-    if files then
-      files:unlink(path)
-    else
-      os.remove(path)
-    end
+    remove_path(paths.dir .. "/" .. name)
   end
   for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
     "results.jsonl.part" } do
