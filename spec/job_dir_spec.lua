@@ -73,6 +73,24 @@ describe("a job's directory", function()
     assert.are.equal(3, sandbox.count("requests", "openai.create_file"))
   end)
 
+  it("lets run go on where calls needed no intent, and repeats none that has its result", function()
+    local graph = assert(batchapi.msgraph{})
+    local requests, options = {}, { dir = dir, repeat_writes = true, max_requests_per_batch = 1 }
+    for i = 1, 3 do
+      requests[i] = { id = "r" .. i, method = i == 1 and "DELETE" or "GET", url = "/" .. i }
+    end
+    all(assert(graph:run(requests, options)))
+    jobs.kill_after(dir, { r1 = true }, { finished = true })
+    for _ = 1, 2 do -- the second time it has ended
+      assert.are.equal(3, #all(assert(graph:run(requests, options))))
+      assert.are.equal(5, sandbox.count("requests", "all"))
+    end
+    assert.are.equal(1, sandbox.count("graph", "DELETE"))
+    requests[2].url = "/other"
+    assert.are.equal("input_changed", fails(graph:run(requests, options)).code)
+    graph:close()
+  end)
+
   it("takes the client from the environment when none is given", function()
     begun(openai, dir)
     local job = assert(batchapi.resume(dir))

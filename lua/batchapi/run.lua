@@ -57,6 +57,8 @@ local function open_dir(job, dir, lock_timeout)
   end
   job.journal, job.state = opened, state
   job:settle_in(dir)
+  -- Calls that harm nothing when repeated leave no intent in the journal: their results tell of them.
+  state.any_create = state.any_create or state.input ~= nil and job.store:is_begun()
   return true
 end
 

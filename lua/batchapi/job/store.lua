@@ -63,6 +63,14 @@ function M:account(result)
 end
 
 
+--- Are there results of an earlier process?
+---@return boolean
+function M:is_begun()
+  local stat = self.files:stat(self.path)
+  return stat ~= nil and stat.size > 0 or self.files:stat(self.final) ~= nil
+end
+
+
 --- Takes over what an earlier process wrote. `settled(result, place)` is told of each result.
 ---@return true|nil ok
 ---@return string|nil message
