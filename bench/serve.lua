@@ -63,6 +63,7 @@ http {
       }
     }
     location = /v1/parked/chat/completions {
+      lua_check_client_abort on; # or each run would leave its thousand here
       content_by_lua_block { ngx.req.read_body() ngx.sleep(600) ngx.print(answer) }
     }
     location = /v1/files {
