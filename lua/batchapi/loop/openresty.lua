@@ -97,12 +97,17 @@ end
 local set_sentinel
 
 
+-- Whoever has waited rings when he was the last; one who was aborted cannot.
 local function wake_all()
   for each in pairs(sleeping) do
     each:wake()
   end
   collectgarbage() -- who was aborted no longer waits
-  if reading and not next(waiting) then
+  while reading and next(waiting) do
+    ngx.sleep(0.1)
+    collectgarbage()
+  end
+  if reading then
     joined:ring() -- the reader ends
   end
 end
@@ -182,6 +187,8 @@ function start_reading(mailbox)
   if not ok then
     reading = false
     error("no timer to wait with: " .. tostring(why), 0)
+  elseif ngx.worker.exiting() then
+    ngx.timer.at(0, wake_all)
   end
 end
 
