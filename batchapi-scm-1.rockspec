@@ -133,6 +133,7 @@ build = {
       libdirs = { "$(CURL_LIBDIR)", "$(OPENSSL_LIBDIR)" },
       libraries = { "curl", "crypto", "pthread", "m" },
     },
+    ["batchapi.among"] = "lua/batchapi/among.lua",
     ["batchapi.attendant"] = "lua/batchapi/attendant.lua",
     ["batchapi.changes"] = "lua/batchapi/changes.lua",
     ["batchapi.client"] = "lua/batchapi/client.lua",

@@ -1,5 +1,6 @@
 --- Turns the outcome of a failed call into the error a user sees, with what to do about it.
 
+local among = require("batchapi.among")
 local error_body = require("batchapi.error_body")
 local errors = require("batchapi.errors")
 local response = require("batchapi.response")
@@ -70,23 +71,13 @@ local hints = {
 }
 
 
-local function is_among(value, list)
-  for _, one in ipairs(list or {}) do
-    if one == value then
-      return true
-    end
-  end
-  return false
-end
-
-
 --- The kind by status, as design 1.2 has it. The engine knows most of it; what it cannot know is in
 --- the definition.
 local function kind_of(definition, outcome, code)
   local status = outcome.status or 0
-  if status == 429 and is_among(code, definition.errors.final) then
+  if status == 429 and among(code, definition.errors.final) then
     return "http", false
-  elseif is_among(status, definition.errors.auth) and outcome.kind == "http" then
+  elseif among(status, definition.errors.auth) and outcome.kind == "http" then
     return "auth", false
   end
   return outcome.kind or "http", outcome.retryable or false

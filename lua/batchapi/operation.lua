@@ -3,6 +3,7 @@
 --- Nothing here touches the network. A wrong kind of argument raises; a value the service is known
 --- to refuse is the failure triple of kind "invalid".
 
+local among = require("batchapi.among")
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local multipart = require("batchapi.multipart")
@@ -175,25 +176,11 @@ local function every_is(body, rule)
     return false
   end
   for _, element in ipairs(list) do
-    local fits = false
-    for _, word in ipairs(rule.one_of) do
-      fits = fits or path.get(element, rule.field) == word
-    end
-    if not fits then
+    if not among(path.get(element, rule.field), rule.one_of) then
       return false
     end
   end
   return true
-end
-
-
-local function is_among(word, list)
-  for _, one in ipairs(list) do
-    if one == word then
-      return true
-    end
-  end
-  return false
 end
 
 
@@ -204,8 +191,8 @@ local function weight_of(weight, body)
   local count = 0
   for _, element in ipairs(path.get(body, weight.count) or {}) do
     local word = weight.field and path.get(element, weight.field)
-    local counts = (not weight.one_of or is_among(word, weight.one_of))
-      and (not weight.none_of or not is_among(word, weight.none_of))
+    local counts = (not weight.one_of or among(word, weight.one_of))
+      and (not weight.none_of or not among(word, weight.none_of))
     count = count + (counts and 1 or 0)
   end
   return count

@@ -1,5 +1,6 @@
 --- The options of a client: one list from which checking, messages and help all come.
 
+local among = require("batchapi.among")
 local errors = require("batchapi.errors")
 local suggest = require("batchapi.suggest")
 local values = require("batchapi.values")
@@ -303,15 +304,7 @@ end
 ---@param name string
 ---@return boolean
 function M.is_credential(definition, name)
-  if name == "token" or name == "api_key_file" then
-    return true
-  end
-  for _, one in ipairs(credential_names(definition)) do
-    if one == name then
-      return true
-    end
-  end
-  return false
+  return name == "token" or name == "api_key_file" or among(name, credential_names(definition))
 end
 
 

@@ -1,6 +1,7 @@
 --- Checks strings, numbers and booleans against their descriptions, for values.lua; and how values
 --- are named in messages.
 
+local among = require("batchapi.among")
 local core = require("batchapi.core")
 local suggest = require("batchapi.suggest")
 
@@ -70,16 +71,6 @@ local function listed(words)
     quoted[i] = "'" .. tostring(word) .. "'"
   end
   return table.concat(quoted, ", ")
-end
-
-
-local function among(value, words)
-  for _, word in ipairs(words) do
-    if word == value then
-      return true
-    end
-  end
-  return false
 end
 
 

@@ -4,6 +4,7 @@
 --- Requests keep their order, so a group is a run of neighbours: from the first that another depends
 --- on to the last that does. What depends on a request that is done already goes without saying so.
 
+local among = require("batchapi.among")
 local paths = require("batchapi.path")
 local store = require("batchapi.job.store")
 local template = require("batchapi.job.template")
@@ -240,12 +241,7 @@ end
 ---@param result table
 ---@return boolean
 function M.held_back(run, result)
-  for _, status in ipairs(not result.ok and run.request.depends.failed or {}) do
-    if status == result.status then
-      return true
-    end
-  end
-  return false
+  return not result.ok and among(result.status, run.request.depends.failed)
 end
 
 

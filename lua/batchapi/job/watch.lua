@@ -1,5 +1,6 @@
 --- Watching a batch until the service says that it has ended.
 
+local among = require("batchapi.among")
 local collect = require("batchapi.job.collect")
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
@@ -9,16 +10,6 @@ local M = {}
 local LONGEST_PAUSE = 60
 local PATIENCE = 120 -- seconds without one good answer
 local MOST_REASONS = 1000
-
-
-local function among(word, list)
-  for _, other in ipairs(list or {}) do
-    if other == word then
-      return true
-    end
-  end
-  return false
-end
 
 
 local function number_at(value, path)
