@@ -22,6 +22,10 @@ local Direct = {}
 Direct.__index = Direct
 
 
+--- For who must not wait, a finaliser for one.
+M.direct = setmetatable({}, Direct)
+
+
 --- Files for a host, as `loop.host` takes it: "block" makes every call direct.
 ---@param host string|table|nil
 ---@return batchapi.Files
@@ -79,6 +83,7 @@ end
 ---@field sync fun(self, writer: batchapi.Writer): true|nil
 ---@field close fun(self, object: batchapi.Writer|batchapi.Reader): true|nil
 ---@field json fun(self, reader: batchapi.Reader, options?: table): any
+---@field drop fun(self, path: string)
 ---@field next fun(self, reader: batchapi.Reader): string|nil
 
 
@@ -202,6 +207,20 @@ for _, name in ipairs({ "json", "next" }) do
         return nil, why, err
       end
     end
+  end
+end
+
+
+-- Removes a file, whether or not it is there, and waits for nothing: the file thread keeps order, so
+-- what is waited for later comes after it.
+function Direct.drop(_, path)
+  os.remove(path)
+end
+
+
+function M.drop(_, path)
+  if not start("unlink", path) then
+    os.remove(path)
   end
 end
 

@@ -14,29 +14,17 @@ local methods = {}
 local M = { methods = methods }
 
 
---- Removes a file here, or begins to where files are the file thread's: it keeps order, so that only
---- the last piece of work must be waited for.
-local function remover(files)
-  local mailbox = getmetatable(files) == files_of and loop.mailbox()
-  return function(path)
-    if not (mailbox and core.work(mailbox, "unlink", path)) then
-      os.remove(path)
-    end
-  end
-end
-
-
 --- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
 --- last: who holds it must let go only then, for whoever comes next makes another.
 ---@param paths table { dir, part_count }
----@param files batchapi.Files|nil to wait for it as their host does: a large file goes slowly
+---@param files batchapi.Files|nil to wait for the last as their host does: a large file goes slowly
 function M.remove_files(paths, files)
   if paths.gone then
     return
   end
-  local remove_path = remover(files)
+  files = files or files_of.direct
   local function remove(name)
-    remove_path(paths.dir .. "/" .. name)
+    files:drop(paths.dir .. "/" .. name)
   end
   for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
     "results.jsonl.part" } do
@@ -48,11 +36,7 @@ function M.remove_files(paths, files)
     end
   end
   remove("lock")
-  if files then
-    files:rmdir(paths.dir)
-  else
-    os.remove(paths.dir)
-  end
+  files:rmdir(paths.dir)
   paths.gone = true
 end
 
