@@ -31,16 +31,6 @@ local function calls()
 end
 
 
---- The status, or the code where there is none, of each result.
-local function outcomes(list)
-  local by_id = {}
-  for _, result in ipairs(list) do
-    by_id[result.custom_id] = result.status or result.error.code
-  end
-  return by_id
-end
-
-
 describe("a request that depends on others", function()
   local graph, dir
 
@@ -57,14 +47,14 @@ describe("a request that depends on others", function()
 
   it("is not repeated with one when another has failed for good", function()
     local list = { get("a", "/fail-429-times-1"), get("e", "/fail-404"), delete("b", "a", "e"), delete("c", "b") }
-    assert.are.same({ a = 200, e = 404, b = 424, c = 424 }, outcomes(all(assert(graph:run(list, { attempts = 2 })))))
+    assert.are.same({ a = 200, e = 404, b = 424, c = 424 }, jobs.outcomes(all(assert(graph:run(list, { attempts = 2 })))))
     assert.are.same({ { "a", "e", "b after a e", "c after b" }, { "a" } }, calls())
     assert.are.equal(0, sandbox.count("graph", "DELETE"))
   end)
 
   it("is repeated when the others succeeded or are repeated too", function()
     local list = { get("a", "/fail-429-times-1"), get("e", "/e"), delete("b", "a", "e"), delete("c", "b", "e") }
-    assert.are.same({ a = 200, e = 200, b = 204, c = 204 }, outcomes(all(assert(graph:run(list, { attempts = 2 })))))
+    assert.are.same({ a = 200, e = 200, b = 204, c = 204 }, jobs.outcomes(all(assert(graph:run(list, { attempts = 2 })))))
     assert.are.same({ { "a", "e", "b after a e", "c after b e" }, { "a", "b after a", "c after b" } }, calls())
   end)
 
@@ -74,7 +64,7 @@ describe("a request that depends on others", function()
     jobs.kill_after(dir, { a = true, e = true }, { finished = true })
     local list_again, by_index = all(assert(batchapi.resume(dir, { client = graph })))
     assert.are.same({ a = 200, e = 404, b = "failed_dependency", c = "failed_dependency", d = 200 },
-      outcomes(list_again))
+      jobs.outcomes(list_again))
     assert.are.equal([[it was not sent: it depends on "e", which did not succeed]], by_index[3].error.message)
     assert.are.same({ "d" }, calls()[2])
     assert.are.equal(0, sandbox.count("graph", "DELETE"))
@@ -84,7 +74,7 @@ describe("a request that depends on others", function()
     all(assert(graph:run({ get("a", "/a"), get("e", "/e"), delete("b", "a", "e") }, { dir = dir, repeat_writes = true })))
     jobs.kill_after(dir, { a = true }, { finished = true })
     local list = all(assert(batchapi.resume(dir, { client = graph })))
-    assert.are.same({ a = 200, e = 200, b = 204 }, outcomes(list))
+    assert.are.same({ a = 200, e = 200, b = 204 }, jobs.outcomes(list))
     assert.are.same({ "e", "b after e" }, calls()[2])
   end)
 

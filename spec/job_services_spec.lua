@@ -298,14 +298,6 @@ describe("run on each service", function()
       return list
     end
 
-    local function codes(list)
-      local by_id = {}
-      for _, result in ipairs(list) do
-        by_id[result.custom_id] = result.status or result.error.code
-      end
-      return by_id
-    end
-
     it("sends them in one call, in their order", function()
       local graph = assert(batchapi.msgraph{})
       local list = gets(60)
@@ -364,7 +356,7 @@ describe("run on each service", function()
     it("does not send what depends on a request of which nobody knows", function()
       local graph = assert(batchapi.msgraph{ max_retries = 0 })
       sandbox.faults{ { match = { path = "/graph", nth = 1 }, fault = { type = "lost" } } }
-      local by_id = codes(all(assert(graph:run{ { id = "a", method = "DELETE", url = "/a" }, get("b", "a"), get("c"),
+      local by_id = jobs.outcomes(all(assert(graph:run{ { id = "a", method = "DELETE", url = "/a" }, get("b", "a"), get("c"),
         get("d", "b", "c") })))
       assert.are.same({ a = "unknown_outcome", b = "unknown_outcome", c = 200, d = "unknown_outcome" }, by_id)
     end)
@@ -374,7 +366,7 @@ describe("run on each service", function()
       local list = { get("a"), get("b", "a"), get("fail-429"), get("d", "fail-429"), get("fail-404"), get("f", "fail-404") }
       list[2].url = "/fail-429/b"
       list[4].method, list[4].body, list[4].headers = "POST", { x = 1 }, { ["Content-Type"] = "application/json" }
-      local by_id = codes(all(assert(graph:run(list, { attempts = 2 }))))
+      local by_id = jobs.outcomes(all(assert(graph:run(list, { attempts = 2 }))))
       assert.are.same({ a = 200, b = 429, ["fail-429"] = 429, d = 424, ["fail-404"] = 404, f = 424 }, by_id)
       local calls = {}
       for i, entry in ipairs(sandbox.log{ path = "/graph" }) do

@@ -1,9 +1,7 @@
 --- One request from its start to its end on the coroutine that asked for it.
 ---
 --- The engine does the attempts, the retries and the waiting. What it needs Lua for in between is
---- done here, on the caller's coroutine: the hook that sees each attempt, the user's token
---- function, renewed refresh tokens, and bodies that a function produces. An error in one of them
---- cancels the call and is raised at the caller.
+--- done on the caller's coroutine, by attendant.lua.
 ---
 --- context = {
 ---   core       core client (core.client)

@@ -48,6 +48,16 @@ function M.all(job)
 end
 
 
+--- The status, or the code where there is none, of each result, by custom_id.
+function M.outcomes(list)
+  local by_id = {}
+  for _, result in ipairs(list) do
+    by_id[result.custom_id] = result.status or result.error.code
+  end
+  return by_id
+end
+
+
 --- A new directory's path under one that clear() removes.
 local made = {}
 
