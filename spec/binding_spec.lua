@@ -251,6 +251,27 @@ describe("a request", function()
     assert.equal(2, #again:body())
   end)
 
+  it("shows nothing of the one whose memory it uses", function()
+    for _ = 1, 3 do
+      local full = assert(get("/headers", { method = "POST", body = '{"x-old":["yes"]}' }))
+      assert.equal("yes", finish(full).headers["x-old"])
+      local other = assert(get("/status/500", { max_retries = 0 }))
+      finish(other)
+      full:release()
+      other:release()
+      for _ = 1, 2 do
+        local call = assert(get("/bytes/1", { timeout = 1e-6 }))
+        local outcome = finish(call)
+        assert.equal("timeout", outcome.kind)
+        assert.same({}, outcome.headers)
+        assert.equal(0, outcome.status)
+        assert.is_nil(outcome.http_version)
+        assert.equal("", call:body())
+        call:release()
+      end
+    end
+  end)
+
   it("leaves nothing behind when it raises midway", function()
     for _ = 1, 100 do
       pcall(get, "/bytes/1", { body = ("x"):rep(1e5), unaccepted = { "x" } })
@@ -276,6 +297,28 @@ describe("a request", function()
     assert.equal("POST", outcome.headers["x-method"])
     assert.equal("once, twice", outcome.headers["x-seen"])
     assert.equal("a\0b", call:body())
+  end)
+
+  it("reads headers, whichever were read before", function()
+    math.randomseed(11)
+    local values = { "a", "b", "42", ("v"):rep(128), ("v"):rep(129), ("w"):rep(600) }
+    for _ = 1, 60 do
+      local asked, expected = {}, {}
+      for _ = 1, math.random(30) do -- of more names than the binding remembers
+        local list = {}
+        for i = 1, math.random(8) == 1 and 3 or 1 do
+          list[i] = values[math.random(#values)]
+        end
+        local name = "x-" .. math.random(200)
+        asked[name], expected[name] = list, table.concat(list, ", ")
+      end
+      local call = assert(get("/headers", { method = "POST", body = core.encode(asked) }))
+      local came = {}
+      for name, value in pairs(finish(call).headers) do
+        came[name] = name:find("^x%-%d+$") and value or nil
+      end
+      assert.same(expected, came)
+    end
   end)
 
   it("sends a file", function()

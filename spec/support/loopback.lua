@@ -3,6 +3,7 @@
 ---   /delay/SECONDS      answers "SECONDS" after that time
 ---   /status/CODE        answers with that status and {"error":{"code":"c","message":"m"}}
 ---   /echo               answers with the request's body; X-Method and X-Seen say the rest
+---   /headers            answers with the headers that the request's body, {"x-name":["value",…],…}, asks for
 ---   /drip/N             N lines, one every 10 ms, flushed one by one
 ---   /bytes/N            N bytes
 ---   /interrupt/PID      sends SIGINT to the process, then answers after 10 s
@@ -48,6 +49,14 @@ local http = [[
         ngx.header["X-Seen"] = { ngx.var.http_x_sent or "", "twice" }
         ngx.header["X-Authorization"] = ngx.var.http_authorization
         ngx.print(ngx.req.get_body_data() or "")
+      }
+    }
+    location /headers {
+      content_by_lua_block {
+        ngx.req.read_body()
+        for name, values in pairs(require("cjson").decode(ngx.req.get_body_data())) do
+          ngx.header[name] = values
+        end
       }
     }
     location /drip/ {

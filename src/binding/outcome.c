@@ -33,27 +33,6 @@ static void set_boolean(lua_State *L, const char *name, bool value)
   lua_setfield(L, -2, name);
 }
 
-/* name -> value; a header that came more than once has its values joined by
- * ", ", as RFC 9110 section 5.2 allows. [-0, +1, m] */
-static void push_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
-{
-  lua_createtable(L, 0, (int)count);
-  for(size_t i = 0; i < count; i++) {
-    lua_pushlstring(L, headers[i].name, strlen(headers[i].name));
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    bool again = !lua_isnil(L, -1);
-    if(again)
-      lua_pushliteral(L, ", ");
-    else
-      lua_pop(L, 1);
-    lua_pushlstring(L, headers[i].value, headers[i].value_length);
-    if(again)
-      lua_concat(L, 3);
-    lua_rawset(L, -3);
-  }
-}
-
 void ba_push_outcome(lua_State *L, struct ba_call *call)
 {
   struct ba_outcome outcome;
@@ -75,7 +54,7 @@ void ba_push_outcome(lua_State *L, struct ba_call *call)
     set_text(L, "code", outcome.error->code);
     set_text(L, "message", outcome.error->message);
   }
-  push_headers(L, outcome.headers, outcome.header_count);
+  ba_push_headers(L, outcome.headers, outcome.header_count);
   lua_setfield(L, -2, "headers");
 }
 
@@ -95,12 +74,27 @@ static void push_first(lua_State *L, int headers, int n)
   lua_replace(L, list);
 }
 
+/* The common case: nothing but digits, few enough for every Lua's numbers. */
+static bool read_digits(const char *text, int64_t *out)
+{
+  enum { DIGITS = 15 };
+  int64_t value = 0;
+  int count = 0;
+  while(text[count] >= '0' && text[count] <= '9' && count < DIGITS)
+    value = value * 10 + (text[count++] - '0');
+  *out = value;
+  return count > 0 && !text[count];
+}
+
 /* The same, but as a number: nil when its text is none. [-0, +1, m] */
 static void push_first_number(lua_State *L, int headers, int n)
 {
   push_first(L, headers, n);
   int64_t whole = 0;
-  if(lua_isnumber(L, -1)) {
+  if(lua_type(L, -1) == LUA_TSTRING && read_digits(lua_tostring(L, -1), &whole)) {
+    ba_push_integer(L, whole);
+    lua_replace(L, -2);
+  } else if(lua_isnumber(L, -1)) {
     lua_pushnumber(L, lua_tonumber(L, -1));
     if(ba_to_integer(L, -1, &whole)) {
       lua_pop(L, 1);
@@ -134,7 +128,7 @@ int ba_push_answer(lua_State *L, struct ba_call *call)
     return 1;
   }
   ba_push_integer(L, outcome.status);
-  push_headers(L, outcome.headers, outcome.header_count);
+  ba_push_headers(L, outcome.headers, outcome.header_count);
   int headers = lua_gettop(L);
   ba_push_integer(L, outcome.attempts);
   lua_pushnumber(L, outcome.elapsed);
@@ -176,6 +170,6 @@ void ba_push_attempt(lua_State *L, struct ba_call *call)
   set_boolean(L, "reused", attempt.reused);
   if(attempt.retry_in >= 0)
     set_number(L, "retry_in", attempt.retry_in);
-  push_headers(L, attempt.request_headers, attempt.request_header_count);
+  ba_push_headers(L, attempt.request_headers, attempt.request_header_count);
   lua_setfield(L, -2, "headers");
 }

@@ -37,6 +37,12 @@ void ba_buffer_wipe(struct ba_buffer *buffer)
   ba_buffer_free(buffer);
 }
 
+void ba_buffer_renew(struct ba_buffer *buffer, size_t cap)
+{
+  *buffer = (struct ba_buffer){.bytes = buffer->bytes, .capacity = buffer->capacity, .cap = cap};
+  ba_buffer_clear(buffer);
+}
+
 void ba_buffer_clear(struct ba_buffer *buffer)
 {
   if(buffer->secret)

@@ -22,9 +22,10 @@ struct ba_buffer {
 
 void ba_buffer_init(struct ba_buffer *buffer, size_t cap);
 void ba_buffer_init_secret(struct ba_buffer *buffer, size_t cap);
-void ba_buffer_free(struct ba_buffer *buffer);  /* keeps the cap; wipes a secret one */
-void ba_buffer_wipe(struct ba_buffer *buffer);  /* zeroes what it holds, then frees */
-void ba_buffer_clear(struct ba_buffer *buffer); /* length 0, keeps the memory */
+void ba_buffer_free(struct ba_buffer *buffer);              /* keeps the cap; wipes a secret one */
+void ba_buffer_wipe(struct ba_buffer *buffer);              /* zeroes what it holds, then frees */
+void ba_buffer_renew(struct ba_buffer *buffer, size_t cap); /* init; keeps what memory it has */
+void ba_buffer_clear(struct ba_buffer *buffer);             /* length 0, keeps the memory */
 bool ba_buffer_reserve(struct ba_buffer *buffer, size_t more, struct ba_error *err);
 bool ba_buffer_append(struct ba_buffer *buffer, const void *bytes, size_t length,
                       struct ba_error *err);

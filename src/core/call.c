@@ -17,7 +17,8 @@ static bool prepare(struct ba_call *call, struct ba_error *err)
 {
   struct ba_request *request = call->request;
   const struct ba_request_options *options = &request->options;
-  ba_head_init(&call->head, options->max_header_bytes);
+  call->head.cap = options->max_header_bytes;
+  ba_buffer_renew(&call->head.text, options->max_header_bytes);
   ba_sink_init(call);
   call->started = ba_now();
   call->deadline = options->timeout > 0 ? call->started + options->timeout : -1;
@@ -38,7 +39,7 @@ static bool prepare(struct ba_call *call, struct ba_error *err)
 static struct ba_call *call_new(struct ba_client *client, struct ba_mailbox *mailbox,
                                 struct ba_request *request, struct ba_error *err)
 {
-  struct ba_call *call = ba_calloc(1, sizeof(*call));
+  struct ba_call *call = ba_spares_take();
   if(!call) {
     ba_request_delete(request);
     ba_error_nomem(err);
@@ -110,8 +111,7 @@ uint64_t ba_call_id(const struct ba_call *call)
 static void call_free(struct ba_call *call)
 {
   ba_request_delete(call->request);
-  ba_head_free(&call->head);
-  ba_sink_free(call);
+  ba_sink_close(call);
   ba_records_free(call);
   if(call->stream) {
     ba_buffer_free(&call->stream->in);
@@ -120,7 +120,6 @@ static void call_free(struct ba_call *call)
   }
   ba_free(call->url);
   ba_free(call->transfer.if_range);
-  ba_free(call->views);
   ba_free(call->error);
   ba_free(call->token_error);
   struct ba_client *client = NULL;
@@ -129,10 +128,12 @@ static void call_free(struct ba_call *call)
     ba_mailbox_release_locked(call->mailbox);
   if(ba_client_release_locked(call->client))
     client = call->client;
+  bool kept = ba_spares_keep_locked(call);
   ba_unlock();
   if(client)
     ba_client_free(client);
-  ba_free(call);
+  if(!kept)
+    ba_spares_free(call);
 }
 
 /* Dead calls are linked by next_report, which a call without references does
@@ -267,7 +268,7 @@ void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
       .reused = call->reused,
       .http_version = call->head.version,
       .headers = call->views,
-      .header_count = call->views ? call->head.count : 0,
+      .header_count = call->view_count,
       .body = call->sink.body.bytes ? call->sink.body.bytes : "",
       .body_length = call->sink.body.length,
       .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,

@@ -318,6 +318,7 @@ static void stop_thread(bool for_good)
     pthread_join(thread, NULL);
     drop_late_commands();
   }
+  ba_spares_empty();
   pthread_mutex_unlock(&life);
 }
 

@@ -306,12 +306,17 @@ void ba_flow_completed(struct ba_call *call, CURLcode code)
 
 static bool make_views(struct ba_call *call)
 {
-  if(!call->head.count)
-    return true;
-  call->views = ba_malloc(call->head.count * sizeof(*call->views));
-  if(call->views)
-    ba_head_views(&call->head, call->views);
-  return call->views != NULL;
+  size_t count = call->head.count;
+  if(count > call->view_room) {
+    struct ba_header_view *views = ba_realloc(call->views, count * sizeof(*views));
+    if(!views)
+      return false;
+    call->views = views;
+    call->view_room = count;
+  }
+  ba_head_views(&call->head, call->views);
+  call->view_count = count;
+  return true;
 }
 
 static void unlink_call(struct ba_call *call)

@@ -317,6 +317,7 @@ struct ba_call {
   bool ok, retryable, reused;
   double ended_at;
   struct ba_header_view *views;
+  size_t view_count, view_room;
 };
 
 struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
@@ -328,6 +329,13 @@ const struct ba_error *ba_call_error(const struct ba_call *call); /* of one that
 void ba_call_drop_locked(struct ba_call *call, struct ba_call **dead);
 void ba_call_free_list(struct ba_call *dead); /* outside the lock */
 void ba_call_orphaned_locked(struct ba_call *call, const struct ba_error *why); /* by fork */
+
+/* ---- spares.c ------------------------------------------------------------ */
+
+struct ba_call *ba_spares_take(void); /* zeroed, but for the memory it brings; NULL: none */
+bool ba_spares_keep_locked(struct ba_call *call); /* all else of it is freed; false: not wanted */
+void ba_spares_free(struct ba_call *call);
+void ba_spares_empty(void); /* gives all of them back */
 
 /* ---- flow.c: what a call does next (I/O) -------------------------------- */
 
@@ -391,7 +399,6 @@ bool ba_sink_begin(struct ba_call *call, struct ba_error *err);  /* the first bo
 bool ba_sink_finish(struct ba_call *call, struct ba_error *err); /* it came whole */
 void ba_sink_distrust(struct ba_call *call);                     /* do not continue what is there */
 void ba_sink_close(struct ba_call *call); /* at the call's end; keeps what is in memory */
-void ba_sink_free(struct ba_call *call);
 bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
                         struct ba_error *err);
 

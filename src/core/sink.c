@@ -14,7 +14,7 @@
 void ba_sink_init(struct ba_call *call)
 {
   struct ba_sink *sink = &call->sink;
-  ba_buffer_init(&sink->body, call->request->options.max_body_bytes);
+  ba_buffer_renew(&sink->body, call->request->options.max_body_bytes);
   sink->body.secret = call->request->secret_body; /* the answer to a token request holds tokens */
   sink->fd = -1;
   sink->expected = -1;
@@ -242,10 +242,4 @@ void ba_sink_close(struct ba_call *call)
   sink->part = NULL;
   ba_free(sink->validator);
   sink->validator = NULL;
-}
-
-void ba_sink_free(struct ba_call *call)
-{
-  ba_sink_close(call);
-  ba_buffer_free(&call->sink.body);
 }

@@ -1,0 +1,117 @@
+/* Headers as a Lua table. The answers of one service have the same names, and
+ * most values too, again and again: those that came last are kept as Lua
+ * strings, so that they need not be hashed, nor made and collected, for each
+ * answer. */
+#include "handle.h"
+
+#include <string.h>
+
+enum { SLOTS = 64, KEPT_BYTES = 128 };
+
+/* The text of a Lua string that the list keeps alive. */
+struct text {
+  const char *bytes; /* NULL: none */
+  size_t length;
+};
+
+struct slot {
+  struct text name, value;
+  uint64_t table; /* the number of the last table that has this name */
+};
+
+struct known {
+  int list; /* reference to a table: at 2i+1 and 2i+2 name and value of slot i */
+  uint64_t tables;
+  struct slot slots[SLOTS];
+};
+
+static const char known_key;
+
+/* Plain memory without a finaliser: whatever a closing state still runs may
+ * use it. [-0, +0, m] */
+static struct known *get_known(lua_State *L)
+{
+  lua_pushlightuserdata(L, (void *)&known_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  struct known *known = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if(known)
+    return known;
+  lua_createtable(L, 2 * SLOTS, 0);
+  for(int i = 1; i <= 2 * SLOTS; i++) { /* its array part, once and for all */
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushlightuserdata(L, (void *)&known_key);
+  known = lua_newuserdata(L, sizeof(*known));
+  memset(known, 0, sizeof(*known));
+  lua_pushvalue(L, -3);
+  known->list = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+  lua_pop(L, 1);
+  return known;
+}
+
+static int slot_of(const char *name, size_t length)
+{
+  unsigned first = (unsigned char)name[0], middle = (unsigned char)name[length / 2],
+           last = (unsigned char)name[length ? length - 1 : 0];
+  return (int)((first + 5 * last + 17 * middle + 31 * (unsigned)length) % SLOTS);
+}
+
+/* Pushes a text: the one that place `at` of the list holds, if it is the same.
+ * [-0, +1, m] */
+static void push_text(lua_State *L, int list, struct text *kept, int at, const char *bytes,
+                      size_t length)
+{
+  if(kept->bytes && kept->length == length && memcmp(kept->bytes, bytes, length) == 0) {
+    lua_rawgeti(L, list, at);
+    return;
+  }
+  lua_pushlstring(L, bytes, length);
+  if(length > KEPT_BYTES)
+    return;
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, list, at);
+  kept->bytes = lua_tolstring(L, -1, &kept->length);
+}
+
+/* The value on the top is that of a name that has one: the values are joined
+ * by ", ", as RFC 9110 section 5.2 allows. [-1, +1, m] */
+static void join(lua_State *L)
+{
+  lua_pushvalue(L, -2);
+  lua_rawget(L, -4);
+  if(lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_insert(L, -2);
+  lua_pushliteral(L, ", ");
+  lua_insert(L, -2);
+  lua_concat(L, 3);
+}
+
+void ba_push_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
+{
+  luaL_checkstack(L, 10, "headers");
+  struct known *known = get_known(L);
+  uint64_t number = ++known->tables;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, known->list);
+  int list = lua_gettop(L);
+  lua_createtable(L, 0, (int)count);
+  for(size_t i = 0; i < count; i++) {
+    const char *name = headers[i].name;
+    size_t length = strlen(name);
+    int at = slot_of(name, length);
+    struct slot *slot = &known->slots[at];
+    bool was_there = slot->table == number; /* or another that has the same slot */
+    push_text(L, list, &slot->name, 2 * at + 1, name, length);
+    push_text(L, list, &slot->value, 2 * at + 2, headers[i].value, headers[i].value_length);
+    slot->table = number;
+    if(was_there)
+      join(L);
+    lua_rawset(L, -3);
+  }
+  lua_remove(L, list);
+}
