@@ -11,7 +11,7 @@ struct ba_call_handle *ba_new_call(lua_State *L, int index)
 {
   if(lua_isnil(L, index))
     return ba_new_userdata(L, sizeof(struct ba_call_handle), CALL_TYPE);
-  struct ba_call_handle *spare = luaL_checkudata(L, index, CALL_TYPE);
+  struct ba_call_handle *spare = ba_check_object(L, index, CALL_TYPE);
   luaL_argcheck(L, !spare->call && !spare->request, index, "a call that was not released");
   lua_pushvalue(L, index);
   return spare;
@@ -19,7 +19,7 @@ struct ba_call_handle *ba_new_call(lua_State *L, int index)
 
 struct ba_call_handle *ba_check_call_handle(lua_State *L, int index)
 {
-  struct ba_call_handle *handle = luaL_checkudata(L, index, CALL_TYPE);
+  struct ba_call_handle *handle = ba_check_object(L, index, CALL_TYPE);
   luaL_argcheck(L, handle->call != NULL, index, "a call that was released");
   return handle;
 }
@@ -219,7 +219,7 @@ static int call_cancel(lua_State *L)
  * with one says so. [-0, +0, e] */
 static int call_release(lua_State *L)
 {
-  struct ba_call_handle *handle = luaL_checkudata(L, 1, CALL_TYPE);
+  struct ba_call_handle *handle = ba_check_object(L, 1, CALL_TYPE);
   if(handle->call)
     ba_unpark(L, &handle->parked, ba_call_id(handle->call));
   struct ba_call_handle was = *handle;
@@ -237,7 +237,7 @@ static int call_release(lua_State *L)
 /* [-0, +1, e] */
 static int call_tostring(lua_State *L)
 {
-  struct ba_call_handle *handle = luaL_checkudata(L, 1, CALL_TYPE);
+  struct ba_call_handle *handle = ba_check_object(L, 1, CALL_TYPE);
   if(!handle->call) {
     lua_pushliteral(L, CALL_TYPE " (released)");
     return 1;

@@ -8,7 +8,7 @@
 
 struct ba_client_handle *ba_check_client(lua_State *L, int index)
 {
-  struct ba_client_handle *handle = luaL_checkudata(L, index, CLIENT_TYPE);
+  struct ba_client_handle *handle = ba_check_object(L, index, CLIENT_TYPE);
   luaL_argcheck(L, handle->client && !handle->closed, index, "the client is closed");
   return handle;
 }
@@ -200,7 +200,7 @@ static int client_warning(lua_State *L)
 /* client:stats() -> table   [-0, +1, e] */
 static int client_stats(lua_State *L)
 {
-  struct ba_client_handle *handle = luaL_checkudata(L, 1, CLIENT_TYPE);
+  struct ba_client_handle *handle = ba_check_object(L, 1, CLIENT_TYPE);
   struct ba_client_stats stats;
   luaL_argcheck(L, handle->client != NULL, 1, "a client that was not made");
   ba_client_stats(handle->client, &stats);
@@ -239,7 +239,7 @@ static int client_stats(lua_State *L)
 /* client:close()   Its calls end as closed; may be called twice. [-0, +0, e] */
 static int client_close(lua_State *L)
 {
-  struct ba_client_handle *handle = luaL_checkudata(L, 1, CLIENT_TYPE);
+  struct ba_client_handle *handle = ba_check_object(L, 1, CLIENT_TYPE);
   if(handle->client && !handle->closed)
     ba_client_close(handle->client);
   handle->closed = true;
@@ -249,7 +249,7 @@ static int client_close(lua_State *L)
 /* client:closed() -> boolean   [-0, +1, e] */
 static int client_closed(lua_State *L)
 {
-  struct ba_client_handle *handle = luaL_checkudata(L, 1, CLIENT_TYPE);
+  struct ba_client_handle *handle = ba_check_object(L, 1, CLIENT_TYPE);
   lua_pushboolean(L, handle->closed || !handle->client);
   return 1;
 }
@@ -257,7 +257,7 @@ static int client_closed(lua_State *L)
 /* __gc, __close   [-0, +0, e] */
 static int client_gc(lua_State *L)
 {
-  struct ba_client_handle *handle = luaL_checkudata(L, 1, CLIENT_TYPE);
+  struct ba_client_handle *handle = ba_check_object(L, 1, CLIENT_TYPE);
   struct ba_client *client = handle->client;
   struct ba_credential *credential = handle->credential;
   handle->closed = true;
@@ -272,7 +272,7 @@ static int client_gc(lua_State *L)
 /* [-0, +1, e] */
 static int client_tostring(lua_State *L)
 {
-  struct ba_client_handle *handle = luaL_checkudata(L, 1, CLIENT_TYPE);
+  struct ba_client_handle *handle = ba_check_object(L, 1, CLIENT_TYPE);
   if(!handle->client || handle->closed) {
     lua_pushliteral(L, CLIENT_TYPE " (closed)");
     return 1;

@@ -46,6 +46,17 @@ bool ba_to_integer(lua_State *L, int index, int64_t *value)
 #endif
 }
 
+void *ba_check_object(lua_State *L, int index, const char *type)
+{
+  if(index == 1 && lua_getmetatable(L, 1)) {
+    bool own = lua_rawequal(L, -1, lua_upvalueindex(1));
+    lua_pop(L, 1);
+    if(own)
+      return lua_touserdata(L, 1);
+  }
+  return luaL_checkudata(L, index, type);
+}
+
 void ba_set_functions(lua_State *L, const luaL_Reg *functions)
 {
   for(; functions->name; functions++) {
@@ -54,14 +65,25 @@ void ba_set_functions(lua_State *L, const luaL_Reg *functions)
   }
 }
 
+/* The same, with the metatable at `metatable` as their upvalue. [-0, +0, m] */
+static void set_methods(lua_State *L, int metatable, const luaL_Reg *methods)
+{
+  for(; methods->name; methods++) {
+    lua_pushvalue(L, metatable);
+    lua_pushcclosure(L, methods->func, 1);
+    lua_setfield(L, -2, methods->name);
+  }
+}
+
 void ba_new_type(lua_State *L, const char *type, const luaL_Reg *methods,
                  const luaL_Reg *metamethods)
 {
   if(luaL_newmetatable(L, type)) {
+    int metatable = lua_gettop(L);
     lua_newtable(L);
-    ba_set_functions(L, methods);
+    set_methods(L, metatable, methods);
     lua_setfield(L, -2, "__index");
-    ba_set_functions(L, metamethods);
+    set_methods(L, metatable, metamethods);
     lua_getfield(L, -1, "__gc");
     lua_setfield(L, -2, "__close");
     lua_pushstring(L, type);

@@ -23,6 +23,11 @@ int ba_absolute(lua_State *L, int index);
 /* The userdata at `index` if it is of that type, else NULL. [-0, +0, m] */
 void *ba_test_userdata(lua_State *L, int index, const char *type);
 
+/* luaL_checkudata() for functions of ba_new_type() that are called often: what
+ * lies at 1 is compared with the type's metatable, which they have at hand.
+ * [-0, +0, v] */
+void *ba_check_object(lua_State *L, int index, const char *type);
+
 /* A whole number: an integer where Lua has them, else a float. [-0, +1, -] */
 void ba_push_integer(lua_State *L, int64_t value);
 

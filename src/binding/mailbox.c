@@ -18,7 +18,7 @@ struct box {
 
 static struct box *check_box(lua_State *L, int index)
 {
-  struct box *box = luaL_checkudata(L, index, MAILBOX_TYPE);
+  struct box *box = ba_check_object(L, index, MAILBOX_TYPE);
   luaL_argcheck(L, box->mailbox != NULL, index, "the mailbox is closed");
   return box;
 }
@@ -164,7 +164,7 @@ static int mailbox_ring(lua_State *L)
 /* mailbox:close(), __gc, __close   Its calls end; may be called twice. [-0, +0, e] */
 static int mailbox_close(lua_State *L)
 {
-  struct box *box = luaL_checkudata(L, 1, MAILBOX_TYPE);
+  struct box *box = ba_check_object(L, 1, MAILBOX_TYPE);
   struct box was = *box;
   *box = (struct box){0};
   if(!was.mailbox)
@@ -179,7 +179,7 @@ static int mailbox_close(lua_State *L)
 /* [-0, +1, e] */
 static int mailbox_tostring(lua_State *L)
 {
-  struct box *box = luaL_checkudata(L, 1, MAILBOX_TYPE);
+  struct box *box = ba_check_object(L, 1, MAILBOX_TYPE);
   if(box->mailbox)
     lua_pushfstring(L, MAILBOX_TYPE " (descriptor %d)", ba_mailbox_fd(box->mailbox));
   else
