@@ -152,6 +152,27 @@ describe("fs", function()
     assert.equal("", fs.read(path("empty"), 0))
   end)
 
+  it("reads lines from where they begin", function()
+    local lines, offsets, text = {}, {}, ""
+    for i, length in ipairs{ 3, 0, 8191, 8192, 300000, 5 } do
+      lines[i], offsets[i] = tostring(i):rep(length) .. "\n", #text
+      text = text .. lines[i]
+    end
+    fs.replace(path("a"), text:sub(1, -2)) -- the last one without its line feed
+    assert.equal("", fs.lines(path("a"), {}))
+    assert.equal(lines[6] .. lines[1] .. lines[2], fs.lines(path("a"), { offsets[6], offsets[1], offsets[2] }))
+    assert.equal(lines[4] .. lines[3], fs.lines(path("a"), { offsets[4], offsets[3] }))
+    assert.equal(lines[5], fs.lines(path("a"), { offsets[5], offsets[1] })) -- enough at once
+    local bytes, message, err = fs.lines(path("a"), { #text })
+    assert.is_nil(bytes)
+    assert.match("ends before a line", message)
+    assert.equal("short", err.code)
+    assert.is_nil((fs.lines(path("no such"), { 0 })))
+    for _, wrong in ipairs{ { -1 }, { 0.5 }, { "x" }, "0" } do
+      assert.has_error(function() fs.lines(path("a"), wrong) end)
+    end
+  end)
+
   it("hashes a file, or its beginning", function()
     fs.replace(path("a"), "abcdef")
     local abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -233,6 +233,31 @@ describe("client:run", function()
       end
     end)
 
+    it("come in order by the file thread where an event loop would wait for the disk", function()
+      local open, opened = io.open, {}
+      io.open = function(path, ...) -- luacheck: ignore 122
+        opened[#opened + 1] = path:match("results%.jsonl.*$")
+        return open(path, ...)
+      end
+      local count, dir = 0, jobs.dir()
+      local ok, why = pcall(batchapi.parallel, function()
+        local job = assert(openai:run(chats(700), quick{ ordered = true, max_requests_per_batch = 150, dir = dir }))
+        local results = job:results()
+        while true do
+          local result, message, err = results:next()
+          if not result then
+            return assert(not err, message)
+          end
+          count = count + 1
+          assert.are.equal(count, result.index)
+        end
+      end)
+      io.open = open -- luacheck: ignore 122
+      assert(ok, why)
+      assert.are.equal(700, count)
+      assert.same({}, opened)
+    end)
+
     it("can be read with next, which gives nil for ever at the end", function()
       local job = assert(openai:run(chats(2), quick()))
       local results = job:results()

@@ -256,6 +256,12 @@ function fs.sha256(path, length) end
 ---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err
 function fs.read(path, cap) end
 
+---The lines that begin at these offsets, in that order, each with a line feed: until they are 256 KiB, one at least.
+---@param path string
+---@param offsets integer[] at most 1024
+---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err code "short" where the file ends before one
+function fs.lines(path, offsets) end
+
 ---@param directory? string
 ---@return string|nil path, string|nil message, batchapi.core.Error|nil err
 function fs.tmpfile(directory) end

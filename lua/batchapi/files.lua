@@ -227,7 +227,7 @@ end
 
 -- What is done to a path: see core.fs.
 for _, name in ipairs({ "rename", "mkdir", "unlink", "rmdir", "truncate", "stat", "sync_dir",
-  "read", "replace", "sha256", "tmpfile" }) do
+  "read", "lines", "replace", "sha256", "tmpfile" }) do
   Direct[name] = function(_, ...)
     return core.fs[name](...)
   end

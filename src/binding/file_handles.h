@@ -32,6 +32,12 @@ struct ba_file *ba_reader_begin_fill(lua_State *L, int index);
 bool ba_work_take_fill(lua_State *L, int index, const struct ba_file *file, struct ba_buffer *chunk,
                        struct ba_error *err);
 
+enum { BA_OFFSETS_MAX = 1024, BA_READ_MAX_BYTES = 1 << 30 };
+
+/* The whole numbers in the list at `index`, BA_OFFSETS_MAX at most, to *offsets;
+ * gives how many.   [-0, +0, v] */
+size_t ba_check_offsets(lua_State *L, int index, uint64_t *offsets);
+
 /* The table that fs.stat gives.   [-0, +1, m] */
 void ba_push_stat(lua_State *L, const struct ba_stat *info);
 

@@ -114,7 +114,6 @@ static int fs_sha256(lua_State *L)
 /* ---- what gives bytes: through a userdata that owns them ------------------ */
 
 #define BYTES "batchapi.bytes"
-#define READ_MAX_BYTES ((size_t)1 << 30)
 
 static int bytes_gc(lua_State *L)
 {
@@ -142,10 +141,36 @@ static int fs_read(lua_State *L)
 {
   struct ba_error err;
   const char *path = luaL_checkstring(L, 1);
-  uint64_t cap = lua_isnoneornil(L, 2) ? READ_MAX_BYTES : check_size(L, 2);
-  luaL_argcheck(L, cap <= READ_MAX_BYTES, 2, "the cap is 1 GiB at most");
+  uint64_t cap = lua_isnoneornil(L, 2) ? BA_READ_MAX_BYTES : check_size(L, 2);
+  luaL_argcheck(L, cap <= BA_READ_MAX_BYTES, 2, "the cap is 1 GiB at most");
   struct ba_buffer *bytes = new_bytes(L, (size_t)cap);
   return push_bytes(L, bytes, ba_fs_read(path, bytes, &err), &err);
+}
+
+size_t ba_check_offsets(lua_State *L, int index, uint64_t *offsets)
+{
+  luaL_checktype(L, index, LUA_TTABLE);
+  size_t count = lua_rawlen(L, index);
+  luaL_argcheck(L, count <= BA_OFFSETS_MAX, index, "too many offsets");
+  for(size_t i = 0; i < count; i++) {
+    int64_t offset = 0;
+    lua_rawgeti(L, index, (int)i + 1);
+    luaL_argcheck(L, ba_to_integer(L, -1, &offset) && offset >= 0, index, "an offset expected");
+    lua_pop(L, 1);
+    offsets[i] = (uint64_t)offset;
+  }
+  return count;
+}
+
+/* fs.lines(path, offsets) -> bytes | nil, message, err   [-0, +1|3, v] */
+static int fs_lines(lua_State *L)
+{
+  struct ba_error err;
+  uint64_t offsets[BA_OFFSETS_MAX];
+  const char *path = luaL_checkstring(L, 1);
+  size_t count = ba_check_offsets(L, 2, offsets);
+  struct ba_buffer *bytes = new_bytes(L, BA_READ_MAX_BYTES);
+  return push_bytes(L, bytes, ba_fs_lines(path, offsets, count, bytes, &err), &err);
 }
 
 /* fs.tmpfile([directory]) -> path | nil, message, err   [-0, +1|3, v] */
@@ -161,11 +186,19 @@ void ba_open_fs(lua_State *L)
 {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg bytes_meta[] = {{"__gc", bytes_gc}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"rename", fs_rename},   {"mkdir", fs_mkdir},       {"unlink", fs_unlink},
-      {"rmdir", fs_rmdir},     {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
-      {"replace", fs_replace}, {"stat", fs_stat},         {"sha256", fs_sha256},
-      {"read", fs_read},       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"rename", fs_rename},
+                                       {"mkdir", fs_mkdir},
+                                       {"unlink", fs_unlink},
+                                       {"rmdir", fs_rmdir},
+                                       {"truncate", fs_truncate},
+                                       {"sync_dir", fs_sync_dir},
+                                       {"replace", fs_replace},
+                                       {"stat", fs_stat},
+                                       {"sha256", fs_sha256},
+                                       {"read", fs_read},
+                                       {"lines", fs_lines},
+                                       {"tmpfile", fs_tmpfile},
+                                       {NULL, NULL}};
   ba_new_type(L, BYTES, none, bytes_meta);
   ba_set_functions(L, functions);
 }

@@ -13,7 +13,7 @@
 
 #define WORK "batchapi.work"
 
-enum { CHUNK = 256 << 10, PATH_BYTES = 8192, READ_MAX_BYTES = 1 << 30 };
+enum { CHUNK = 256 << 10, PATH_BYTES = 8192 };
 
 /* What a piece works on. Lua's thread fills it before the start and reads it
  * when the piece is done; between the two it is the file thread's. */
@@ -23,6 +23,8 @@ struct task {
   struct ba_buffer bytes;
   char *path, *to;
   uint64_t number; /* of bytes: size, offset, length */
+  uint64_t *offsets;
+  size_t count; /* of those */
   size_t max_line;
   bool append;
   struct ba_stat stat;
@@ -60,6 +62,7 @@ static void task_free(void *data)
   ba_buffer_wipe(&task->bytes);
   ba_free(task->path);
   ba_free(task->to);
+  ba_free(task->offsets);
   ba_free(task);
 }
 
@@ -214,6 +217,15 @@ static void prepare_replace(lua_State *L, struct task *task)
   task->path = copy_path(L, 3);
 }
 
+static void prepare_lines(lua_State *L, struct task *task)
+{
+  task->offsets = ba_calloc(BA_OFFSETS_MAX, sizeof(*task->offsets));
+  if(!task->offsets)
+    raise_nomem(L);
+  task->count = ba_check_offsets(L, 4, task->offsets);
+  task->path = copy_path(L, 3);
+}
+
 static void prepare_tmpfile(lua_State *L, struct task *task)
 {
   if(!lua_isnoneornil(L, 3))
@@ -280,8 +292,14 @@ static int push_hex(lua_State *L, struct task *task)
 static bool run_read(struct task *task, struct ba_error *err)
 {
   ba_buffer_init(&task->bytes,
-                 task->number < READ_MAX_BYTES ? (size_t)task->number : READ_MAX_BYTES);
+                 task->number < BA_READ_MAX_BYTES ? (size_t)task->number : BA_READ_MAX_BYTES);
   return ba_fs_read(task->path, &task->bytes, err);
+}
+
+static bool run_lines(struct task *task, struct ba_error *err)
+{
+  ba_buffer_init(&task->bytes, BA_READ_MAX_BYTES);
+  return ba_fs_lines(task->path, task->offsets, task->count, &task->bytes, err);
 }
 
 static bool run_tmpfile(struct task *task, struct ba_error *err)
@@ -314,6 +332,7 @@ static const struct kind kinds[] = {
     {"stat", prepare_path, run_stat, push_stat},
     {"sha256", prepare_path_and_limit, run_sha256, push_hex},
     {"read", prepare_path_and_limit, run_read, push_bytes},
+    {"lines", prepare_lines, run_lines, push_bytes},
     {"tmpfile", prepare_tmpfile, run_tmpfile, push_bytes},
 };
 

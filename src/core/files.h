@@ -62,6 +62,11 @@ bool ba_fs_truncate(const char *path, uint64_t size, struct ba_error *err); /* a
 bool ba_fs_sync_directory(const char *path, struct ba_error *err);
 /* The whole file, appended to `out`, whose cap holds. */
 bool ba_fs_read(const char *path, struct ba_buffer *out, struct ba_error *err);
+/* The lines that begin at the offsets, in that order, each with a line feed:
+ * until they are 256 KiB, and one at least. Appended to `out`, whose cap holds.
+ * A file that ends before one of them is BA_IO, code "short". */
+bool ba_fs_lines(const char *path, const uint64_t *offsets, size_t count, struct ba_buffer *out,
+                 struct ba_error *err);
 /* New bytes for a file, at once or not at all, also through a power cut: a
  * temporary file beside it, sync, rename, sync of the directory. */
 bool ba_fs_replace(const char *path, const void *bytes, size_t length, struct ba_error *err);

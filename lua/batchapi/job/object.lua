@@ -21,7 +21,6 @@ local methods = handle.methods
 
 local M = {}
 
-local CHUNK = 65536
 local FIRST_PAUSE = 1 -- seconds between two looks at a batch, unless the service or the user says
 local DISCARD_PATIENCE = 10
 local NOTICE_EVERY = 0.1 -- seconds between two updates while requests are read
@@ -112,7 +111,7 @@ end
 ---@param overrides table|nil
 function methods:call(words, known, overrides)
   local arguments = template.arguments(words.arguments, known)
-  if overrides and overrides.body_producer then
+  if overrides and overrides.body_file then
     arguments.n, arguments[arguments.n] = arguments.n - 1, nil
   end
   return self.client:_call(words.operation, arguments, overrides)
@@ -124,23 +123,7 @@ function methods:create_overrides(part)
   if self.run.family ~= "inline" then
     return nil
   end
-  local path = self:path(part.file)
-  return {
-    content_type = "application/json",
-    body_producer = function()
-      local file, why = io.open(path, "rb")
-      return function()
-        if not file then
-          return nil, why
-        end
-        local chunk = file:read(CHUNK)
-        if not chunk then
-          file:close()
-        end
-        return chunk
-      end
-    end,
-  }
+  return { content_type = "application/json", body_file = self:path(part.file) }
 end
 
 

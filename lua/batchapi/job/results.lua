@@ -1,7 +1,7 @@
 --- The results of a job as an iterator: waits as long as it must, then streams from disk.
 
-local core = require("batchapi.core")
 local errors = require("batchapi.errors")
+local in_order = require("batchapi.job.in_order")
 local iterator = require("batchapi.iterator")
 
 local M = {}
@@ -56,29 +56,11 @@ end
 
 --- The result of the next request in order, if it is settled.
 local function read_in_order(self)
-  local job = self._job
-  local ledger, index = job.ledger, self._count + 1
-  if index > ledger:count() then
+  local result, message, err = self._ordered:take("json")
+  if result == nil and not message then
     return nil
   end
-  if not job.store:has(index) then
-    return nil
-  end
-  if ledger:place(index) >= job.store.visible then
-    local ok, why, err = job.store:flush()
-    if not ok then
-      return errors.adopt("results", err, why)
-    end
-  end
-  if not self._file then
-    local why
-    self._file, why = io.open(job.store.path, "rb")
-    if not self._file then
-      return errors.adopt("results", { kind = "io" }, why)
-    end
-  end
-  local line = job.store:line_at(self._file, index)
-  return checked(self, core.decode(line or ""))
+  return checked(self, result, message, err)
 end
 
 
@@ -88,9 +70,8 @@ local function close(self)
     self._job.files:close(self._reader)
     self._reader = nil
   end
-  if self._file then
-    self._file:close()
-    self._file = nil
+  if self._ordered then
+    self._ordered:close()
   end
   self._job:results_ended()
 end
@@ -108,7 +89,7 @@ function methods:next()
   local job = self._job
   while true do
     local result, message, err
-    if self._in_order then
+    if self._ordered then
       result, message, err = read_in_order(self)
     else
       result, message, err = read_on(self)
@@ -141,8 +122,9 @@ local mt = iterator.metatable(methods, "batchapi.results")
 function M.new(job)
   return setmetatable({
     _job = job, _what = "results", _host = job.client._context.host,
-    _in_order = job.options.ordered and not job.store.finished,
-    _place = 0, _until = 0, _count = 0, _reader = nil, _file = nil, _ended = false,
+    _ordered = job.options.ordered and not job.store.finished
+      and in_order.new(job.store, job.client._settings.max_line_bytes) or nil,
+    _place = 0, _until = 0, _count = 0, _reader = nil, _ended = false,
   }, mt)
 end
 

@@ -5,6 +5,7 @@
 --- off when the file is opened again; a request whose line is there is settled.
 
 local errors = require("batchapi.errors")
+local in_order = require("batchapi.job.in_order")
 local loop = require("batchapi.loop")
 
 local M = {}
@@ -219,42 +220,41 @@ function M:close()
 end
 
 
---- The line of a settled request, read from where it lies.
-function M:line_at(file, index)
-  file:seek("set", self.ledger:place(index))
-  return file:read("*l")
+--- Does the file hold the results in the order of requests? What the ledger says of their places is
+--- then about the former one.
+function M:is_in_order()
+  return self.path == self.final
+end
+
+
+local function copy_in_order(self, writer, breathe)
+  local results = in_order.new(self)
+  for _ = 1, self.ledger:count() do
+    local line, why, err = results:take("next")
+    local ok = line ~= nil
+    if ok then
+      ok, why, err = self.files:write(writer, line .. "\n")
+    end
+    if not ok then
+      return nil, why, err
+    end
+    breathe()
+  end
+  return self.files:sync(writer)
 end
 
 
 --- Writes the results in the order of requests into a new file. `breathe` lets others run.
 function M:write_ordered(path, breathe)
-  local file, why = io.open(self.path, "rb")
-  if not file then
-    return nil, why, { kind = "io", message = why }
-  end
-  local writer, message, err = self.files:writer(path)
+  local writer, why, err = self.files:writer(path)
   if not writer then
-    file:close()
-    return nil, message, err
+    return nil, why, err
   end
-  for index = 1, self.ledger:count() do
-    local line = self:line_at(file, index)
-    local ok
-    ok, message, err = self.files:write(writer, (line or "") .. "\n")
-    if not ok then
-      break
-    end
-    breathe()
-  end
-  file:close()
-  if not message then
-    local ok
-    ok, message, err = self.files:sync(writer)
-    message = not ok and message or nil
-  end
+  local ok
+  ok, why, err = copy_in_order(self, writer, breathe)
   self.files:close(writer)
-  if message then
-    return nil, message, err
+  if not ok then
+    return nil, why, err
   end
   return true
 end
