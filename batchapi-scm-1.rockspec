@@ -99,6 +99,7 @@ build = {
         "src/core/json_path.c",
         "src/core/json_scan.c",
         "src/core/json_text.c",
+        "src/core/json_unescape.c",
         "src/core/jwk.c",
         "src/core/jwt.c",
         "src/core/ledger.c",

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "buffer.h"
 #include "json.h"
+#include "support/json_width.h"
 
 #include <dirent.h>
 #include <locale.h>
@@ -249,6 +250,117 @@ static void appends_every_length_and_offset(void **state)
   }
 }
 
+struct read {
+  bool ok;
+  size_t at, length;
+  struct ba_buffer scratch;
+  const char *string;
+  struct ba_error err;
+};
+
+static struct read read_one(read_string *reader, const char *bytes, size_t length)
+{
+  struct read read = {.err = {.kind = BA_OK}};
+  const char *at = bytes;
+  ba_buffer_init(&read.scratch, BA_JSON_MAX_BYTES);
+  read.ok = reader(&at, bytes + length, &read.scratch, &read.string, &read.length, &read.err);
+  read.at = (size_t)(at - bytes);
+  return read;
+}
+
+static read_string *const readers[] = {ba_json_read_string, read_string_by_16, read_string_by_1};
+enum { READERS = 3 };
+
+/* All read the same, and none beyond the end. Was it a string? */
+static bool read_alike(const char *bytes, size_t length)
+{
+  struct guarded guarded = guard(bytes, length);
+  struct read first = read_one(readers[0], guarded.bytes, length);
+  bool ok = first.ok;
+  for(int i = 1; i < READERS; i++) {
+    struct read other = read_one(readers[i], guarded.bytes, length);
+    assert_int_equal(other.ok, ok);
+    assert_int_equal(other.at, first.at);
+    if(ok) {
+      assert_int_equal(other.length, first.length);
+      assert_memory_equal(other.string, first.string, first.length);
+    } else {
+      assert_int_equal(other.err.kind, BA_DECODE);
+      assert_string_equal(other.err.message, first.err.message);
+    }
+    ba_buffer_free(&other.scratch);
+  }
+  ba_buffer_free(&first.scratch);
+  unguard(&guarded);
+  return ok;
+}
+
+static void reads_an_escape_at_every_place(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *source, *text;
+  } escapes[] = {
+      {"\\n", "\n"},    {"\\n\\n", "\n\n"},      {"\\\"", "\""}, {"\\\\\\\\", "\\\\"},
+      {"\\u00e9", "é"}, {"\\ud83d\\ude00", "😀"}, {"é", "é"},     {"\\n\\u000aé\\/", "\n\né/"}};
+  char source[200], text[200], plain[100];
+  memset(plain, 'x', sizeof(plain));
+  for(size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++) {
+    /* an escape before it, since the first is found another way; and bytes
+     * behind the string, since the last are read one by one */
+    for(int before = 0; before < 70; before++) {
+      for(int after = 0; after < 70; after += 3) {
+        int size = snprintf(source, sizeof(source), "\\t%.*s%s%.*s\"", before, plain,
+                            escapes[i].source, after, plain);
+        int length = snprintf(text, sizeof(text), "\t%.*s%s%.*s", before, plain, escapes[i].text,
+                              after, plain);
+        memset(source + size, ' ', sizeof(source) - (size_t)size);
+        for(int reader = 0; reader < READERS; reader++) {
+          struct read read = read_one(readers[reader], source, sizeof(source));
+          assert_true(read.ok);
+          assert_int_equal(read.at, size);
+          assert_int_equal(read.length, length);
+          assert_memory_equal(read.string, text, length);
+          ba_buffer_free(&read.scratch);
+        }
+      }
+    }
+  }
+}
+
+static void reads_alike_on_every_processor(void **state)
+{
+  (void)state;
+  static const char *const parts[] = {
+      "x", "some words ", "\\n", "\\n\\n", "\\\"", "\\\\", "\\u00e9", "\\ud83d\\ude00", "é", "你好",
+      "a run of plain bytes that is longer than two blocks of 32, as most of an answer's text is",
+      /* seldom: where it ends or fails */
+      "\"", "\x01", "\\x", "\\u12", "\\ud800", "\xC3", "\xFF"};
+  enum { PARTS = sizeof(parts) / sizeof(*parts), GOOD = 11 };
+  static char bytes[12000];
+  uint64_t random = 88172645463325252u;
+  int strings = 0, failures = 0;
+  for(int i = 0; i < 6000; i++) {
+    size_t length = 0, wanted = i % 20 ? random % 300 : 4000 + random % 6000;
+    while(length < wanted) {
+      random ^= random << 13;
+      random ^= random >> 7;
+      random ^= random << 17;
+      const char *part = parts[(random >> 20) % (random % (wanted / 4 + 8) ? GOOD : PARTS)];
+      size_t size = strlen(part);
+      memcpy(bytes + length, part, size);
+      length += size;
+    }
+    if(random & 1 << 30)
+      bytes[length++] = '"';
+    if(read_alike(bytes, length))
+      strings++;
+    else
+      failures++;
+  }
+  assert_true(strings > 1500 && failures > 1500);
+}
+
 static void knows_utf8(void **state)
 {
   (void)state;
@@ -398,6 +510,8 @@ int main(void)
       cmocka_unit_test(keeps_to_the_scratch_cap),
       cmocka_unit_test(survives_every_failed_allocation),
       cmocka_unit_test(appends_every_length_and_offset),
+      cmocka_unit_test(reads_an_escape_at_every_place),
+      cmocka_unit_test(reads_alike_on_every_processor),
       cmocka_unit_test(knows_utf8),
       cmocka_unit_test(writes_doubles_that_read_back),
       cmocka_unit_test(writes_every_edge_of_integers),

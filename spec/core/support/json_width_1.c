@@ -1,0 +1,5 @@
+#include "json_width.h"
+
+#define BA_JSON_WIDTH 1
+#define ba_json_read_string read_string_by_1
+#include "json_unescape.c"
