@@ -106,6 +106,56 @@ describe("decode", function()
     assert.equal(2, decode('{"a":1,"a":2}').a)
     assert.is_nil(decode('{"a":1,"a":null}').a)
     assert.equal(1, decode('{"a":null,"a":1}').a)
+    for _, key in ipairs{ "a", "\\n", "", ("k"):rep(41), "\\u00e9" } do -- known, and of the kinds that are not
+      local text = ('{"%s":1,"b":2,"%s":null}'):format(key, key)
+      for _ = 1, 3 do
+        assert.same({ b = 2 }, decode(text))
+      end
+    end
+  end)
+
+  it("takes what is like the last document and what is not alike", function()
+    local texts = {
+      '{"id":"a1","role":"user","n":{"id":1,"role":2}}', '{"role":"user","id":"a2","n":{"role":2,"id":1}}',
+      '{"id":"a3","n":{"role":2}}', '{ "id" : "a4" , "role"\n:"user" }', '{"\\u0069d":"a5","r\\u006fle":"user"}',
+      '{"id2":"a6","rol":"use","i":1,"rolerole":"users"}', '{"id":"a7","role":"assistant"}',
+      '{"id":"a8","role":["user",{"role":"user"}]}', '{"id":"a9","role":null}', '{"id":"a9","role":null,"role":"user"}',
+    }
+    local expected = {
+      { id = "a1", role = "user", n = { id = 1, role = 2 } }, { role = "user", id = "a2", n = { role = 2, id = 1 } },
+      { id = "a3", n = { role = 2 } }, { id = "a4", role = "user" }, { id = "a5", role = "user" },
+      { id2 = "a6", rol = "use", i = 1, rolerole = "users" }, { id = "a7", role = "assistant" },
+      { id = "a8", role = { "user", { role = "user" } } }, { id = "a9" }, { id = "a9", role = "user" },
+    }
+    for before = 1, #texts do
+      for after = 1, #texts do
+        for _, i in ipairs{ before, before, before, after, before, after, after } do
+          assert.same(expected[i], decode(texts[i]))
+        end
+      end
+    end
+  end)
+
+  it("refuses the beginning of what it has just read, at every byte", function()
+    local text = '{"id":"abcd","object":{"created":1760000000,"model":"gpt"},"choices":[{"index":0}]}'
+    for length = 1, #text - 1 do
+      assert(decode(text))
+      local value, message, err = core.decode(text:sub(1, length))
+      assert.is_nil(value, message)
+      assert.equal("decode", err.kind)
+    end
+  end)
+
+  it("keeps apart more keys and values than it remembers", function()
+    for round = 1, 3 do
+      local parts, expected = {}, {}
+      for i = 1, 1000 do
+        local key, value = "key" .. i, "value of " .. (i + round % 2)
+        parts[i] = ('"%s":"%s"'):format(key, value)
+        expected[key] = value
+      end
+      assert.same(expected, decode("{" .. table.concat(parts, ",") .. "}"))
+    end
   end)
 
   it("marks arrays, and objects not", function()

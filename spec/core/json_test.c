@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "buffer.h"
 #include "json.h"
+#include "json_scan.h"
 #include "support/json_width.h"
 
 #include <dirent.h>
@@ -141,6 +142,34 @@ static void stays_failed(void **state)
   assert_int_equal(scan("[1,]", 4, &scanner), BA_JSON_FAILED);
   assert_int_equal(ba_json_next(&scanner), BA_JSON_FAILED);
   assert_int_equal(ba_json_offset(&scanner), 4);
+}
+
+/* A key that is guessed is taken as if it had been read, however much of the
+ * text is there. */
+static void takes_a_known_key(void **state)
+{
+  (void)state;
+  static const char text[] = "{\"prompt_tokens\":1}";
+  static const char *const guesses[] = {
+      "prompt_tokens", "prompt_token", "prompt_tokenz", "prompt_tokens\"", "p", "xrompt_tokens"};
+  for(size_t length = 2; length < sizeof(text); length++) {
+    struct guarded guarded = guard(text, length);
+    for(size_t i = 0; i < sizeof(guesses) / sizeof(*guesses); i++) {
+      struct ba_json_scanner scanner;
+      ba_json_scanner_init(&scanner, guarded.bytes, length, 0, NULL);
+      assert_int_equal(ba_json_next(&scanner), BA_JSON_OBJECT);
+      assert_int_equal(ba_json_step(&scanner), BA_JSON_KEY);
+      bool taken = ba_json_take_key(&scanner, guesses[i], strlen(guesses[i]));
+      assert_int_equal(taken, i == 0 && length > strlen("{\"prompt_tokens\""));
+      if(!taken) {
+        bool whole = length > strlen("{\"prompt_tokens\"");
+        assert_int_equal(ba_json_read_key(&scanner), whole ? BA_JSON_KEY : BA_JSON_FAILED);
+      } else {
+        assert_int_equal(ba_json_offset(&scanner), strlen("{\"prompt_tokens\":") + 1);
+      }
+    }
+    unguard(&guarded);
+  }
 }
 
 static void keeps_to_the_scratch_cap(void **state)
@@ -507,6 +536,7 @@ int main(void)
       cmocka_unit_test(never_reads_past_the_end),
       cmocka_unit_test(gives_tokens_in_order),
       cmocka_unit_test(stays_failed),
+      cmocka_unit_test(takes_a_known_key),
       cmocka_unit_test(keeps_to_the_scratch_cap),
       cmocka_unit_test(survives_every_failed_allocation),
       cmocka_unit_test(appends_every_length_and_offset),

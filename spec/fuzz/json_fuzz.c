@@ -1,9 +1,11 @@
 /* The scanner on any bytes: it stays within them (they are copied to a block
  * of their own size), its tokens nest, what it takes is taken again after
- * being written, and every string it gives is UTF-8. */
+ * being written, every string it gives is UTF-8, and a key that is guessed is
+ * as good as one that is read. */
 #include "buffer.h"
 #include "json.h"
 #include "json_path.h"
+#include "json_scan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,14 +84,45 @@ static bool walk(const char *bytes, size_t length, struct ba_buffer *scratch, st
   return token == BA_JSON_END;
 }
 
+static enum ba_json_token next_by_guess(struct ba_json_scanner *scanner,
+                                        const struct ba_json_scanner *reader)
+{
+  enum ba_json_token token = ba_json_step(scanner);
+  if(token == BA_JSON_VALUE)
+    return ba_json_value(scanner);
+  if(token != BA_JSON_KEY)
+    return token;
+  bool plain = reader->string != reader->scratch->bytes;
+  if(reader->string && plain && ba_json_take_key(scanner, reader->string, reader->length))
+    return BA_JSON_KEY;
+  return ba_json_read_key(scanner);
+}
+
+/* The guesses are what another scanner has read. */
+static void guess(const char *bytes, size_t length, struct ba_buffer *scratch,
+                  struct ba_buffer *other_scratch)
+{
+  struct ba_json_scanner reader, guesser;
+  enum ba_json_token token;
+  ba_json_scanner_init(&reader, bytes, length, 100, scratch);
+  ba_json_scanner_init(&guesser, bytes, length, 100, other_scratch);
+  do {
+    token = ba_json_next(&reader);
+    CHECK(next_by_guess(&guesser, &reader) == token);
+    CHECK(ba_json_offset(&guesser) == ba_json_offset(&reader));
+  } while(token > BA_JSON_END);
+  CHECK(strcmp(reader.error.message, guesser.error.message) == 0 || token == BA_JSON_END);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   char *copy = malloc(size ? size : 1), found[20];
-  struct ba_buffer scratch, first, second;
+  struct ba_buffer scratch, other, first, second;
   CHECK(copy);
   if(size)
     memcpy(copy, data, size);
   ba_buffer_init(&scratch, 1 << 20);
+  ba_buffer_init(&other, 1 << 20);
   ba_buffer_init(&first, 1 << 24);
   ba_buffer_init(&second, 1 << 24);
   bool valid = walk(copy, size, &scratch, &first);
@@ -97,10 +130,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(walk(first.bytes, first.length, &scratch, &second));
     CHECK(first.length == second.length && memcmp(first.bytes, second.bytes, first.length) == 0);
   }
+  guess(copy, size, &scratch, &other);
   bool there = ba_json_string_at(copy, size, "error.0.code", found, sizeof(found));
   CHECK(!there || valid);
   CHECK(strlen(found) < sizeof(found));
   ba_buffer_free(&scratch);
+  ba_buffer_free(&other);
   ba_buffer_free(&first);
   ba_buffer_free(&second);
   free(copy);

@@ -1,162 +1,207 @@
 #include "json_lua.h"
 
 #include "compat.h"
-
-#include <string.h>
+#include "json_scan.h"
 
 /* Builds Lua values from the scanner's tokens without recursion: the tables
  * that are open lie on the Lua stack, an object's with the key above it whose
  * value comes next. One level of C memory per open table: */
 struct level {
   lua_Integer count; /* elements or members so far */
-  unsigned place;    /* a hash of the path that leads here */
+  uint32_t place;    /* a hash of the path that leads here */
+  unsigned slot;     /* of the last member's key among the known ones; or NO_SLOT */
   bool object;
 };
 
 struct decoder {
   struct ba_json_scanner scanner;
   struct ba_json_codec *codec;
-  int array_mt, list; /* stack indices; list: of the known keys */
+  int list; /* stack index of the codec's list */
   bool keep_null;
-  unsigned depth;
-  struct level levels[BA_JSON_MAX_DEPTH + 1];
+  struct level levels[BA_JSON_MAX_DEPTH + 1]; /* the first is the document's, which is no table */
 };
+
+enum { NO_SLOT = BA_JSON_KEYS };
+
+/* ---- tables -------------------------------------------------------------- */
 
 /* The lines of a result file are alike: a table is made with room for as many
  * members as the last one at this place had, which saves Lua's rehashing. */
-enum { HINT_MAX = 1024 };
+enum { HINT_MAX = 1024, STACK_LEVELS = 8 };
 
-static void open_table(lua_State *L, struct decoder *decoder, bool object)
+static inline unsigned short *hint_at(const struct decoder *decoder, const struct level *level)
 {
-  struct level *parent = &decoder->levels[decoder->depth];
-  struct level *level = &decoder->levels[++decoder->depth];
-  level->count = 0;
-  level->object = object;
-  level->place = parent->place * 31 + 1;
-  luaL_checkstack(L, 4, "too many nested values");
-  if(parent->object && decoder->depth > 1) {
-    size_t length;
-    const char *key = lua_tolstring(L, -1, &length);
-    level->place += (unsigned)length * 7;
-    if(length)
-      level->place += (unsigned char)key[0] * 131u + (unsigned char)key[length - 1] * 31u;
-  }
-  int hint = decoder->codec->hints[level->place % BA_JSON_HINTS];
+  return &decoder->codec->hints[level->place % BA_JSON_HINTS];
+}
+
+/* Opens a table below `level`, whose member it will be. */
+static inline struct level *open_table(lua_State *L, struct decoder *decoder, struct level *level,
+                                       bool object)
+{
+  uint32_t place = level->place * 31 + level->slot;
+  *++level = (struct level){.place = place ^ place >> 9, .slot = NO_SLOT, .object = object};
+  /* for some levels at once: a table and a key each, and what is pushed meanwhile */
+  if(decoder->scanner.depth % STACK_LEVELS == 1)
+    luaL_checkstack(L, 2 * STACK_LEVELS + 4, "too many nested values");
+  int hint = *hint_at(decoder, level);
   if(object) {
     lua_createtable(L, 0, hint);
   } else {
     lua_createtable(L, hint, 0);
-    lua_pushvalue(L, decoder->array_mt);
+    lua_rawgeti(L, decoder->list, BA_JSON_LIST_ARRAY_MT);
     lua_setmetatable(L, -2);
   }
+  return level;
 }
 
-static void close_table(struct decoder *decoder)
+static inline struct level *close_table(struct decoder *decoder, struct level *level)
 {
-  struct level *level = &decoder->levels[decoder->depth--];
-  unsigned short *hint = &decoder->codec->hints[level->place % BA_JSON_HINTS];
-  *hint = (unsigned short)(level->count < HINT_MAX ? level->count : HINT_MAX);
+  *hint_at(decoder, level) = (unsigned short)(level->count < HINT_MAX ? level->count : HINT_MAX);
+  return level - 1;
 }
 
-enum { KNOWN_MAX_BYTES = 40 };
+/* ---- keys ---------------------------------------------------------------- */
 
 /* Keys come again and again: one that is known needs no hash over its bytes,
  * which is what making a string costs most. */
-static void push_key(lua_State *L, struct decoder *decoder, const char *text, size_t length)
+enum { KNOWN_MAX_BYTES = 40, PROBES = 4 };
+
+/* Where the key is among the known ones, or may be put. */
+static unsigned find_slot(const struct ba_json_codec *codec, const char *text, size_t length)
 {
-  if(length == 0 || length > KNOWN_MAX_BYTES) {
-    lua_pushlstring(L, text, length);
-    return;
-  }
   unsigned hash = (unsigned char)text[0] + 5u * (unsigned char)text[length - 1] +
                   17u * (unsigned char)text[length / 2] + 31u * (unsigned)length;
-  struct ba_json_key *key = &decoder->codec->known[hash % BA_JSON_KEYS];
-  if(key->length == length && memcmp(key->text, text, length) == 0) {
-    lua_rawgeti(L, decoder->list, (int)(hash % BA_JSON_KEYS) + 1);
-    return;
+  for(unsigned i = 0; i < PROBES; i++) {
+    unsigned slot = (hash + i) % BA_JSON_KEYS;
+    const struct ba_json_key *key = &codec->known[slot];
+    if(key->length == 0 || (key->length == length && ba_same_bytes(key->text, text, length)))
+      return slot;
+  }
+  return hash % BA_JSON_KEYS;
+}
+
+static void push_known(lua_State *L, const struct decoder *decoder, unsigned slot)
+{
+  lua_rawgeti(L, decoder->list, (int)slot + 1);
+}
+
+/* Pushes the key that the scanner has read, and gives its slot. */
+static unsigned push_key(lua_State *L, struct decoder *decoder)
+{
+  const char *text = decoder->scanner.string;
+  size_t length = decoder->scanner.length;
+  bool escaped = text == decoder->codec->scratch.bytes;
+  if(length == 0 || length > KNOWN_MAX_BYTES || escaped) {
+    lua_pushlstring(L, text, length);
+    return NO_SLOT;
+  }
+  unsigned slot = find_slot(decoder->codec, text, length);
+  struct ba_json_key *key = &decoder->codec->known[slot];
+  if(key->length == length && ba_same_bytes(key->text, text, length)) {
+    push_known(L, decoder, slot);
+    return slot;
   }
   key->length = 0;
   lua_pushlstring(L, text, length);
   lua_pushvalue(L, -1);
-  lua_rawseti(L, decoder->list, (int)(hash % BA_JSON_KEYS) + 1);
+  lua_rawseti(L, decoder->list, (int)slot + 1);
   key->text = lua_tolstring(L, -1, &key->length);
+  return slot;
 }
 
-/* A null member is absent, also when the key was there before. */
-static void drop_member(lua_State *L)
+/* Members come in the same order, too: the key is first compared with the one
+ * that followed the last one here before, and then needs not be read. */
+static inline bool take_key(lua_State *L, struct decoder *decoder, struct level *level)
 {
-  lua_pushvalue(L, -1);
-  lua_rawget(L, -3);
+  struct ba_json_codec *codec = decoder->codec;
+  uint32_t place = level->place + level->slot * 0x9E3779B1u;
+  unsigned char *guess = &codec->guesses[(place >> 16 ^ place) % BA_JSON_GUESSES];
+  const struct ba_json_key *key = &codec->known[*guess];
+  if(key->length && ba_json_take_key(&decoder->scanner, key->text, key->length)) {
+    level->slot = *guess;
+    push_known(L, decoder, level->slot);
+    return true;
+  }
+  if(ba_json_read_key(&decoder->scanner) == BA_JSON_FAILED)
+    return false;
+  level->slot = push_key(L, decoder);
+  if(level->slot != NO_SLOT)
+    *guess = (unsigned char)level->slot;
+  return true;
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+/* A null member is absent, also when the key, which is on the top, was there
+ * before. */
+static void drop_member(lua_State *L, struct decoder *decoder, const struct level *level)
+{
+  lua_rawget(L, -2);
   bool there = !lua_isnil(L, -1);
   lua_pop(L, 1);
-  if(there) {
-    lua_pushnil(L);
-    lua_rawset(L, -3);
-  } else {
-    lua_pop(L, 1);
-  }
-}
-
-/* Puts the value on top of the stack where it belongs. */
-static void store(lua_State *L, struct decoder *decoder)
-{
-  if(decoder->depth == 0)
+  if(!there)
     return;
-  struct level *level = &decoder->levels[decoder->depth];
-  level->count++;
-  if(level->object)
-    lua_rawset(L, -3);
+  if(level->slot == NO_SLOT)
+    lua_pushlstring(L, decoder->scanner.string, decoder->scanner.length);
   else
-    lua_rawseti(L, -2, (int)level->count);
+    push_known(L, decoder, level->slot);
+  lua_pushnil(L);
+  lua_rawset(L, -3);
 }
 
-static void store_null(lua_State *L, struct decoder *decoder)
-{
-  if(decoder->depth && decoder->levels[decoder->depth].object && !decoder->keep_null) {
-    drop_member(L);
-    return;
-  }
-  lua_pushlightuserdata(L, NULL);
-  store(L, decoder);
-}
-
-/* One token; false at the document's end or on failure. */
-static bool take_token(lua_State *L, struct decoder *decoder, enum ba_json_token token)
+/* Takes tokens until the document's end or a failure, and gives that. */
+static enum ba_json_token build(lua_State *L, struct decoder *decoder)
 {
   struct ba_json_scanner *scanner = &decoder->scanner;
-  switch(token) {
-  case BA_JSON_KEY:
-    push_key(L, decoder, scanner->string, scanner->length);
-    return true;
-  case BA_JSON_STRING:
-    lua_pushlstring(L, scanner->string, scanner->length);
-    break;
-  case BA_JSON_INTEGER:
-    ba_push_integer(L, scanner->integer);
-    break;
-  case BA_JSON_FLOAT:
-    lua_pushnumber(L, (lua_Number)scanner->number);
-    break;
-  case BA_JSON_TRUE:
-  case BA_JSON_FALSE:
-    lua_pushboolean(L, token == BA_JSON_TRUE);
-    break;
-  case BA_JSON_NULL:
-    store_null(L, decoder);
-    return true;
-  case BA_JSON_ARRAY:
-  case BA_JSON_OBJECT:
-    open_table(L, decoder, token == BA_JSON_OBJECT);
-    return true;
-  case BA_JSON_ARRAY_END:
-  case BA_JSON_OBJECT_END:
-    close_table(decoder);
-    break;
-  default:
-    return false;
+  struct level *level = decoder->levels;
+  for(;;) {
+    enum ba_json_token token = ba_json_step(scanner);
+    if(token == BA_JSON_KEY) {
+      if(!take_key(L, decoder, level))
+        return BA_JSON_FAILED;
+      token = ba_json_to_value(scanner, scanner->at);
+    }
+    if(token == BA_JSON_VALUE)
+      token = ba_json_value(scanner);
+    switch(token) {
+    case BA_JSON_STRING:
+      lua_pushlstring(L, scanner->string, scanner->length);
+      break;
+    case BA_JSON_INTEGER:
+      ba_push_integer(L, scanner->integer);
+      break;
+    case BA_JSON_FLOAT:
+      lua_pushnumber(L, (lua_Number)scanner->number);
+      break;
+    case BA_JSON_TRUE:
+    case BA_JSON_FALSE:
+      lua_pushboolean(L, token == BA_JSON_TRUE);
+      break;
+    case BA_JSON_NULL:
+      if(level->object && !decoder->keep_null) {
+        drop_member(L, decoder, level);
+        continue;
+      }
+      lua_pushlightuserdata(L, NULL);
+      break;
+    case BA_JSON_ARRAY:
+    case BA_JSON_OBJECT:
+      level = open_table(L, decoder, level, token == BA_JSON_OBJECT);
+      continue;
+    case BA_JSON_ARRAY_END:
+    case BA_JSON_OBJECT_END:
+      level = close_table(decoder, level);
+      break;
+    default:
+      return token;
+    }
+    /* the value on the top goes where it belongs */
+    level->count++;
+    if(level->object)
+      lua_rawset(L, -3);
+    else if(level != decoder->levels)
+      lua_rawseti(L, -2, (int)level->count);
   }
-  store(L, decoder);
-  return true;
 }
 
 static int push_decode_failure(lua_State *L, const struct ba_json_scanner *scanner)
@@ -178,19 +223,13 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
   struct decoder decoder;
   int top = lua_gettop(L);
   decoder.codec = ba_json_codec_take(L);
-  ba_json_push_array_mt(L);
-  decoder.array_mt = lua_gettop(L);
   lua_rawgeti(L, LUA_REGISTRYINDEX, decoder.codec->list);
   decoder.list = lua_gettop(L);
   decoder.keep_null = options && options->keep_null;
-  decoder.depth = 0;
-  decoder.levels[0] = (struct level){0};
+  decoder.levels[0] = (struct level){.slot = NO_SLOT};
   ba_json_scanner_init(&decoder.scanner, bytes, length, options ? options->max_depth : 0,
                        &decoder.codec->scratch);
-  enum ba_json_token token;
-  do {
-    token = ba_json_next(&decoder.scanner);
-  } while(take_token(L, &decoder, token));
+  enum ba_json_token token = build(L, &decoder);
   ba_json_codec_release(decoder.codec);
   if(token == BA_JSON_END) {
     lua_replace(L, top + 1); /* the codec */

@@ -52,22 +52,25 @@ bool ba_json_sort_keys(lua_State *L, struct ba_buffer *keys, struct ba_json_sort
 void ba_json_push_sorted(lua_State *L, int table, const struct ba_buffer *keys,
                          const struct ba_json_sorted *sorted, int number);
 
-/* What a Lua state keeps between calls: memory for texts, and how large the
- * tables at each place of a document were the last time. */
-enum { BA_JSON_HINTS = 512, BA_JSON_KEYS = 256 };
+/* What a Lua state keeps between calls: memory for texts, and of the documents
+ * that were decoded, for those to come will be like them: the keys, which key
+ * followed which, and how large the tables at each place were. */
+enum { BA_JSON_KEYS = 256, BA_JSON_HINTS = 512, BA_JSON_GUESSES = 1024 };
+enum { BA_JSON_LIST_ARRAY_MT = BA_JSON_KEYS + 1, BA_JSON_LIST = BA_JSON_LIST_ARRAY_MT };
 struct ba_json_key {
-  const char *text; /* of a Lua string that the codec's list of keys holds */
+  const char *text; /* of a Lua string that the codec's list holds */
   size_t length;    /* 0: none */
 };
 struct ba_json_codec {
-  struct ba_buffer scratch; /* decode: a string with escapes */
-  struct ba_buffer out;     /* encode */
-  struct ba_buffer keys;    /* encode, sorted */
-  bool busy;                /* a finaliser that Lua runs meanwhile takes another */
-  bool finalised;           /* the state closes: what is used is freed at once */
-  unsigned short hints[BA_JSON_HINTS];
-  struct ba_json_key known[BA_JSON_KEYS]; /* decode: keys seen before */
-  int list;                               /* registry reference: their strings, from 1 */
+  struct ba_buffer scratch;               /* decode: a string with escapes */
+  struct ba_buffer out;                   /* encode */
+  struct ba_buffer keys;                  /* encode, sorted */
+  bool busy;                              /* a finaliser that Lua runs meanwhile takes another */
+  bool finalised;                         /* the state closes: what is used is freed at once */
+  unsigned short hints[BA_JSON_HINTS];    /* by place: members of the table there */
+  unsigned char guesses[BA_JSON_GUESSES]; /* by place and key: the next key's number */
+  struct ba_json_key known[BA_JSON_KEYS]; /* keys seen before */
+  int list; /* registry reference: keys, from 1, and the arrays' metatable */
 };
 
 /* Pushes the state's codec, marked busy, and returns it; release it after the

@@ -43,7 +43,8 @@ enum ba_json_token {
   BA_JSON_ARRAY,
   BA_JSON_ARRAY_END,
   BA_JSON_OBJECT,
-  BA_JSON_OBJECT_END
+  BA_JSON_OBJECT_END,
+  BA_JSON_VALUE /* not from ba_json_next(): see json_scan.h */
 };
 
 struct ba_json_scanner {
@@ -59,7 +60,7 @@ struct ba_json_scanner {
   struct ba_buffer *scratch; /* borrowed: holds a string that had escapes */
   unsigned depth, max_depth;
   unsigned char expect;
-  unsigned char is_object[(BA_JSON_MAX_DEPTH + 7) / 8 + 1];
+  unsigned char inside[BA_JSON_MAX_DEPTH + 1]; /* what to expect behind a value at each depth */
 };
 
 /* `scratch` is the caller's, with a cap of its own (a string with escapes
@@ -82,6 +83,11 @@ unsigned ba_utf8_sequence(const unsigned char *at, const unsigned char *end);
  * without escapes is given in place, one with them in `scratch`. */
 bool ba_json_read_string(const char **at, const char *end, struct ba_buffer *scratch,
                          const char **string, size_t *length, struct ba_error *err);
+/* The same where it is known that the string begins at `first` and is plain
+ * (printable ASCII, no escape) up to *at. */
+bool ba_json_read_rest(const char *first, const char **at, const char *end,
+                       struct ba_buffer *scratch, const char **string, size_t *length,
+                       struct ba_error *err);
 
 /* Appends the string in quotes. Not valid UTF-8: BA_INVALID, with the byte's
  * number in the message; the buffer may then hold a part of it. */

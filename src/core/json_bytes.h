@@ -1,11 +1,12 @@
-/* Looking at text 16 bytes at once, for those who read and write JSON. Private
- * to src/core/json_*.c. */
+/* Looking at text 16 bytes at once, for those who read and write JSON: the
+ * core's json_*.c, and the decoder of the binding. */
 #ifndef BA_JSON_BYTES_H
 #define BA_JSON_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* How many bytes at once at most, where the processor can: 32, 16 or 1. The
  * tests ask for fewer, to compare. */
@@ -16,6 +17,37 @@
 #define BA_JSON_SSE2 1
 #include <immintrin.h>
 #endif
+
+/* Are the two the same? For keys and words, where memcmp() costs more in being
+ * called than in comparing. */
+static inline bool ba_same_bytes(const char *one, const char *other, size_t length)
+{
+  uint64_t left, right;
+  uint32_t head, tail, other_head, other_tail;
+  if(length >= 8) {
+    for(size_t i = 0; i + 8 < length; i += 8) {
+      memcpy(&left, one + i, 8);
+      memcpy(&right, other + i, 8);
+      if(left != right)
+        return false;
+    }
+    memcpy(&left, one + length - 8, 8);
+    memcpy(&right, other + length - 8, 8);
+    return left == right;
+  }
+  if(length >= 4) {
+    memcpy(&head, one, 4);
+    memcpy(&other_head, other, 4);
+    memcpy(&tail, one + length - 4, 4);
+    memcpy(&other_tail, other + length - 4, 4);
+    return head == other_head && tail == other_tail;
+  }
+  for(size_t i = 0; i < length; i++) {
+    if(one[i] != other[i])
+      return false;
+  }
+  return true;
+}
 
 /* A byte that can be copied as it is, in a string read or written, without a
  * further look: printable ASCII but not '"' and '\\'. */

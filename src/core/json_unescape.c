@@ -3,22 +3,23 @@
 
 #include <string.h>
 
+/* A hexadecimal digit's value, and DIGIT to tell it from what is none. */
+enum { DIGIT = 0x10 };
+static const unsigned char hexadecimal[256] = {
+    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
+    ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['A'] = 0x1A, ['B'] = 0x1B,
+    ['C'] = 0x1C, ['D'] = 0x1D, ['E'] = 0x1E, ['F'] = 0x1F, ['a'] = 0x1A, ['b'] = 0x1B,
+    ['c'] = 0x1C, ['d'] = 0x1D, ['e'] = 0x1E, ['f'] = 0x1F};
+
 static int hex4(const char *at, const char *end)
 {
   if(end - at < 4)
     return -1;
-  int value = 0;
-  for(int i = 0; i < 4; i++) {
-    int c = (unsigned char)at[i], digit = c | 0x20;
-    if(c >= '0' && c <= '9')
-      digit = c - '0';
-    else if(digit >= 'a' && digit <= 'f')
-      digit = digit - 'a' + 10;
-    else
-      return -1;
-    value = value << 4 | digit;
-  }
-  return value;
+  int a = hexadecimal[(unsigned char)at[0]], b = hexadecimal[(unsigned char)at[1]];
+  int c = hexadecimal[(unsigned char)at[2]], d = hexadecimal[(unsigned char)at[3]];
+  if(!(a & b & c & d & DIGIT))
+    return -1;
+  return (a & 15) << 12 | (b & 15) << 8 | (c & 15) << 4 | (d & 15);
 }
 
 static size_t put_utf8(char *out, unsigned code)
@@ -113,9 +114,10 @@ enum { BLOCK = 32, MARGIN = 2 * BLOCK + 1 };
 typedef uint32_t copy_block(char *out, const char *at);
 
 /* Copies from *from on, two-letter escapes undone, and gives the end of what it
- * wrote. Stops at what needs a closer look, or within MARGIN bytes of `end`.
- * What it writes behind its end is void. An escape moves what follows it: the
- * rest of the block is copied again, which is cheaper than to look at it again. */
+ * wrote. Stops at what needs a
+ * closer look, or within MARGIN bytes of `end`. What it writes behind its end is void. An escape
+ * moves what follows it: the rest of the block is copied again, which is cheaper than to look at it
+ * again. */
 static inline char *copy_blocks(const char **from, const char *end, char *out, copy_block *copy)
 {
   const char *at = *from;
@@ -215,14 +217,14 @@ static inline __attribute__((always_inline)) enum step unescape_step(const char 
   while(*at < stop) {
     if(copy)
       *out = copy_blocks(at, stop, *out, copy);
-    const char *run = *at;
-    *at = skip_text(run, stop, end);
-    if(*at > run) {
+    if(**at != '\\') {
+      const char *run = *at;
+      *at = skip_text(run, stop, end);
       memcpy(*out, run, (size_t)(*at - run));
       *out += *at - run;
+      if(*at >= stop)
+        break;
     }
-    if(*at >= stop)
-      break;
     if(**at != '\\')
       return **at == '"' || fail_string(*at, end, err) ? STEP_CLOSED : STEP_FAILED;
     size_t length = read_escape(at, end, *out, err);
@@ -276,11 +278,11 @@ static __attribute__((noinline)) bool unescape(const char **at, const char *end,
   }
 }
 
-bool ba_json_read_string(const char **at, const char *end, struct ba_buffer *scratch,
-                         const char **string, size_t *length, struct ba_error *err)
+bool ba_json_read_rest(const char *first, const char **at, const char *end,
+                       struct ba_buffer *scratch, const char **string, size_t *length,
+                       struct ba_error *err)
 {
-  const char *first = *at;
-  *at = skip_text(first, end, end);
+  *at = skip_text(*at, end, end);
   if(*at < end && **at == '"') {
     *string = first;
     *length = (size_t)(*at - first);
@@ -297,4 +299,10 @@ bool ba_json_read_string(const char **at, const char *end, struct ba_buffer *scr
   *length = scratch->length;
   ++*at;
   return true;
+}
+
+bool ba_json_read_string(const char **at, const char *end, struct ba_buffer *scratch,
+                         const char **string, size_t *length, struct ba_error *err)
+{
+  return ba_json_read_rest(*at, at, end, scratch, string, length, err);
 }
