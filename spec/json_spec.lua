@@ -136,6 +136,16 @@ describe("decode", function()
     end
   end)
 
+  it("gives each value its own text, however like the last ones it is", function()
+    local values = { "stop", "stop", "stop", "abcd1efgh", "abcd2efgh", "abcd2efgh", "abcd1efgh", "stop", "sto", "sto",
+      "stop", "", ("v"):rep(40), ("v"):rep(40), ("v"):rep(41), ("v"):rep(41), ("v"):rep(40), "a\nbcd", "a\nbcd", "a\nbcd" }
+    for _, value in ipairs(values) do
+      local text = '{"finish_reason":"' .. value:gsub("\n", "\\n") .. '"}'
+      assert.same({ finish_reason = value }, decode(text))
+      collectgarbage()
+    end
+  end)
+
   it("refuses the beginning of what it has just read, at every byte", function()
     local text = '{"id":"abcd","object":{"created":1760000000,"model":"gpt"},"choices":[{"index":0}]}'
     for length = 1, #text - 1 do

@@ -3,6 +3,8 @@
 #include "compat.h"
 #include "json_scan.h"
 
+#include <string.h>
+
 /* Builds Lua values from the scanner's tokens without recursion: the tables
  * that are open lie on the Lua stack, an object's with the key above it whose
  * value comes next. One level of C memory per open table: */
@@ -101,7 +103,7 @@ static unsigned push_key(lua_State *L, struct decoder *decoder)
     push_known(L, decoder, slot);
     return slot;
   }
-  key->length = 0;
+  key->length = key->value_length = 0;
   lua_pushlstring(L, text, length);
   lua_pushvalue(L, -1);
   lua_rawseti(L, decoder->list, (int)slot + 1);
@@ -131,6 +133,42 @@ static inline bool take_key(lua_State *L, struct decoder *decoder, struct level 
 }
 
 /* ---- values -------------------------------------------------------------- */
+
+/* Of many keys the value is the same again and again ("object", "role"): then
+ * it needs no hash either. Kept is what came twice running, and so no text that
+ * comes once only. */
+static void push_value(lua_State *L, struct decoder *decoder, unsigned slot)
+{
+  const char *text = decoder->scanner.string;
+  size_t length = decoder->scanner.length;
+  struct ba_json_key *key = &decoder->codec->known[slot];
+  if(length == key->value_length && ba_same_bytes(key->value, text, length)) {
+    lua_rawgeti(L, decoder->list, BA_JSON_KEYS + (int)slot + 1);
+    return;
+  }
+  lua_pushlstring(L, text, length);
+  uint32_t head, tail;
+  memcpy(&head, text, sizeof(head));
+  memcpy(&tail, text + length - sizeof(tail), sizeof(tail));
+  uint32_t hash = head * 31 + tail + (uint32_t)length;
+  if(hash != key->missed) {
+    key->missed = hash;
+    return;
+  }
+  key->value_length = 0;
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, decoder->list, BA_JSON_KEYS + (int)slot + 1);
+  key->value = lua_tolstring(L, -1, &key->value_length);
+}
+
+static inline void push_string(lua_State *L, struct decoder *decoder, const struct level *level)
+{
+  size_t length = decoder->scanner.length;
+  if(level->slot < NO_SLOT && length >= 4 && length <= KNOWN_MAX_BYTES)
+    push_value(L, decoder, level->slot);
+  else
+    lua_pushlstring(L, decoder->scanner.string, length);
+}
 
 /* A null member is absent, also when the key, which is on the top, was there
  * before. */
@@ -165,7 +203,7 @@ static enum ba_json_token build(lua_State *L, struct decoder *decoder)
       token = ba_json_value(scanner);
     switch(token) {
     case BA_JSON_STRING:
-      lua_pushlstring(L, scanner->string, scanner->length);
+      push_string(L, decoder, level);
       break;
     case BA_JSON_INTEGER:
       ba_push_integer(L, scanner->integer);

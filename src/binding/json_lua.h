@@ -56,10 +56,11 @@ void ba_json_push_sorted(lua_State *L, int table, const struct ba_buffer *keys,
  * that were decoded, for those to come will be like them: the keys, which key
  * followed which, and how large the tables at each place were. */
 enum { BA_JSON_KEYS = 256, BA_JSON_HINTS = 512, BA_JSON_GUESSES = 1024 };
-enum { BA_JSON_LIST_ARRAY_MT = BA_JSON_KEYS + 1, BA_JSON_LIST = BA_JSON_LIST_ARRAY_MT };
+enum { BA_JSON_LIST_ARRAY_MT = 2 * BA_JSON_KEYS + 1, BA_JSON_LIST = BA_JSON_LIST_ARRAY_MT };
 struct ba_json_key {
-  const char *text; /* of a Lua string that the codec's list holds */
-  size_t length;    /* 0: none */
+  const char *text, *value;    /* of Lua strings that the codec's list holds */
+  size_t length, value_length; /* 0: none */
+  uint32_t missed;             /* a hash of the last value that was another */
 };
 struct ba_json_codec {
   struct ba_buffer scratch;               /* decode: a string with escapes */
@@ -70,7 +71,7 @@ struct ba_json_codec {
   unsigned short hints[BA_JSON_HINTS];    /* by place: members of the table there */
   unsigned char guesses[BA_JSON_GUESSES]; /* by place and key: the next key's number */
   struct ba_json_key known[BA_JSON_KEYS]; /* keys seen before */
-  int list; /* registry reference: keys, from 1, and the arrays' metatable */
+  int list; /* registry reference: keys, from 1; then their values; the arrays' metatable */
 };
 
 /* Pushes the state's codec, marked busy, and returns it; release it after the

@@ -1,5 +1,6 @@
 #include "json_width.h"
 
+#undef BA_JSON_WIDTH /* a build may ask for fewer, too */
 #define BA_JSON_WIDTH 1
 #define ba_json_read_string read_string_by_1
 #define ba_json_read_rest read_rest_by_1
