@@ -114,10 +114,9 @@ enum { BLOCK = 32, MARGIN = 2 * BLOCK + 1 };
 typedef uint32_t copy_block(char *out, const char *at);
 
 /* Copies from *from on, two-letter escapes undone, and gives the end of what it
- * wrote. Stops at what needs a
- * closer look, or within MARGIN bytes of `end`. What it writes behind its end is void. An escape
- * moves what follows it: the rest of the block is copied again, which is cheaper than to look at it
- * again. */
+ * wrote; what it writes behind that is void. Stops at what needs a closer look,
+ * or within MARGIN bytes of `end`. An escape moves what follows it: the rest of
+ * the block is copied again, which is cheaper than to look at it again. */
 static inline char *copy_blocks(const char **from, const char *end, char *out, copy_block *copy)
 {
   const char *at = *from;
