@@ -139,6 +139,7 @@ build = {
     },
     ["batchapi.among"] = "lua/batchapi/among.lua",
     ["batchapi.attendant"] = "lua/batchapi/attendant.lua",
+    ["batchapi.base_url"] = "lua/batchapi/base_url.lua",
     ["batchapi.changes"] = "lua/batchapi/changes.lua",
     ["batchapi.client"] = "lua/batchapi/client.lua",
     ["batchapi.codec"] = "lua/batchapi/codec.lua",

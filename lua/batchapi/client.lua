@@ -18,6 +18,7 @@
 --- triple. `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see
 --- lines.lua).
 
+local base_url_of = require("batchapi.base_url")
 local codec = require("batchapi.codec")
 local errors = require("batchapi.errors")
 local exchange = require("batchapi.exchange")
@@ -315,7 +316,7 @@ function M.new(definition, given, base)
     given = settings_of.inherited(definition, given, base)
   end
   local settings = options.resolve(definition, given)
-  local base_url, message, err = request.base_url(definition, settings)
+  local base_url, message, err = base_url_of(definition, settings)
   if not base_url then
     return nil, message, err
   end

@@ -9,56 +9,9 @@ local url = require("batchapi.url")
 
 local M = {}
 
-local byte, pairs, type = string.byte, pairs, type
+local byte, next, pairs, type = string.byte, next, pairs, type
 
 local NONE = {} -- stands for headers or overrides that are absent; never written to
-
-
---- The value of the option a base URL names in braces.
-local function placeholder(definition, settings, name)
-  local value = settings.own[name]
-  if value == nil then
-    local variable
-    for _, option in ipairs(definition.options) do
-      variable = option.name == name and option.environment or variable
-    end
-    return nil, ("no address: give the option %s%s, or base_url"):format(name,
-      variable and " or the variable " .. variable or "")
-  end
-  return (tostring(value):gsub("/+$", ""))
-end
-
-
---- The base URL of a client: the option, the variable, or the definition's with its options filled
---- in.
----@param definition table
----@param settings table
----@return string|nil base_url without a slash at its end
-function M.base_url(definition, settings)
-  local given = settings.base_url
-  local variable = definition.environment and os.getenv(definition.environment)
-  if not given and variable and variable ~= "" then
-    given = variable
-    if not variable:match("^[Hh][Tt][Tt][Pp][Ss]?://[^/@%s]+[^?#%s]*$") then
-      return errors.invalid(definition.name,
-        ("the variable %s must be a URL that begins with https:// or "
-        .. "http:// and holds no user, password or query"):format(definition.environment))
-    end
-  end
-  if given then
-    return (given:gsub("/+$", ""))
-  end
-  local why
-  local filled = definition.base_url:gsub("{([%w_]+)}", function(name)
-    local value, message = placeholder(definition, settings, name)
-    why = why or message
-    return value
-  end)
-  if why then
-    return errors.invalid(definition.name, why)
-  end
-  return filled
-end
 
 
 --- Headers in order, a later one of the same name in an earlier one's place. What is absent comes as
@@ -295,30 +248,44 @@ end
 
 local free_words = { "method", "path", "query", "body", "headers", "to", "repeats" }
 local free_kinds = { method = "string", path = "string", query = "table", headers = "table",
-  to = "string", repeats = "string" }
+  to = "string", repeats = "string", body = false } -- false: see check_free()
 local methods_known = { GET = "safe", HEAD = "safe", PUT = "idempotent", DELETE = "idempotent",
   POST = "never_sent",
   PATCH = "never_sent" }
 
 
+local function check_kinds(given)
+  for word, kind in pairs(free_kinds) do
+    local value = given[word]
+    if kind and value ~= nil and type(value) ~= kind then
+      errors.misuse("request: %s must be a %s, got a %s", word, kind, type(value))
+    end
+  end
+end
+
+
+--- Checks a free request, the usual ones quickly; gives what its body is.
 local function check_free(given)
   if type(given) ~= "table" then
     errors.misuse("request: a table { method, path, query, body } expected, got a " .. type(given))
   end
-  for word, value in pairs(given) do
-    local kind = free_kinds[word]
-    if kind and type(value) ~= kind then
-      errors.misuse("request: %s must be a %s, got a %s", word, kind, type(value))
-    elseif not kind and word ~= "body" then
+  for word in next, given do
+    if free_kinds[word] == nil then
       errors.misuse("request has no field '%s'%s",
         tostring(word), suggest.hint(tostring(word), free_words))
     end
   end
+  local kind = type(given.body)
+  if not methods_known[given.method] or given.query or given.headers or given.to or given.repeats
+    or type(given.path) ~= "string" then
+    check_kinds(given)
+  end
   if not given.path then
     errors.misuse("request: the field path is missing")
-  elseif given.body ~= nil and type(given.body) ~= "table" and type(given.body) ~= "string" then
-    errors.misuse("request: body must be a table or a string, got a " .. type(given.body))
+  elseif kind ~= "nil" and kind ~= "table" and kind ~= "string" then
+    errors.misuse("request: body must be a table or a string, got a " .. kind)
   end
+  return kind
 end
 
 
@@ -370,10 +337,10 @@ end
 ---@return string|nil url of a request that is prepared; a message when it failed
 ---@return string|batchapi.Error|nil body then; the error when it failed
 function M.free(client, given)
-  check_free(given)
+  local kind = check_free(given)
   local method, path, repeats = free_address(given)
   local body, content_type = given.body, nil
-  if type(body) == "table" then
+  if kind == "table" then
     local text, message, err = client._codec.encode(body)
     if not text then
       return errors.adopt(M.free_name(method, path), err, message)
