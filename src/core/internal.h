@@ -27,6 +27,7 @@ struct ba_mailbox { /* LOCK */
   bool polled;    /* someone has the descriptor: it must tell the truth */
   bool waiting;   /* ba_mailbox_wait() sleeps on it */
   int announce;   /* the host's descriptor that is written to instead; -1: none */
+  bool socket;    /* that is a socket */
   bool signalled; /* it was said that a report waits */
   bool raised;    /* fd is readable */
   struct ba_call *first, *last;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct ba_mailbox *all;
@@ -123,7 +124,9 @@ static void signal_locked(struct ba_mailbox *mailbox)
     mailbox->signalled = true;
     /* A host's socket that is full will wake it up anyhow; one that is gone
      * has nobody to be woken. */
-    if(send(mailbox->announce, &one, sizeof(one), MSG_NOSIGNAL) < 0 && errno == ENOTSOCK)
+    if(mailbox->socket)
+      send(mailbox->announce, &one, sizeof(one), MSG_NOSIGNAL);
+    else
       eventfd_write(mailbox->announce, one);
   }
   if(mailbox->waiting || (mailbox->polled && mailbox->announce < 0)) {
@@ -143,9 +146,12 @@ static void quiet_locked(struct ba_mailbox *mailbox)
 
 void ba_mailbox_announce(struct ba_mailbox *mailbox, int fd)
 {
+  struct stat info;
+  bool socket = fd >= 0 && fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
   ba_lock();
   quiet_locked(mailbox);
   mailbox->announce = fd;
+  mailbox->socket = socket;
   if(has_report_locked(mailbox))
     signal_locked(mailbox);
   ba_unlock();
