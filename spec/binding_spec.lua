@@ -66,6 +66,15 @@ describe("a mailbox", function()
     call:release()
   end)
 
+  it("is not what only looks like one", function()
+    local metatable, impostor = debug.getmetatable(mailbox), {}
+    debug.setmetatable(impostor, metatable)
+    for name, method in pairs(metatable.__index) do
+      assert.error(function() method(impostor) end, nil, name)
+    end
+    debug.setmetatable(impostor, nil)
+  end)
+
   it("can be collected before its calls", function()
     local other = assert(core.mailbox())
     local call = assert(client:start(other, { method = "GET", url = "http://loopback/delay/30" }))

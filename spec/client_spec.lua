@@ -214,6 +214,11 @@ describe("the OpenAI client", function()
     assert.has_error(function()
       client:request{ path = "x" }
     end)
+    for _, word in ipairs{ "query", "headers", "to", "repeats", "body", "method", "path" } do
+      local given = { method = "GET", path = "/files" }
+      given[word] = false
+      assert.has_error(function() client:request(given) end, nil, word)
+    end
   end)
 
   it("counts what it does", function()

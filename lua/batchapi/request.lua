@@ -276,8 +276,8 @@ local function check_free(given)
     end
   end
   local kind = type(given.body)
-  if not methods_known[given.method] or given.query or given.headers or given.to or given.repeats
-    or type(given.path) ~= "string" then
+  if not methods_known[given.method] or given.query ~= nil or given.headers ~= nil or given.to ~= nil
+    or given.repeats ~= nil or type(given.path) ~= "string" then
     check_kinds(given)
   end
   if not given.path then

@@ -17,6 +17,9 @@
 
 static long left = -1; /* allocations until all fail; < 0: none does */
 
+static lua_State *collected;
+static long until_collected = -1; /* allocations until its collector runs; < 0: it does not */
+
 static void *allocate(void *user, void *block, size_t old_size, size_t size)
 {
   (void)user;
@@ -28,6 +31,8 @@ static void *allocate(void *user, void *block, size_t old_size, size_t size)
     return NULL;
   if(left > 0 && (!block || size > old_size))
     left--;
+  if(until_collected >= 0 && (!block || size > old_size) && until_collected-- == 0)
+    lua_gc(collected, LUA_GCRESTART, 0);
   return realloc(block, size);
 }
 
@@ -144,8 +149,45 @@ static void raises_and_recovers(void **state)
   remove(path);
 }
 
+/* A finaliser decodes while the state's first decode is at its n-th allocation. */
+static void decodes_in_a_finaliser(void **state)
+{
+  static const char *const code =
+      "local core, make = ..., newproxy\n"
+      "local text = '{\"id\":\"aaaa\",\"object\":\"bbbb\"}'\n"
+      "local garbage = make and make(true) or setmetatable({}, {})\n"
+      "getmetatable(garbage).__gc = function() core.decode(text) end\n"
+      "if not make then setmetatable(garbage, getmetatable(garbage)) end\n"
+      "garbage = nil\n"
+      "return function()\n"
+      "  local all = ''\n"
+      "  for _ = 1, 3 do\n"
+      "    local value = core.decode(text)\n"
+      "    all = all .. tostring(value.id) .. tostring(value.object)\n"
+      "  end\n"
+      "  return all\n"
+      "end";
+  (void)state;
+  for(long at = 0; at < 60; at++) {
+    lua_State *L = lua_newstate(allocate, NULL);
+    if(!L)
+      skip();
+    luaL_openlibs(L);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    lua_gc(L, LUA_GCSTOP, 0);
+    load(L, code, NULL);
+    collected = L;
+    until_collected = at;
+    check(L, lua_pcall(L, 0, 1, 0));
+    until_collected = -1;
+    assert_string_equal(lua_tostring(L, -1), "aaaabbbbaaaabbbbaaaabbbb");
+    lua_close(L);
+  }
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(raises_and_recovers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(raises_and_recovers),
+                                     cmocka_unit_test(decodes_in_a_finaliser)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,10 +49,10 @@ bool ba_to_integer(lua_State *L, int index, int64_t *value)
 void *ba_check_object(lua_State *L, int index, const char *type)
 {
   if(index == 1 && lua_getmetatable(L, 1)) {
-    bool own = lua_rawequal(L, -1, lua_upvalueindex(1));
+    void *object = lua_rawequal(L, -1, lua_upvalueindex(1)) ? lua_touserdata(L, 1) : NULL;
     lua_pop(L, 1);
-    if(own)
-      return lua_touserdata(L, 1);
+    if(object)
+      return object;
   }
   return luaL_checkudata(L, index, type);
 }

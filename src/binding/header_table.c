@@ -105,7 +105,8 @@ void ba_push_headers(lua_State *L, const struct ba_header_view *headers, size_t 
     size_t length = strlen(name);
     int at = slot_of(name, length);
     struct slot *slot = &known->slots[at];
-    bool was_there = slot->table == number; /* or another that has the same slot */
+    /* or another that has the same slot; or a finaliser has made a table meanwhile */
+    bool was_there = slot->table == number || known->tables != number;
     push_text(L, list, &slot->name, 2 * at + 1, name, length);
     push_text(L, list, &slot->value, 2 * at + 2, headers[i].value, headers[i].value_length);
     slot->table = number;

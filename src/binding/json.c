@@ -8,6 +8,19 @@
 /* Memory that one large document left behind is given back. */
 enum { KEEP_BYTES = 1 << 20 };
 
+static const char codec_key;
+
+/* Is it the state's, and in the middle of a value? Lua 5.1 runs finalisers
+ * within finalisers. */
+static bool in_use(lua_State *L, const struct ba_json_codec *codec)
+{
+  lua_pushlightuserdata(L, (void *)&codec_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  bool current = lua_touserdata(L, -1) == codec;
+  lua_pop(L, 1);
+  return current && codec->busy;
+}
+
 /* When a state closes, finalisers that run after this one may still encode and
  * decode, and the registry still shows them this codec. They use it (a new
  * userdata would not be finalised any more) and keep nothing in it. */
@@ -15,6 +28,8 @@ static int codec_gc(lua_State *L)
 {
   struct ba_json_codec *codec = luaL_checkudata(L, 1, CODEC);
   codec->finalised = true;
+  if(in_use(L, codec))
+    return 0; /* its release frees what it can */
   luaL_unref(L, LUA_REGISTRYINDEX, codec->list);
   codec->list = LUA_NOREF;
   memset(codec->known, 0, sizeof(codec->known));
@@ -49,8 +64,6 @@ static struct ba_json_codec *new_codec(lua_State *L)
   return codec;
 }
 
-static const char codec_key;
-
 struct ba_json_codec *ba_json_codec_take(lua_State *L)
 {
   lua_pushlightuserdata(L, (void *)&codec_key);
@@ -63,9 +76,9 @@ struct ba_json_codec *ba_json_codec_take(lua_State *L)
     lua_pushvalue(L, -2);
     lua_rawset(L, LUA_REGISTRYINDEX);
   }
+  codec->busy = true; /* before anything that may run a finaliser */
   if(codec->list == LUA_NOREF)
     make_list(L, codec);
-  codec->busy = true;
   return codec;
 }
 

@@ -362,6 +362,8 @@ static void after_fork_child(void)
     ba_call_orphaned_locked(call, &closed);
   for(struct ba_call *call = ba_engine.first_command; call; call = call->next_command)
     ba_call_orphaned_locked(call, &closed);
+  for(struct ba_call *call = ba_engine.fresh; call; call = call->next_fresh)
+    ba_call_orphaned_locked(call, &closed); /* its end was not told yet */
   ba_engine = (struct ba_engine){.epoll = -1, .wake = -1, .curl_timer = -1};
   pthread_mutex_init(&lock, NULL);
   pthread_mutex_init(&gate, NULL);

@@ -2,6 +2,7 @@
 --- read at a time, by whoever may block (batchapi.files).
 
 local core = require("batchapi.core")
+local errors = require("batchapi.errors")
 
 local M = {}
 M.__index = M
@@ -15,7 +16,7 @@ function M.new(store, max_line_bytes)
   return setmetatable({
     store = store, max_line_bytes = max_line_bytes,
     lines = core.lines{ max_line_bytes = max_line_bytes }, -- what was read
-    last = 0, -- number of the last request whose line was given
+    last = 0, -- number of the last request whose line was given, or was none
     reader = nil, -- of the file that is in order, once there is one
   }, M)
 end
@@ -36,6 +37,19 @@ local function places(self)
 end
 
 
+-- Makes a result visible. While this waits, the store may put its file in order.
+local function flush(store, index)
+  local ok, why, err = store:flush()
+  if not ok then
+    return nil, why, err
+  elseif not store:is_in_order() and store.ledger:place(index) >= store.visible then
+    return errors.adopt("results", { kind = "job", code = "results_damaged" },
+      ("%s ends before the result of request %d"):format(store.path, index))
+  end
+  return true
+end
+
+
 -- The next lines into the splitter. nil alone when the next request is not settled.
 local function fetch(self)
   local store = self.store
@@ -44,7 +58,7 @@ local function fetch(self)
   end
   local list = places(self)
   if #list == 0 then
-    return store:flush() -- while it waits, much may happen
+    return flush(store, self.last + 1)
   end
   local bytes, why, err = store.files:lines(store.path, list)
   if not bytes then
@@ -82,9 +96,7 @@ end
 function M:take(how)
   while true do
     local value, why, err = next_line(self, how)
-    if value ~= nil then
-      self.last = self.last + 1
-    end
+    self.last = self.lines:number() -- of the reader's lines nobody asks the number
     if value ~= nil or why or self.reader then
       return value, why, err
     end

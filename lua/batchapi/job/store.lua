@@ -16,6 +16,7 @@ M.__index = M
 M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
+local LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.lines takes
 local keep_null = { null = "keep" }
 
 
@@ -214,7 +215,10 @@ end
 
 function M:close()
   if self.writer then
-    self.files:close(self.writer)
+    local upto = self.writer:bytes()
+    if self.files:close(self.writer) then
+      self.visible = math.max(self.visible, upto)
+    end
     self.writer = nil
   end
 end
@@ -228,11 +232,14 @@ end
 
 
 local function copy_in_order(self, writer, breathe)
-  local results = in_order.new(self)
-  for _ = 1, self.ledger:count() do
+  local results = in_order.new(self, LONGEST_LINE)
+  for index = 1, self.ledger:count() do
     local line, why, err = results:take("next")
     local ok = line ~= nil
-    if ok then
+    if not ok and not why then
+      return errors.adopt("run", { kind = "job", code = "results_damaged" },
+        ("%s has no line for request %d"):format(self.path, index))
+    elseif ok then
       ok, why, err = self.files:write(writer, line .. "\n")
     end
     if not ok then
@@ -260,12 +267,25 @@ function M:write_ordered(path, breathe)
 end
 
 
+-- What a finish came to that was stopped while it waited: the file thread has gone on.
+local function go_on(self)
+  local part = self.final .. ".part"
+  if not self.files:stat(self.final) then
+    self.path = part
+    return false
+  end
+  self.files:unlink(part) -- the former one of a job in order
+  self.finished = true
+  return true
+end
+
+
 --- All requests are settled: makes results.jsonl appear, whole.
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
 function M:finish(ordered, breathe)
-  if self.finished then
+  if self.finished or self.path == self.final and go_on(self) then
     return true
   end
   local ok, why, err = self:open_writer() -- so that a job without results has an empty file

@@ -1,0 +1,121 @@
+-- The results of a job on disk, when something goes wrong midway.
+
+local core = require("batchapi.core")
+local files = require("batchapi.files")
+local in_order = require("batchapi.job.in_order")
+local jobs = require("support.job")
+local store = require("batchapi.job.store")
+
+local unpack = rawget(table, "unpack") or unpack
+
+
+describe("the store", function()
+  local dir, pause
+
+  -- As in an event loop: the work is done while the caller waits.
+  local waiting = setmetatable({}, { __index = files.direct })
+  for _, name in ipairs{ "rename", "unlink" } do
+    waiting[name] = function(_, ...)
+      local result = { files.direct[name](files.direct, ...) }
+      if name == pause then
+        coroutine.yield()
+      end
+      return unpack(result, 1, 3)
+    end
+  end
+
+  local function new(indexes)
+    local ledger = core.ledger(1)
+    for _ = 1, 3 do
+      ledger:add(nil)
+    end
+    local one = store.new(waiting, dir, ledger, true, {})
+    for _, index in ipairs(indexes) do
+      assert(one:append{ index = index, ok = true })
+    end
+    return one
+  end
+
+  local function breathe() end
+
+  local function lines()
+    local list = {}
+    for line in io.lines(dir .. "/results.jsonl") do
+      list[#list + 1] = core.decode(line).index
+    end
+    return list
+  end
+
+  before_each(function()
+    dir, pause = jobs.dir(), nil
+    assert(core.fs.mkdir(dir))
+  end)
+
+  teardown(function()
+    jobs.clear()
+  end)
+
+  for _, ordered in ipairs{ true, false } do
+    for _, where in ipairs{ "rename", "unlink" } do
+      it(("finishes again when it was stopped in %s%s"):format(where, ordered and ", in order" or ""), function()
+        local one = new{ 2, 3, 1 }
+        pause = where
+        assert(coroutine.resume(coroutine.create(function() one:finish(ordered, breathe) end)))
+        pause = nil
+        assert(one:finish(ordered, breathe))
+        assert.is_true(one.finished)
+        assert.same(ordered and { 1, 2, 3 } or { 2, 3, 1 }, lines())
+        assert.is_nil((core.fs.stat(dir .. "/results.jsonl.part")))
+      end)
+    end
+  end
+
+  it("finishes again when the rename could not be made", function()
+    local one = new{ 2, 3, 1 }
+    assert(core.fs.mkdir(dir .. "/results.jsonl")) -- in its way
+    assert(core.fs.replace(dir .. "/results.jsonl/x", ""))
+    pause = "rename"
+    assert(coroutine.resume(coroutine.create(function() one:finish(true, breathe) end)))
+    pause = nil
+    assert(core.fs.unlink(dir .. "/results.jsonl/x"))
+    assert(core.fs.rmdir(dir .. "/results.jsonl"))
+    assert(one:finish(true, breathe))
+    assert.same({ 1, 2, 3 }, lines())
+  end)
+
+  it("gives in order what was written when it is closed", function()
+    local one = new{ 2, 1 }
+    local results = in_order.new(one)
+    assert.equal(1, results:take("json").index)
+    one:append{ index = 3, ok = true }
+    one:close()
+    assert.equal(2, results:take("json").index)
+    assert.equal(3, results:take("json").index)
+    assert.is_nil((results:take("json")))
+    results:close()
+  end)
+
+  it("gives each line once, also behind one that is damaged or blank", function()
+    for _, damage in ipairs{ "X", " " } do
+      local one = new{ 1, 2, 3 }
+      assert(one:flush())
+      local first, second, third = core.fs.read(one.path):match("^(.-\n)(.-)(\n.*)$")
+      assert(core.fs.replace(one.path, first .. damage:rep(#second) .. third))
+      local results, seen = in_order.new(one), {}
+      for _ = 1, 4 do
+        local result = results:take("json")
+        seen[#seen + 1] = result and result.index
+      end
+      assert.same({ 1, 3 }, seen)
+      if damage == " " then -- a line that is none cannot be put in order
+        local ok, why, err = one:finish(true, breathe)
+        assert.is_nil(ok)
+        assert.match("results.jsonl", why, 1, true)
+        assert.equal("results_damaged", err.code)
+      end
+      results:close()
+      one:close()
+      os.remove(one.path)
+    end
+  end)
+end)
