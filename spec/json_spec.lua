@@ -495,10 +495,21 @@ describe("a finaliser that encodes and decodes while Lua collects", function()
     collectgarbage("setpause", pause)
   end)
 
-  it("may be the last to speak, when the state closes and the codec is gone already", function()
+  -- What a program says, its finalisers as its state closes included.
+  local function said_by(program)
     local file = os.tmpname()
     local out = assert(io.open(file, "w"))
-    out:write([[
+    out:write(program)
+    out:close()
+    local pipe = assert(io.popen((os.getenv("BATCHAPI_LUA") or "lua5.4") .. " " .. file .. " 2>&1"))
+    local said = pipe:read("*a")
+    pipe:close()
+    os.remove(file)
+    return said
+  end
+
+  it("may be the last to speak, when the state closes and the codec is gone already", function()
+    assert.equal('{"a":[1,"x\\n"]}\n', said_by([[
       local core = require("batchapi.core")
       local function last_words()
         io.write(core.encode(core.decode('{"a":[1,"x\\n"]}')), "\n")
@@ -511,12 +522,43 @@ describe("a finaliser that encodes and decodes while Lua collects", function()
         older = setmetatable({}, { __gc = last_words })
       end
       assert(core.decode('{"a":1}'))
-    ]])
-    out:close()
-    local pipe = assert(io.popen((os.getenv("BATCHAPI_LUA") or "lua5.4") .. " " .. file .. " 2>&1"))
-    local said = pipe:read("*a")
-    pipe:close()
-    os.remove(file)
-    assert.equal('{"a":[1,"x\\n"]}\n', said)
+    ]]))
+  end)
+
+  it("goes on when the codec's turn comes in the middle of a value, as in Lua 5.1 it can", function()
+    assert.equal("right\n", said_by([[
+      local core = require("batchapi.core")
+      local lines = {}
+      for i = 1, 3000 do
+        lines[i] = '{"key' .. i % 300 .. '":"line\\n' .. ("x"):rep(300) .. '"}'
+      end
+      local text = "[" .. table.concat(lines, ",") .. "]"
+      lines = nil
+      core.decode('{"id":"a"}') -- the codec is older: 5.1 finalises it behind the other
+      local younger, metatable
+      local function last_words()
+        for _ = 1, 6 do
+          for i, line in ipairs(core.decode(text)) do
+            local value = line["key" .. i % 300]
+            if type(value) ~= "string" or #value ~= 305 then
+              return print("wrong")
+            end
+          end
+          if core.decode('{"id":"a","key7":"b"}').id ~= "a" then
+            return print("wrong")
+          end
+        end
+        print("right")
+      end
+      if newproxy then
+        younger = newproxy(true)
+        metatable = getmetatable(younger)
+        metatable.__gc = last_words
+      else
+        younger = setmetatable({}, { __gc = last_words })
+      end
+      collectgarbage()
+      kept = younger
+    ]]))
   end)
 end)
