@@ -1,8 +1,9 @@
 -- runs on: lua5.4
+local program = require("support.program")
 local sandbox = require("support.sandbox")
 
 -- Each job runs in a process of its own, whose peak memory the kernel tells.
-local program = [[
+local script = [[
   local batchapi = require("batchapi")
   local count, size, options = %d, %d, { endpoint = "/v1/chat/completions", interval = 0.1 }
   local dir, path = "%s", "%s"
@@ -30,14 +31,7 @@ local program = [[
 
 
 local function measure(count, size, dir, path)
-  local file = os.tmpname()
-  local handle = assert(io.open(file, "w"))
-  handle:write(program:format(count, size, dir or "", path or ""))
-  handle:close()
-  local pipe = assert(io.popen((os.getenv("BATCHAPI_LUA") or "lua5.4") .. " " .. file .. " 2>&1"))
-  local text = pipe:read("*a")
-  pipe:close()
-  os.remove(file)
+  local text = program.said(script:format(count, size, dir or "", path or ""))
   local ok, whole, parts, peak = text:match("^(%d+)%s+(%a+)%s+(%d+)%s+(%d+)")
   assert(ok, text)
   return tonumber(ok), whole == "true", tonumber(parts), tonumber(peak) / 1024

@@ -1,5 +1,6 @@
 -- luacheck: std max+busted
 local core = require("batchapi.core")
+local program = require("support.program")
 
 local null, array_mt = core.null, core.array_mt
 local has_integers = math.type ~= nil
@@ -495,21 +496,8 @@ describe("a finaliser that encodes and decodes while Lua collects", function()
     collectgarbage("setpause", pause)
   end)
 
-  -- What a program says, its finalisers as its state closes included.
-  local function said_by(program)
-    local file = os.tmpname()
-    local out = assert(io.open(file, "w"))
-    out:write(program)
-    out:close()
-    local pipe = assert(io.popen((os.getenv("BATCHAPI_LUA") or "lua5.4") .. " " .. file .. " 2>&1"))
-    local said = pipe:read("*a")
-    pipe:close()
-    os.remove(file)
-    return said
-  end
-
   it("may be the last to speak, when the state closes and the codec is gone already", function()
-    assert.equal('{"a":[1,"x\\n"]}\n', said_by([[
+    assert.equal('{"a":[1,"x\\n"]}\n', program.said([[
       local core = require("batchapi.core")
       local function last_words()
         io.write(core.encode(core.decode('{"a":[1,"x\\n"]}')), "\n")
@@ -526,7 +514,7 @@ describe("a finaliser that encodes and decodes while Lua collects", function()
   end)
 
   it("goes on when the codec's turn comes in the middle of a value, as in Lua 5.1 it can", function()
-    assert.equal("right\n", said_by([[
+    assert.equal("right\n", program.said([[
       local core = require("batchapi.core")
       local lines = {}
       for i = 1, 3000 do

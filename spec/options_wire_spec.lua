@@ -2,6 +2,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
+local program = require("support.program")
 local sandbox = require("support.sandbox")
 
 local variable = os.getenv
@@ -29,23 +30,9 @@ local function refused(client)
   return err
 end
 
-local function file_with(text)
-  local name = os.tmpname()
-  local file = assert(io.open(name, "w"))
-  file:write(text)
-  file:close()
-  return name
-end
-
 --- What a Lua of its own says, in an environment.
 local function run_in(environment, script, argument)
-  local file = file_with(script)
-  local pipe = assert(io.popen(("env -u all_proxy -u ALL_PROXY %s %s %s %s 2>&1"):format(
-    environment, variable("BATCHAPI_LUA") or "lua5.4", file, argument or "")))
-  local said = pipe:read("*a")
-  pipe:close()
-  os.remove(file)
-  return said
+  return program.said(script, "env -u all_proxy -u ALL_PROXY " .. environment, argument)
 end
 
 describe("a connection option", function()
@@ -164,7 +151,7 @@ describe("a credential option", function()
   local key = variable("OPENAI_API_KEY")
 
   it("api_key_file holds the key", function()
-    local name = file_with(key .. "\n")
+    local name = program.file(key .. "\n")
     ask(openai{ api_key_file = name })
     os.remove(name)
     local client, message, err = batchapi.openai{ api_key_file = "/nonexistent" }
