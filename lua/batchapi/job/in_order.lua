@@ -42,7 +42,7 @@ local function flush(store, index)
   local ok, why, err = store:flush()
   if not ok then
     return nil, why, err
-  elseif not store:is_in_order() and store.ledger:place(index) >= store.visible then
+  elseif not store:has_last_name() and store.ledger:place(index) >= store.visible then
     return errors.adopt("results", { kind = "job", code = "results_damaged" },
       ("%s ends before the result of request %d"):format(store.path, index))
   end
@@ -101,7 +101,7 @@ function M:take(how)
       return value, why, err
     end
     local ok
-    if self.store:is_in_order() then
+    if self.store:has_last_name() then
       ok, why, err = open_reader(self)
     else
       ok, why, err = fetch(self)

@@ -26,9 +26,10 @@ local keep_null = { null = "keep" }
 ---@param durable boolean
 ---@param run table the definition's run section
 function M.new(files, dir, ledger, durable, run)
+  local part = dir .. "/results.jsonl.part"
   return setmetatable({
     files = files, failed = (run.request or {}).depends and M.FAILED or M.SETTLED,
-    final = dir .. "/results.jsonl", path = dir .. "/results.jsonl.part", ledger = ledger, durable = durable,
+    final = dir .. "/results.jsonl", part = part, path = part, ledger = ledger, durable = durable,
     visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
   }, M)
 end
@@ -224,9 +225,9 @@ function M:close()
 end
 
 
---- Does the file hold the results in the order of requests? What the ledger says of their places is
---- then about the former one.
-function M:is_in_order()
+--- Has the file its last name? That of a job in order is then another than the one whose places the
+--- ledger knows.
+function M:has_last_name()
   return self.path == self.final
 end
 
@@ -269,12 +270,11 @@ end
 
 -- What a finish came to that was stopped while it waited: the file thread has gone on.
 local function go_on(self)
-  local part = self.final .. ".part"
   if not self.files:stat(self.final) then
-    self.path = part
+    self.path = self.part
     return false
   end
-  self.files:unlink(part) -- the former one of a job in order
+  self.files:unlink(self.part) -- the former one of a job in order
   self.finished = true
   return true
 end
@@ -285,7 +285,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M:finish(ordered, breathe)
-  if self.finished or self.path == self.final and go_on(self) then
+  if self.finished or self:has_last_name() and go_on(self) then
     return true
   end
   local ok, why, err = self:open_writer() -- so that a job without results has an empty file
@@ -306,15 +306,14 @@ function M:finish(ordered, breathe)
     end
   end
   -- Who opens the file from here on waits behind the rename, and must name what it makes.
-  local former = self.path
   self.path = self.final
   ok, why, err = self.files:rename(from, self.final)
   if not ok then
-    self.path = former
+    self.path = self.part
     return nil, why, err
   end
   if ordered then
-    self.files:unlink(former)
+    self.files:unlink(self.part)
   end
   self.finished = true
   return true
