@@ -74,7 +74,7 @@ static void other_dates_are_refused(void **state)
 
 static double asked(const char *lines)
 {
-  struct ba_head head;
+  struct ba_head head = {0};
   ba_head_init(&head, 4096);
   assert_true(ba_head_line(&head, "HTTP/1.1 429 No\r\n", 17, NULL));
   while(*lines) {
@@ -140,7 +140,7 @@ static bool feed(struct ba_head *head, const char *line)
 static void a_head_is_read_line_by_line(void **state)
 {
   (void)state;
-  struct ba_head head;
+  struct ba_head head = {0};
   ba_head_init(&head, 1024);
   assert_true(feed(&head, "HTTP/1.1 100 Continue\r\n") && feed(&head, "X-Early: 1\r\n") &&
               feed(&head, "\r\n"));
@@ -162,7 +162,7 @@ static void a_head_is_read_line_by_line(void **state)
 static void a_head_has_a_cap(void **state)
 {
   (void)state;
-  struct ba_head head;
+  struct ba_head head = {0};
   struct ba_error err = {0};
   ba_head_init(&head, 64);
   assert_true(feed(&head, "HTTP/1.1 200 OK\r\n") && feed(&head, "A: 1\r\n"));
@@ -189,7 +189,7 @@ static void validators_are_strong_or_none(void **state)
        NULL},
   };
   for(size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-    struct ba_head head;
+    struct ba_head head = {0};
     ba_head_init(&head, 1024);
     assert_true(feed(&head, "HTTP/1.1 200 OK\r\n") && feed(&head, cases[i].lines[0]) &&
                 feed(&head, cases[i].lines[1]));

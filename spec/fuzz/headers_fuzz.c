@@ -54,7 +54,7 @@ static void check_views(struct ba_head *head)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  struct ba_head head;
+  struct ba_head head = {0};
   struct ba_error err = {0};
   size_t cap = size ? 16 + (size_t)data[0] * 8 : 16;
   ba_head_init(&head, cap);

@@ -38,7 +38,7 @@ static void check_date(const char *text)
 static void check_header(const char *name, const char *text)
 {
   char line[300];
-  struct ba_head head;
+  struct ba_head head = {0};
   int length = snprintf(line, sizeof(line), "%s: %s", name, text);
   ba_head_init(&head, 4096);
   expect(ba_head_line(&head, line, (size_t)length, NULL));

@@ -4,6 +4,8 @@
  * answer. */
 #include "handle.h"
 
+#include "kept.h"
+
 #include <string.h>
 
 enum { SLOTS = 64, KEPT_BYTES = 128 };
@@ -37,11 +39,7 @@ static struct known *get_known(lua_State *L)
   lua_pop(L, 1);
   if(known)
     return known;
-  lua_createtable(L, 2 * SLOTS, 0);
-  for(int i = 1; i <= 2 * SLOTS; i++) { /* its array part, once and for all */
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, i);
-  }
+  ba_push_kept_list(L, 2 * SLOTS);
   lua_pushlightuserdata(L, (void *)&known_key);
   known = lua_newuserdata(L, sizeof(*known));
   memset(known, 0, sizeof(*known));
@@ -54,9 +52,7 @@ static struct known *get_known(lua_State *L)
 
 static int slot_of(const char *name, size_t length)
 {
-  unsigned first = (unsigned char)name[0], middle = (unsigned char)name[length / 2],
-           last = (unsigned char)name[length ? length - 1 : 0];
-  return (int)((first + 5 * last + 17 * middle + 31 * (unsigned)length) % SLOTS);
+  return length ? (int)(ba_word_hash(name, length) % SLOTS) : 0;
 }
 
 /* Pushes a text: the one that place `at` of the list holds, if it is the same.
@@ -69,11 +65,8 @@ static void push_text(lua_State *L, int list, struct text *kept, int at, const c
     return;
   }
   lua_pushlstring(L, bytes, length);
-  if(length > KEPT_BYTES)
-    return;
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, list, at);
-  kept->bytes = lua_tolstring(L, -1, &kept->length);
+  if(length <= KEPT_BYTES)
+    ba_keep(L, list, at, &kept->bytes, &kept->length);
 }
 
 /* The value on the top is that of a name that has one: the values are joined

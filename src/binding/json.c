@@ -1,5 +1,7 @@
 #include "json_lua.h"
 
+#include "kept.h"
+
 #include <string.h>
 
 #define CODEC "batchapi.json.codec"
@@ -41,11 +43,7 @@ static int codec_gc(lua_State *L)
 
 static void make_list(lua_State *L, struct ba_json_codec *codec)
 {
-  lua_createtable(L, BA_JSON_LIST, 0);
-  for(int i = 1; i <= BA_JSON_LIST; i++) { /* its array part, once and for all */
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, i);
-  }
+  ba_push_kept_list(L, BA_JSON_LIST);
   ba_json_push_array_mt(L);
   lua_rawseti(L, -2, BA_JSON_LIST_ARRAY_MT);
   codec->list = luaL_ref(L, LUA_REGISTRYINDEX);

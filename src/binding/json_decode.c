@@ -2,6 +2,7 @@
 
 #include "compat.h"
 #include "json_scan.h"
+#include "kept.h"
 
 #include <string.h>
 
@@ -71,8 +72,7 @@ enum { KNOWN_MAX_BYTES = 40, PROBES = 4 };
 /* Where the key is among the known ones, or may be put. */
 static unsigned find_slot(const struct ba_json_codec *codec, const char *text, size_t length)
 {
-  unsigned hash = (unsigned char)text[0] + 5u * (unsigned char)text[length - 1] +
-                  17u * (unsigned char)text[length / 2] + 31u * (unsigned)length;
+  unsigned hash = ba_word_hash(text, length);
   for(unsigned i = 0; i < PROBES; i++) {
     unsigned slot = (hash + i) % BA_JSON_KEYS;
     const struct ba_json_key *key = &codec->known[slot];
@@ -105,9 +105,7 @@ static unsigned push_key(lua_State *L, struct decoder *decoder)
   }
   key->length = key->value_length = 0;
   lua_pushlstring(L, text, length);
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, decoder->list, (int)slot + 1);
-  key->text = lua_tolstring(L, -1, &key->length);
+  ba_keep(L, decoder->list, (int)slot + 1, &key->text, &key->length);
   return slot;
 }
 
@@ -156,9 +154,7 @@ static void push_value(lua_State *L, struct decoder *decoder, unsigned slot)
     return;
   }
   key->value_length = 0;
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, decoder->list, BA_JSON_KEYS + (int)slot + 1);
-  key->value = lua_tolstring(L, -1, &key->value_length);
+  ba_keep(L, decoder->list, BA_JSON_KEYS + (int)slot + 1, &key->value, &key->value_length);
 }
 
 static inline void push_string(lua_State *L, struct decoder *decoder, const struct level *level)

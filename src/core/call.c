@@ -17,8 +17,7 @@ static bool prepare(struct ba_call *call, struct ba_error *err)
 {
   struct ba_request *request = call->request;
   const struct ba_request_options *options = &request->options;
-  call->head.cap = options->max_header_bytes;
-  ba_buffer_renew(&call->head.text, options->max_header_bytes);
+  ba_head_init(&call->head, options->max_header_bytes);
   ba_sink_init(call);
   call->started = ba_now();
   call->deadline = options->timeout > 0 ? call->started + options->timeout : -1;

@@ -9,8 +9,8 @@
 
 void ba_head_init(struct ba_head *head, size_t cap)
 {
-  *head = (struct ba_head){.cap = cap};
-  ba_buffer_init(&head->text, cap);
+  *head = (struct ba_head){.cap = cap, .text = head->text};
+  ba_buffer_renew(&head->text, cap);
 }
 
 void ba_head_free(struct ba_head *head)

@@ -65,7 +65,7 @@ bool ba_spares_keep_locked(struct ba_call *call)
 
 void ba_spares_free(struct ba_call *call)
 {
-  ba_buffer_free(&call->head.text);
+  ba_head_free(&call->head);
   ba_buffer_free(&call->sink.body);
   ba_free(call->views);
   ba_free(call);
