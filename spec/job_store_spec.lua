@@ -14,7 +14,7 @@ describe("the store", function()
 
   -- As in an event loop: the work is done while the caller waits.
   local waiting = setmetatable({}, { __index = files.direct })
-  for _, name in ipairs{ "rename", "unlink" } do
+  for _, name in ipairs{ "rename", "unlink", "flush", "close" } do
     waiting[name] = function(_, ...)
       local result = { files.direct[name](files.direct, ...) }
       if name == pause then
@@ -94,6 +94,22 @@ describe("the store", function()
     assert.is_nil((results:take("json")))
     results:close()
   end)
+
+  for _, where in ipairs{ "flush", "close" } do
+    it("is closed by two at once, the first of them in its " .. where, function()
+      local one = new{ 2, 3, 1 }
+      pause = where
+      local first = coroutine.create(function() one:close() end)
+      assert(coroutine.resume(first))
+      pause = nil
+      one:close()
+      while coroutine.status(first) == "suspended" do
+        assert(coroutine.resume(first))
+      end
+      assert.is_true(one:flush())
+      assert.equal(one.visible, core.fs.stat(one.path).size)
+    end)
+  end
 
   it("gives each line once, also behind one that is damaged or blank", function()
     for _, damage in ipairs{ "X", " " } do

@@ -129,9 +129,10 @@ end
 
 
 function M:close()
-  if self.writer then
-    self.files:close(self.writer)
-    self.writer = nil
+  local writer = self.writer
+  self.writer = nil -- first: another task may close it too while this one waits
+  if writer then
+    self.files:close(writer)
   end
 end
 

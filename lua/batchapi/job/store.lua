@@ -214,13 +214,14 @@ function M:sync()
 end
 
 
+--- Closes the file; readers see all of it. A task that ends the job and a caller who has read its
+--- last result may do so at the same time.
 function M:close()
-  if self.writer then
-    local upto = self.writer:bytes()
-    if self.files:close(self.writer) then
-      self.visible = math.max(self.visible, upto)
-    end
-    self.writer = nil
+  self:flush()
+  local writer = self.writer
+  self.writer = nil
+  if writer then
+    self.files:close(writer)
   end
 end
 
