@@ -1,7 +1,8 @@
 --- The JSON codec of a client: the core's, or the one given as the option `json`.
 ---
 --- A codec has `encode(value)` giving a text, `decode(text)` and `decode_call(call)` giving a
---- value; all three give `nil, message, err` when it cannot be done.
+--- value; all three give `nil, message, err` when it cannot be done. One with `core` set encodes as
+--- client:start() of the core does: a table may be left to that.
 
 local core = require("batchapi.core")
 
@@ -16,6 +17,7 @@ end
 local function core_codec(depth)
   local options = depth and { max_depth = depth } or nil
   return {
+    core = true,
     encode = function(value)
       return core.encode(value)
     end,

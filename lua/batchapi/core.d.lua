@@ -534,9 +534,9 @@ function client:prepare(request) end
 ---@param mailbox batchapi.core.Mailbox
 ---@param request batchapi.core.Request|batchapi.core.Prepared
 ---@param url? string of a prepared request
----@param body? string of a prepared request
+---@param body? string|table of a prepared request; a table is sent as JSON
 ---@param spare? batchapi.core.Call one that was released: it is the one that is given
----@return batchapi.core.Call|nil call, string|nil message, batchapi.core.Error|nil err
+---@return batchapi.core.Call|nil call, integer|string id or a message, batchapi.core.Error|nil err
 function client:start(mailbox, request, url, body, spare) end
 
 ---What the credential has to say about itself; each is told once.

@@ -16,7 +16,7 @@
 --- anew when an attempt is repeated; the iterator gives nil at the end, or nil and why it failed),
 --- with `body_length` if the bytes are counted. The table is the exchange's from then on.
 --- Or { prepared = what client:prepare() of the core gave }, which stays the caller's, with a URL
---- and a body beside it.
+--- and a body beside it: bytes, or a table that is sent as JSON.
 
 local attendant = require("batchapi.attendant")
 local errors = require("batchapi.errors")
@@ -153,11 +153,11 @@ end
 local function run_prepared(context, request, url, body)
   local host = enter(context)
   local turn = loop.turn()
-  local call, why, err = start(context, request, url, body)
+  local call, id, err = start(context, request, url, body)
   if not call then
-    return nil, not_begun(why, err)
+    return nil, not_begun(id, err)
   end
-  loop.wait(call, host, turn)
+  loop.wait(call, host, turn, id)
   local done, _, writable, again, attempted, ask_token, renewed = call:news()
   if done and not renewed then
     return call
@@ -173,7 +173,7 @@ end
 ---@param context table
 ---@param request table
 ---@param url string|nil of a prepared one
----@param body string|nil of a prepared one
+---@param body string|table|nil of a prepared one
 ---@return batchapi.core.Call|nil call nil when it could not begin
 ---@return table|nil outcome then, as call:outcome() gives it
 function M.run(context, request, url, body)

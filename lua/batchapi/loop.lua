@@ -170,8 +170,9 @@ end
 ---@param call batchapi.core.Call
 ---@param host table
 ---@param turn integer|nil do not wait if reports were taken since
-function M.wait_for(call, host, turn)
-  local id = call:id()
+---@param id integer|nil the call's, if it is known
+function M.wait_for(call, host, turn, id)
+  id = id or call:id()
   local waiter = host.call_waiter and host:call_waiter() or host:waiter()
   waiter.call = call
   enlist(id, waiter)
@@ -193,9 +194,10 @@ end
 ---@param call batchapi.core.Call
 ---@param host table as `loop.host` gave it
 ---@param turn integer|nil M.turn() of then
-function M.wait(call, host, turn)
+---@param id integer|nil the call's, if it is known
+function M.wait(call, host, turn, id)
   if not host.wait then
-    M.wait_for(call, host, turn)
+    M.wait_for(call, host, turn, id)
   elseif not turn or turn == turns then
     host:wait(call)
   end

@@ -88,7 +88,7 @@ end
 
 --- The address of a path with its query. A whole URL came from the service or the caller: the
 --- definition's own query is not added to it.
-local function address(client, path, whole, query)
+local function compose(client, path, whole, query)
   local text, own = path, nil
   if not whole then
     text, own = client._base_url .. path, fixed_of(client).query
@@ -99,6 +99,16 @@ local function address(client, path, whole, query)
       .. (own and asked and own .. "&" .. asked or own or asked)
   end
   return text
+end
+
+
+--- The same of a path without a query of its own. Requests often go where the last one went.
+local function address(client, path)
+  local fixed = fixed_of(client)
+  if fixed.path ~= path then
+    fixed.path, fixed.address = path, compose(client, path, false)
+  end
+  return fixed.address
 end
 
 
@@ -184,7 +194,7 @@ local function wire_of(client, built, headers, overrides)
   local wire = common_of(client, built, headers_for(client, built, headers, overrides, foreign))
   local to = overrides.to or built.to
   local transfer = built.sends_file or built.takes_file or to
-  wire.url, wire.to = address(client, path, whole, query), to
+  wire.url, wire.to = compose(client, path, whole, query), to
   wire.body, wire.body_producer = overrides.body or built.body, overrides.body_producer
   wire.body_file = overrides.body_file or not overrides.body_producer and built.body_file or nil
   wire.parts, wire.weights = overrides.parts or built.parts, built.weights
@@ -210,7 +220,7 @@ local function finish(client, built, owner, headers, overrides)
     and (kept_of(client, owner, built.repeats, built.content_type)
     or keep(client, built, owner, headers))
   if kept then
-    return kept, address(client, built.path, false, built.query), built.body
+    return kept, compose(client, built.path, false, built.query), built.body
   end
   return wire_of(client, built, headers, overrides)
 end
@@ -335,22 +345,21 @@ end
 ---@param given table
 ---@return table|nil wire as exchange.run() takes it
 ---@return string|nil url of a request that is prepared; a message when it failed
----@return string|batchapi.Error|nil body then; the error when it failed
+---@return string|table|batchapi.Error|nil body then; the error when it failed
 function M.free(client, given)
   local kind = check_free(given)
   local method, path, repeats = free_address(given)
-  local body, content_type = given.body, nil
-  if kind == "table" then
-    local text, message, err = client._codec.encode(body)
-    if not text then
-      return errors.adopt(M.free_name(method, path), err, message)
-    end
-    body, content_type = text, "application/json"
-  end
+  local body, content_type = given.body, kind == "table" and "application/json" or nil
   local plain = byte(path, 1) == 47 and not (given.to or given.headers or given.query)
   local kept = plain and kept_of(client, method, repeats, content_type)
-  if kept then
-    return kept, address(client, path, false), body
+  if kept and (kind ~= "table" or client._codec.core) then
+    return kept, address(client, path), body
+  elseif kind == "table" then
+    local message, err
+    body, message, err = client._codec.encode(body)
+    if not body then
+      return errors.adopt(M.free_name(method, path), err, message)
+    end
   end
   return finish(client, {
     method = method, path = path, query = given.query and free_query(given.query), to = given.to,

@@ -127,9 +127,9 @@ function M.new(status, headers, attempts, elapsed, reused, retry_after, request_
   return {
     status = status, headers = headers, attempts = attempts, elapsed = elapsed, reused = reused,
     retry_after = retry_after, request_id = request_id,
-    ratelimit = {
+    ratelimit = (limit or remaining or reset) and {
       limit = limit, remaining = remaining, reset = reset and M.reset_seconds(reset) or nil,
-    },
+    } or {},
   }
 end
 

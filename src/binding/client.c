@@ -1,5 +1,6 @@
 /* core.client(settings): what calls share. */
 #include "handle.h"
+#include "json_lua.h"
 #include "options.h"
 
 #include <string.h>
@@ -143,6 +144,19 @@ static int client_prepare(lua_State *L)
   return ba_prepare_request(L, 2, client, &err) ? 1 : ba_fail(L, &err);
 }
 
+/* A request like `base` whose body is the JSON of the value at 5: the text
+ * goes from the codec's memory into the request's. [-0, +n, e] */
+static struct ba_request *request_with_json(lua_State *L, struct ba_request *base, const char *url,
+                                            struct ba_error *err)
+{
+  struct ba_request *request = NULL;
+  struct ba_json_codec *codec = ba_json_codec_take(L);
+  if(ba_json_append(L, 5, &codec->out, NULL, err))
+    request = ba_request_like(base, url, codec->out.bytes, codec->out.length, err);
+  ba_json_codec_release(codec);
+  return request;
+}
+
 /* The request of the arguments 3 to 5. [-0, +n, e] */
 static bool take_request(lua_State *L, struct ba_request **out,
                          const struct ba_client_handle *client, struct ba_error *err)
@@ -152,16 +166,21 @@ static bool take_request(lua_State *L, struct ba_request **out,
   size_t url_length = 0, length = 0;
   struct ba_request *base = ba_prepared_request(L, 3);
   const char *url = luaL_checklstring(L, 4, &url_length);
-  const char *body = luaL_optlstring(L, 5, NULL, &length);
   if(strlen(url) != url_length)
     return ba_error_set(err, BA_INVALID, NULL, "a URL holds no NUL byte");
-  *out = ba_request_like(base, url, body, length, err);
+  if(lua_istable(L, 5)) {
+    *out = request_with_json(L, base, url, err);
+  } else {
+    const char *body = luaL_optlstring(L, 5, NULL, &length);
+    *out = ba_request_like(base, url, body, length, err);
+  }
   return *out != NULL;
 }
 
-/* client:start(mailbox, request [, url, body, spare]) -> call | nil, message,
- * err   A prepared request takes its URL and body from here; `spare` is a call
- * that was released: it is the one that is given. [-0, +1..3, e] */
+/* client:start(mailbox, request [, url, body, spare]) -> call, id | nil,
+ * message, err   A prepared request takes its URL and body from here, a table
+ * as JSON; `spare` is a call that was released: it is the one that is given.
+ * [-0, +2..3, e] */
 static int client_start(lua_State *L)
 {
   struct ba_client_handle *client = ba_check_client(L, 1);
@@ -179,7 +198,8 @@ static int client_start(lua_State *L)
   if(client->credential)
     handle->credential = ba_credential_retain(client->credential);
   lua_settop(L, 7);
-  return 1;
+  ba_push_integer(L, (int64_t)ba_call_id(handle->call));
+  return 2;
 }
 
 /* client:warning() -> string | nil   What the credential has to say about

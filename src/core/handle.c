@@ -120,6 +120,36 @@ static bool fits(const struct ba_handle_use *have, const struct ba_handle_use *w
          have->connect_timeout == want->connect_timeout;
 }
 
+/* Its connections and sessions live elsewhere. */
+static void reset_options(struct ba_handle *handle)
+{
+  curl_easy_reset(handle->easy);
+  ba_free(handle->url);
+  handle->url = NULL;
+}
+
+/* libcurl parses CURLOPT_URL at each transfer, and then puts it together again
+ * from its parts: an eighth of what it does for a small request. A URL that is
+ * parsed already it takes as it is. It is given the text too, for the places
+ * where it looks at that; what it cannot parse, it is to refuse itself. */
+CURLcode ba_handle_address(struct ba_handle *handle, const char *url)
+{
+  if(handle->url && strcmp(handle->url, url) == 0)
+    return CURLE_OK;
+  ba_free(handle->url);
+  handle->url = NULL;
+  CURL *easy = handle->easy;
+  CURLcode code =
+      curl_easy_setopt(easy, CURLOPT_CURLU, NULL) | curl_easy_setopt(easy, CURLOPT_URL, url);
+  if(!handle->parsed)
+    handle->parsed = curl_url();
+  if(code != CURLE_OK || !handle->parsed ||
+     curl_url_set(handle->parsed, CURLUPART_URL, url, 0) != CURLUE_OK)
+    return code;
+  handle->url = ba_strdup(url); /* without memory it is parsed again next time */
+  return curl_easy_setopt(easy, CURLOPT_CURLU, handle->parsed);
+}
+
 static struct ba_handle *make(struct ba_error *err)
 {
   struct ba_handle *handle = ba_calloc(1, sizeof(*handle));
@@ -154,7 +184,7 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
   *ready = fits(&handle->use, &want);
   if(*ready)
     return handle;
-  curl_easy_reset(handle->easy); /* its connections and sessions live elsewhere */
+  reset_options(handle);
   handle->use = want;
   if(set_engine(handle) == CURLE_OK && set_network(call, handle->easy) == CURLE_OK)
     return handle;
@@ -173,7 +203,7 @@ void ba_handle_give_back(struct ba_handle *handle, bool reset)
     return;
   }
   if(reset || handle->use.shape == BA_SHAPE_OTHER) {
-    curl_easy_reset(handle->easy);
+    reset_options(handle);
     handle->use.shape = BA_SHAPE_OTHER;
   }
   handle->next = ba_engine.spare;
@@ -184,6 +214,8 @@ void ba_handle_give_back(struct ba_handle *handle, bool reset)
 void ba_handle_free(struct ba_handle *handle)
 {
   curl_easy_cleanup(handle->easy);
+  curl_url_cleanup(handle->parsed);
+  ba_free(handle->url);
   ba_buffer_wipe(&handle->auth_line);
   ba_free(handle);
 }

@@ -232,6 +232,8 @@ struct ba_handle { /* I/O */
   struct ba_call *call;
   struct ba_handle *next; /* of the spare ones */
   struct ba_handle_use use;
+  char *url;     /* NULL, or what `parsed` is of and the options say */
+  CURLU *parsed; /* NULL: none was needed yet */
   char detail[CURL_ERROR_SIZE];
   /* of this attempt */
   struct ba_error failure;               /* what a callback found */
@@ -365,6 +367,8 @@ void ba_flow_proves(struct ba_call *call);
 /* *ready: it is set up for such a request; what differs from call to call
  * (URL, headers, body) is to be set. Not ready: all but the network is. */
 struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_error *err);
+/* Where its next transfer goes. */
+CURLcode ba_handle_address(struct ba_handle *handle, const char *url);
 void ba_handle_give_back(struct ba_handle *handle, bool reset);
 void ba_handle_free(struct ba_handle *handle);
 void ba_handles_free(void);

@@ -99,7 +99,7 @@ static bool set_up(struct ba_call *call, struct ba_error *err)
   if(!transfer->handle || !add_credential(call, err) || !add_range(call, err))
     return false;
   CURL *easy = transfer->handle->easy;
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, ba_call_url(call));
+  CURLcode code = ba_handle_address(transfer->handle, ba_call_url(call));
   code |= ba_send_setup(call, easy, ready);
   if(!ready)
     code |= ba_receive_setup(transfer->handle);
