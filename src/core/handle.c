@@ -46,6 +46,21 @@ static CURLcode set_tls(const struct ba_client *client, CURL *easy)
   return code;
 }
 
+/* libcurl copies the CA's places, its defaults too, for each transfer: to the
+ * server and to a proxy, with TLS or without. Where none can come, there are
+ * none to copy. */
+static CURLcode drop_unused_ca(const char *proxy, bool tls, CURL *easy)
+{
+  CURLcode code = CURLE_OK;
+  if(!tls)
+    code |=
+        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) | curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  if(!*proxy)
+    code |= curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL) |
+            curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+  return code;
+}
+
 /* libcurl 7.88 speaks HTTP/2 without TLS on a new connection only; on a kept or
  * a shared one it breaks the frames (curl issue 10634). */
 static CURLcode set_alone(CURL *easy)
@@ -75,8 +90,9 @@ static CURLcode set_network(const struct ba_call *call, CURL *easy)
 {
   const struct ba_client *client = call->client;
   bool tls = is_tls(call);
-  CURLcode code = CURLE_OK;
-  code |= curl_easy_setopt(easy, CURLOPT_PROXY, tls ? client->proxy_https : client->proxy_http);
+  const char *proxy = tls ? client->proxy_https : client->proxy_http;
+  CURLcode code = drop_unused_ca(proxy, tls, easy);
+  code |= curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
   code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
   code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   code |= set_version(client->http_version, tls, easy);
