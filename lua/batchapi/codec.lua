@@ -14,8 +14,10 @@ local function broken(message)
 end
 
 
+local usual_depth = 512 -- the core's, without options to be read for each value
+
 local function core_codec(depth)
-  local options = depth and { max_depth = depth } or nil
+  local options = depth and depth ~= usual_depth and { max_depth = depth } or nil
   return {
     core = true,
     encode = function(value)

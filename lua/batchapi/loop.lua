@@ -289,9 +289,13 @@ end
 
 
 local function recognise()
-  local co = M.coroutine()
-  if co and schedulers[co] then
-    return schedulers[co]
+  local co, main = running()
+  if main then
+    co = nil
+  end
+  local scheduler = co and schedulers[co]
+  if scheduler then
+    return scheduler
   end
   local ngx = rawget(_G, "ngx")
   if type(ngx) == "table" and ngx.get_phase then
@@ -313,11 +317,10 @@ end
 ---@param name string|table|nil "auto" (default), a host's name, or a host already resolved
 ---@return table
 function M.host(name)
-  if type(name) == "table" then
-    return name
-  end
   if name == nil or name == "auto" then
     return recognise()
+  elseif type(name) == "table" then
+    return name
   end
   if not names[name] then
     errors.misuse("unknown host '%s': it is one of auto, block, openresty, cqueues, luv, copas",

@@ -28,15 +28,12 @@ end
 --- The value and the response of a call that has ended; nil when it failed; nil, why and an
 --- error's kind, and the response, when its answer cannot be read.
 local function success_of(client, call, to, kind)
-  local status, headers, attempts, elapsed, reused, retry_after, request_id, limit, remaining,
-    reset, is_json, bytes = call:answer(client._names)
-  if not status then
+  local came, is_json, bytes = response.take(call, client._names)
+  if not came then
     return nil
   end
-  local came = response.new(status, headers, attempts, elapsed, reused, retry_after, request_id,
-    limit, remaining, reset)
   if client._changes then
-    client._changes(headers)
+    client._changes(came.headers)
   end
   if to then
     return { path = to, bytes = bytes }, nil, came

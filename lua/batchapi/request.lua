@@ -103,8 +103,7 @@ end
 
 
 --- The same of a path without a query of its own. Requests often go where the last one went.
-local function address(client, path)
-  local fixed = fixed_of(client)
+local function address(client, fixed, path)
   if fixed.path ~= path then
     fixed.path, fixed.address = path, compose(client, path, false)
   end
@@ -158,8 +157,8 @@ end
 --- Requests that differ in URL and body only share the rest, which the core reads once. It is kept
 --- by who builds them (the operation, or a free request's method), class and content type.
 ---@return table|nil kept { prepared = the core's, method, repeats }; nil when there is none yet
-local function kept_of(client, owner, repeats, content_type)
-  local kept = fixed_of(client).prepared[owner]
+local function kept_of(fixed, owner, repeats, content_type)
+  local kept = fixed.prepared[owner]
   kept = kept and kept[repeats or ""]
   return kept and kept[content_type or ""]
 end
@@ -217,7 +216,7 @@ end
 ---@return table wire, string|nil url, string|nil body of one that is prepared
 local function finish(client, built, owner, headers, overrides)
   local kept = is_plain(built, overrides)
-    and (kept_of(client, owner, built.repeats, built.content_type)
+    and (kept_of(fixed_of(client), owner, built.repeats, built.content_type)
     or keep(client, built, owner, headers))
   if kept then
     return kept, compose(client, built.path, false, built.query), built.body
@@ -299,9 +298,11 @@ local function check_free(given)
 end
 
 
---- The method, the path and the class of a free request, checked.
+--- The method, the path and the class of a free request, checked; and is it a path from the base
+--- URL on?
 local function free_address(given)
   local method, path = given.method or "GET", given.path
+  local rooted = byte(path, 1) == 47 -- a slash
   if not methods_known[method] then
     method = method:upper()
   end
@@ -311,10 +312,10 @@ local function free_address(given)
     errors.misuse("request: '%s' is no method that is known", given.method)
   elseif repeats ~= "safe" and repeats ~= "idempotent" and repeats ~= "never_sent" then
     errors.misuse("request: repeats must be safe, idempotent or never_sent")
-  elseif byte(path, 1) ~= 47 and not path:match("^https?://") then
+  elseif not rooted and not path:match("^https?://") then
     errors.misuse("request: path must begin with '/', or be a URL")
   end
-  return method, path, repeats
+  return method, path, repeats, rooted
 end
 
 
@@ -348,12 +349,13 @@ end
 ---@return string|table|batchapi.Error|nil body then; the error when it failed
 function M.free(client, given)
   local kind = check_free(given)
-  local method, path, repeats = free_address(given)
+  local method, path, repeats, rooted = free_address(given)
   local body, content_type = given.body, kind == "table" and "application/json" or nil
-  local plain = byte(path, 1) == 47 and not (given.to or given.headers or given.query)
-  local kept = plain and kept_of(client, method, repeats, content_type)
+  local plain = rooted and not (given.to or given.headers or given.query)
+  local fixed = fixed_of(client)
+  local kept = plain and kept_of(fixed, method, repeats, content_type)
   if kept and (kind ~= "table" or client._codec.core) then
-    return kept, address(client, path), body
+    return kept, address(client, fixed, path), body
   elseif kind == "table" then
     local message, err
     body, message, err = client._codec.encode(body)

@@ -110,27 +110,31 @@ function M.names(definition)
 end
 
 
---- The response of a call that succeeded, of what call:answer() gives.
----@param status integer
----@param headers table<string, string>
----@param attempts integer
----@param elapsed number
----@param reused boolean
----@param retry_after number|nil
----@param request_id string|nil
----@param limit number|nil
----@param remaining number|nil
----@param reset string|nil
----@return batchapi.Response
-function M.new(status, headers, attempts, elapsed, reused, retry_after, request_id, limit,
-  remaining, reset)
+local function ratelimit_of(limit, remaining, reset)
+  if limit or remaining or reset then
+    return { limit = limit, remaining = remaining, reset = reset and M.reset_seconds(reset) or nil }
+  end
+  return {}
+end
+
+
+--- The response of a call that has ended.
+---@param call batchapi.core.Call
+---@param names string[][] as M.names() gives them
+---@return batchapi.Response|nil response nil when the call failed
+---@return boolean|nil is_json whether the answer says that it is JSON
+---@return integer|nil bytes how many went to a file
+function M.take(call, names)
+  local status, headers, attempts, elapsed, reused, retry_after, request_id, limit, remaining,
+    reset, is_json, bytes = call:answer(names)
+  if not status then
+    return nil
+  end
   return {
     status = status, headers = headers, attempts = attempts, elapsed = elapsed, reused = reused,
     retry_after = retry_after, request_id = request_id,
-    ratelimit = (limit or remaining or reset) and {
-      limit = limit, remaining = remaining, reset = reset and M.reset_seconds(reset) or nil,
-    } or {},
-  }
+    ratelimit = ratelimit_of(limit, remaining, reset),
+  }, is_json, bytes
 end
 
 
@@ -159,9 +163,13 @@ function M.of(definition, outcome)
     return nil
   end
   local headers, names = outcome.headers or {}, M.names(definition)
-  return M.new(outcome.status, headers, outcome.attempts, outcome.elapsed, outcome.reused,
-    outcome.retry_after, header(headers, names[1]), number(headers, names[2]),
-    number(headers, names[3]), header(headers, names[4]))
+  return {
+    status = outcome.status, headers = headers, attempts = outcome.attempts,
+    elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
+    request_id = header(headers, names[1]),
+    ratelimit = ratelimit_of(number(headers, names[2]), number(headers, names[3]),
+      header(headers, names[4])),
+  }
 end
 
 
