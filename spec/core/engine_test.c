@@ -80,6 +80,38 @@ static void a_body_goes_and_the_connection_is_kept(void **state)
   server_stop(server);
 }
 
+/* Handles keep the URL that they had last, parsed. */
+static void each_call_goes_to_its_own_url(void **state)
+{
+  (void)state;
+  struct server *server = server_start(echoes, NULL), *other = server_start(echoes, NULL);
+  const struct {
+    struct server *server;
+    const char *path, *answer; /* NULL: it is no URL */
+  } cases[] = {
+      {server, "/a", "GET /a 0 "},       {server, "/a", "GET /a 0 "},
+      {server, "/b?x=1", "GET /b?x=1 "}, {other, "/b?x=1", "GET /b?x=1 "},
+      {server, ":port", NULL},           {other, "/b?x=1", "GET /b?x=1 "},
+      {server, "/a", "GET /a 0 "},       {server, "/c/../d", "GET /d 0 "},
+  };
+  for(size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct ba_outcome out;
+    unsigned before = server_requests(cases[i].server);
+    const char *url = server_url(cases[i].server, cases[i].path);
+    struct ba_call *call =
+        run_request(client, mailbox, make_request("GET", url, 0, BA_REPEAT_SAFE), &out);
+    if(cases[i].answer)
+      assert_memory_equal(out.body, cases[i].answer, strlen(cases[i].answer));
+    else
+      assert_int_equal(out.error->kind, BA_INVALID);
+    assert_int_equal(server_requests(cases[i].server) - before, cases[i].answer != NULL);
+    ba_call_release(call);
+  }
+  assert_int_equal(server_connections(server), 1);
+  server_stop(other);
+  server_stop(server);
+}
+
 static void fails_first(struct exchange *exchange)
 {
   if(exchange->total < 3)
@@ -194,6 +226,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_get_comes_back),
       cmocka_unit_test(a_body_goes_and_the_connection_is_kept),
+      cmocka_unit_test(each_call_goes_to_its_own_url),
       cmocka_unit_test(a_503_is_repeated),
       cmocka_unit_test(a_cancelled_call_ends_at_once),
       cmocka_unit_test(the_deadline_ends_a_call),
