@@ -84,13 +84,36 @@ function M.field(results, name, field)
 end
 
 
+-- One contender's field divided by another's, for each of the rounds that both were in.
+local function ratios(results, name, other, field)
+  local list = {}
+  for round = 1, math.min(#results[name], #results[other]) do
+    list[round] = results[name][round][field] / results[other][round][field]
+  end
+  return list
+end
+
+
 --- Prints the median, over the rounds, of one contender's field divided by another's.
 function M.ratio(label, results, name, other, field)
-  local list = {}
-  for round, used in ipairs(results[name]) do
-    list[round] = used[field] / results[other][round][field]
+  M.line(label, M.median(ratios(results, name, other, field)))
+end
+
+
+--- The same over the quieter half of the rounds, those in which the other needed least CPU: what
+-- a machine's other guests do to a round, they do more to whoever needs more memory.
+function M.quiet_ratio(label, results, name, other, field)
+  local list, order, quiet = ratios(results, name, other, field), {}, {}
+  for round = 1, #list do
+    order[round] = round
   end
-  M.line(label, M.median(list))
+  table.sort(order, function(a, b)
+    return results[other][a].cpu < results[other][b].cpu
+  end)
+  for i = 1, (#order + 1) // 2 do
+    quiet[i] = list[order[i]]
+  end
+  M.line(label, M.median(quiet))
 end
 
 

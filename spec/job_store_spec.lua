@@ -3,6 +3,7 @@
 local core = require("batchapi.core")
 local files = require("batchapi.files")
 local in_order = require("batchapi.job.in_order")
+local journal_of = require("batchapi.job.journal")
 local jobs = require("support.job")
 local store = require("batchapi.job.store")
 
@@ -14,7 +15,7 @@ describe("the store", function()
 
   -- As in an event loop: the work is done while the caller waits.
   local waiting = setmetatable({}, { __index = files.direct })
-  for _, name in ipairs{ "rename", "unlink", "flush", "close" } do
+  for _, name in ipairs{ "rename", "unlink", "flush", "close", "encode" } do
     waiting[name] = function(_, ...)
       local result = { files.direct[name](files.direct, ...) }
       if name == pause then
@@ -110,6 +111,50 @@ describe("the store", function()
       assert.equal(one.visible, core.fs.stat(one.path).size)
     end)
   end
+
+  it("shows what is appended while it is being closed", function()
+    local one = new{ 2 }
+    pause = "flush"
+    local closing = coroutine.create(function() one:close() end)
+    assert(coroutine.resume(closing))
+    pause = nil
+    assert(one:append{ index = 1, ok = true })
+    assert(coroutine.resume(closing))
+    assert.equal("dead", coroutine.status(closing))
+    assert.equal(one.visible, core.fs.stat(one.path).size)
+  end)
+
+  it("may be closed while something is being appended", function()
+    local one, appended = new{ 2 }, nil
+    pause = "encode"
+    local appending = coroutine.create(function() appended = one:append{ index = 1, ok = true } end)
+    assert(coroutine.resume(appending))
+    pause = nil
+    one:close()
+    assert(coroutine.resume(appending))
+    assert.is_true(appended)
+    assert.equal(one.visible, core.fs.stat(one.path).size)
+  end)
+
+  it("has a journal that takes nothing once it is closed, nor while it is being closed", function()
+    local path = dir .. "/journal.jsonl"
+    local journal = assert(journal_of.open(waiting, path, function() return true end))
+    assert(journal:append{ type = "a" })
+    pause = "encode"
+    local ok, why, err
+    local appending = coroutine.create(function() ok, why, err = journal:append{ type = "b" } end)
+    assert(coroutine.resume(appending))
+    pause = nil
+    journal:close()
+    assert(coroutine.resume(appending))
+    for _ = 1, 2 do
+      assert.is_nil(ok)
+      assert.equal("the job was closed", why)
+      assert.equal("closed", err.kind)
+      ok, why, err = journal:append{ type = "c" }
+    end
+    assert.not_match('"c"', core.fs.read(path), 1, true)
+  end)
 
   it("gives each line once, also behind one that is damaged or blank", function()
     for _, damage in ipairs{ "X", " " } do

@@ -47,7 +47,9 @@ local hints = {
   end,
   too_large = function(_, outcome)
     local message = outcome.message or ""
-    if message:find("header", 1, true) then
+    if (outcome.attempts or 0) == 0 then
+      return nil -- it is the request
+    elseif message:find("header", 1, true) then
       return message:find("bytes$") and "raise max_header_bytes" or nil -- else it is libcurl's cap
     end
     return "raise max_body_bytes, or stream the answer (lines, or { to = path })"

@@ -125,6 +125,9 @@ local function flush_if_full(self, writer)
   local before = self._flushes[writer]
   if before then
     finish(self, before)
+    if self._closed[writer] then -- by another, with what it held
+      return true
+    end
   end
   local work, why, err = start("flush", writer)
   if not work then

@@ -48,17 +48,17 @@ static CURLcode set_tls(const struct ba_client *client, CURL *easy)
 
 /* libcurl copies the CA's places, its defaults too, for each transfer: to the
  * server and to a proxy, with TLS or without. Where none can come, there are
- * none to copy. */
-static CURLcode drop_unused_ca(const char *proxy, bool tls, CURL *easy)
+ * none to copy. Whether libcurl takes that does not matter. */
+static void drop_unused_ca(const char *proxy, bool tls, CURL *easy)
 {
-  CURLcode code = CURLE_OK;
-  if(!tls)
-    code |=
-        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL) | curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  if(!*proxy)
-    code |= curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL) |
-            curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-  return code;
+  if(!tls) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  }
+  if(!*proxy) {
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+  }
 }
 
 /* libcurl 7.88 speaks HTTP/2 without TLS on a new connection only; on a kept or
@@ -91,8 +91,8 @@ static CURLcode set_network(const struct ba_call *call, CURL *easy)
   const struct ba_client *client = call->client;
   bool tls = is_tls(call);
   const char *proxy = tls ? client->proxy_https : client->proxy_http;
-  CURLcode code = drop_unused_ca(proxy, tls, easy);
-  code |= curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+  drop_unused_ca(proxy, tls, easy);
   code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
   code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   code |= set_version(client->http_version, tls, easy);
@@ -144,6 +144,16 @@ static void reset_options(struct ba_handle *handle)
   handle->url = NULL;
 }
 
+/* libcurl 7.88 loses an IPv6 address's zone when it copies a parsed URL. */
+static bool has_zone(CURLU *parsed)
+{
+  char *zone = NULL;
+  CURLUcode code = curl_url_get(parsed, CURLUPART_ZONEID, &zone, 0);
+  bool found = zone != NULL;
+  curl_free(zone);
+  return found || code == CURLUE_OUT_OF_MEMORY;
+}
+
 /* libcurl parses CURLOPT_URL at each transfer, and then puts it together again
  * from its parts: an eighth of what it does for a small request. A URL that is
  * parsed already it takes as it is. It is given the text too, for the places
@@ -160,7 +170,7 @@ CURLcode ba_handle_address(struct ba_handle *handle, const char *url)
   if(!handle->parsed)
     handle->parsed = curl_url();
   if(code != CURLE_OK || !handle->parsed ||
-     curl_url_set(handle->parsed, CURLUPART_URL, url, 0) != CURLUE_OK)
+     curl_url_set(handle->parsed, CURLUPART_URL, url, 0) != CURLUE_OK || has_zone(handle->parsed))
     return code;
   handle->url = ba_strdup(url); /* without memory it is parsed again next time */
   return curl_easy_setopt(easy, CURLOPT_CURLU, handle->parsed);

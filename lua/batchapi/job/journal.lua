@@ -110,6 +110,11 @@ function M.open(files, path, each)
 end
 
 
+local function closed()
+  return nil, "the job was closed", { kind = "closed" }
+end
+
+
 --- Adds a record. Without `lazy` it is on disk when this returns.
 ---@param record table
 ---@param lazy boolean|nil it may be lost in a crash without harm
@@ -117,14 +122,19 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M:append(record, lazy)
-  local ok, why, err = self.files:encode(self.writer, record)
+  local writer = self.writer
+  if not writer then
+    return closed()
+  end
+  local ok, why, err = self.files:encode(writer, record)
   if not ok then
     return nil, why, err
+  elseif self.writer ~= writer then -- meanwhile: it may be in the file, but need not stay there
+    return closed()
+  elseif lazy then
+    return self.files:flush(writer)
   end
-  if lazy then
-    return self.files:flush(self.writer)
-  end
-  return self.files:sync(self.writer)
+  return self.files:sync(writer)
 end
 
 

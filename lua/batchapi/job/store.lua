@@ -170,15 +170,15 @@ function M:append(result)
     return nil, why, err
   end
   -- The line is in the writer's buffer before encode() can wait; a task that ends there has settled it.
-  local index, before = result.index, self.ledger:state(result.index)
-  self:settle(result, self.writer:bytes())
+  local writer, index, before = self.writer, result.index, self.ledger:state(result.index)
+  self:settle(result, writer:bytes())
   self:account(result)
-  local length, message, failure = self.files:encode(self.writer, result)
+  local length, message, failure = self.files:encode(writer, result)
   if not length then
     self.ledger:set(index, before)
     return nil, message, failure
   end
-  if self.writer:bytes() - self.visible >= FLUSH_BYTES then
+  if self.writer == writer and writer:bytes() - self.visible >= FLUSH_BYTES then
     return self:flush()
   end
   return true
@@ -219,9 +219,13 @@ end
 function M:close()
   self:flush()
   local writer = self.writer
-  self.writer = nil
-  if writer then
-    self.files:close(writer)
+  self.writer = nil -- whoever comes while this one waits has nothing to close
+  if not writer then
+    return
+  end
+  local upto = writer:bytes()
+  if self.files:close(writer) then
+    self.visible = math.max(self.visible, upto)
   end
 end
 
