@@ -1,8 +1,9 @@
 --- The JSON codec of a client: the core's, or the one given as the option `json`.
 ---
---- A codec has `encode(value)` giving a text, `decode(text)` and `decode_call(call)` giving a
---- value; all three give `nil, message, err` when it cannot be done. One with `core` set encodes as
---- client:start() of the core does: a table may be left to that.
+--- A codec has `encode(value)` giving a text, and giving a value `decode(text)`, `decode_call(call)`
+--- and `decode_line(splitter)` (of core.lines; nil alone when more bytes are needed); all four give
+--- `nil, message, err` when it cannot be done. One with `core` set encodes as client:start() of the
+--- core does: a table may be left to that.
 
 local core = require("batchapi.core")
 
@@ -28,6 +29,9 @@ local function core_codec(depth)
     end,
     decode_call = function(call)
       return call:json(options)
+    end,
+    decode_line = function(splitter)
+      return splitter:json(options)
     end,
   }
 end
@@ -58,6 +62,13 @@ local function given_codec(json)
   end
   function codec.decode_call(call)
     return codec.decode(call:body())
+  end
+  function codec.decode_line(splitter)
+    local text, message, err = splitter:next()
+    if text == nil then
+      return nil, message, err
+    end
+    return codec.decode(text)
   end
   return codec
 end

@@ -25,20 +25,6 @@ local function open(lines)
 end
 
 
---- The next line's value; nil when more bytes are needed; nil and a message when it is broken.
-local function decode(lines)
-  local splitter = lines._splitter
-  if not lines._client._settings.json then
-    return splitter:json(lines._options)
-  end
-  local text, message, err = splitter:next()
-  if text == nil then
-    return nil, message, err
-  end
-  return lines._client._codec.decode(text)
-end
-
-
 local function broken(lines, message, err)
   lines:close()
   local number = type(err) == "table" and err.line or tonumber(tostring(message):match("^line (%d+)"))
@@ -85,7 +71,7 @@ function methods:next()
     end
   end
   while true do
-    local value, message, err = decode(self)
+    local value, message, err = self._client._codec.decode_line(self._splitter)
     if value ~= nil then
       return value
     elseif message then
@@ -120,12 +106,10 @@ function M.new(client, operation, arguments)
   if operation.answer == "json" then
     errors.misuse("lines: the answer of '%s' is one document, not lines", operation.name)
   end
-  local settings = client._settings
   return setmetatable({
     _client = client, _what = operation.name, _host = client._context.host,
     _arguments = arguments,
-    _options = { max_depth = settings.max_json_depth },
-    _splitter = core.lines{ max_line_bytes = settings.max_line_bytes },
+    _splitter = core.lines{ max_line_bytes = client._settings.max_line_bytes },
     _stream = nil,   -- once opened
     _begun = false, _ended = false, _closed = false,
   }, mt)
