@@ -289,11 +289,7 @@ end
 
 
 local function recognise()
-  local co, main = running()
-  if main then
-    co = nil
-  end
-  local scheduler = co and schedulers[co]
+  local scheduler = schedulers[running()]
   if scheduler then
     return scheduler
   end
@@ -305,6 +301,7 @@ local function recognise()
   if loaded.cqueues and loaded.cqueues.running() then
     return load("cqueues")
   end
+  local co = M.coroutine()
   if co and (loaded.copas or loaded.luv) then
     local in_luv = loaded.luv and (not loaded.copas or loaded.luv.loop_mode())
     return load(in_luv and "luv" or "copas")
