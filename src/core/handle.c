@@ -136,12 +136,17 @@ static bool fits(const struct ba_handle_use *have, const struct ba_handle_use *w
          have->connect_timeout == want->connect_timeout;
 }
 
+static void forget_url(struct ba_handle *handle)
+{
+  ba_free(handle->url);
+  handle->url = NULL;
+}
+
 /* Its connections and sessions live elsewhere. */
 static void reset_options(struct ba_handle *handle)
 {
   curl_easy_reset(handle->easy);
-  ba_free(handle->url);
-  handle->url = NULL;
+  forget_url(handle);
 }
 
 /* libcurl 7.88 loses an IPv6 address's zone when it copies a parsed URL. */
@@ -162,8 +167,7 @@ CURLcode ba_handle_address(struct ba_handle *handle, const char *url)
 {
   if(handle->url && strcmp(handle->url, url) == 0)
     return CURLE_OK;
-  ba_free(handle->url);
-  handle->url = NULL;
+  forget_url(handle);
   CURL *easy = handle->easy;
   CURLcode code =
       curl_easy_setopt(easy, CURLOPT_CURLU, NULL) | curl_easy_setopt(easy, CURLOPT_URL, url);

@@ -20,8 +20,8 @@ struct ba_head {
   size_t cap;
 };
 
-void ba_head_init(struct ba_head *head,
-                  size_t cap); /* a zeroed one, or a used one: keeps the memory */
+/* A zeroed one, or a used one, which keeps its memory. */
+void ba_head_init(struct ba_head *head, size_t cap);
 void ba_head_free(struct ba_head *head);
 void ba_head_clear(struct ba_head *head); /* for the next attempt; keeps the memory */
 /* One line as libcurl gives it, with or without CRLF. A new status line
