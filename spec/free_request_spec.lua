@@ -3,6 +3,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
+local failure = require("batchapi.failure")
 local sandbox = require("support.sandbox")
 
 local function chat(content)
@@ -54,6 +55,16 @@ describe("a free request", function()
       end
     end)
   end
+
+  it("that is too large itself is not told how to have a larger answer", function()
+    local client = client_with()
+    for attempts = 0, 1 do
+      local _, message = failure.of_outcome(client, "x", {
+        ok = false, kind = "too_large", message = "too many bytes", status = 0, attempts = attempts, headers = {},
+      })
+      assert.equal(attempts == 1, message:find("max_body_bytes", 1, true) ~= nil)
+    end
+  end)
 
   it("is encoded by the codec that was put in the place of ours", function()
     local encoded = 0
