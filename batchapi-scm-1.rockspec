@@ -182,6 +182,7 @@ build = {
     ["batchapi.job.submit"] = "lua/batchapi/job/submit.lua",
     ["batchapi.job.template"] = "lua/batchapi/job/template.lua",
     ["batchapi.job.watch"] = "lua/batchapi/job/watch.lua",
+    ["batchapi.job.world"] = "lua/batchapi/job/world.lua",
     ["batchapi.job.writing"] = "lua/batchapi/job/writing.lua",
     ["batchapi.json"] = "lua/batchapi/json.lua",
     ["batchapi.jsonl"] = "lua/batchapi/jsonl.lua",

@@ -5,6 +5,7 @@ local files = require("batchapi.files")
 local in_order = require("batchapi.job.in_order")
 local journal_of = require("batchapi.job.journal")
 local jobs = require("support.job")
+local loop = require("batchapi.loop")
 local store = require("batchapi.job.store")
 
 local unpack = rawget(table, "unpack") or unpack
@@ -30,7 +31,8 @@ describe("the store", function()
     for _ = 1, 3 do
       ledger:add(nil)
     end
-    local one = store.new(waiting, dir, ledger, true, {})
+    local one = store.new({ files = waiting, clock = { sleep = loop.sleep }, ledger = ledger,
+      durable = true, run = {} }, dir)
     for _, index in ipairs(indexes) do
       assert(one:append{ index = index, ok = true })
     end

@@ -22,8 +22,9 @@ local Direct = {}
 Direct.__index = Direct
 
 
---- For who must not wait, a finaliser for one.
+--- The same disk for who must not wait, a finaliser for one. Every `files` has it.
 M.direct = setmetatable({}, Direct)
+Direct.direct = M.direct
 
 
 --- Files for a host, as `loop.host` takes it: "block" makes every call direct.
@@ -85,6 +86,10 @@ end
 ---@field json fun(self, reader: batchapi.Reader, options?: table): any
 ---@field drop fun(self, path: string)
 ---@field next fun(self, reader: batchapi.Reader): string|nil
+---@field lock fun(self, path: string): batchapi.core.Lock|nil
+---@field ends_whole fun(self, path: string, size: integer): boolean
+---@field temporary fun(self): string where files that nothing is to survive belong
+---@field direct batchapi.Files
 
 
 -- ---- direct -------------------------------------------------------------------------------------
@@ -226,6 +231,27 @@ function M.drop(_, path)
     os.remove(path)
   end
 end
+
+
+-- What takes no time.
+function Direct.lock(_, path)
+  return core.fs.lock(path)
+end
+
+
+function Direct.temporary()
+  local base = os.getenv("TMPDIR")
+  return base and base ~= "" and base or "/tmp"
+end
+
+
+--- Is the last byte of a file of that size a line feed?
+function Direct:ends_whole(path, size)
+  return self:lines(path, { size - 1 }) == "\n"
+end
+
+
+M.lock, M.temporary, M.ends_whole = Direct.lock, Direct.temporary, Direct.ends_whole
 
 
 -- What is done to a path: see core.fs.

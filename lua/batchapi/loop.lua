@@ -16,6 +16,7 @@
 ---                     something else than Lua drains the mailbox
 ---   host:wait(call)   optional: waits for one call in a cheaper way
 ---   host:sleep(s)     optional: a sleep of its own
+---   host.now()        optional: its own clock, in the place of core.now
 ---   host:exiting()    optional: is the process about to end? A waiter that waits with a time is
 ---                     then woken early
 ---
@@ -141,6 +142,19 @@ function M.mailbox()
 end
 
 
+--- Wakes the coroutines that wait for a call (or what else has that id).
+---@param id integer
+function M.wake(id)
+  local waiter = find(id)
+  while waiter do
+    waiter:wake()
+    waiter = waiter.next
+  end
+end
+
+local wake = M.wake
+
+
 --- Takes the reports that wait and wakes the coroutines they are for.
 function M.pump()
   local count
@@ -148,11 +162,7 @@ function M.pump()
   repeat
     count = mailbox:drain(ids)
     for i = 1, count do
-      local waiter = find(ids[i])
-      while waiter do
-        waiter:wake()
-        waiter = waiter.next
-      end
+      wake(ids[i])
     end
   until count < drain_at_once
 end
@@ -247,7 +257,8 @@ function M.sleep(seconds, host)
   if host.sleep then
     return host:sleep(seconds)
   end
-  local deadline = core.now() + seconds
+  local now = host.now or core.now
+  local deadline = now() + seconds
   local waiter = host:waiter()
   local left = seconds
   while left > 0 do
@@ -255,7 +266,7 @@ function M.sleep(seconds, host)
       return false, "closed"
     end
     waiter:wait(left)
-    left = deadline - core.now()
+    left = deadline - now()
   end
   return true
 end

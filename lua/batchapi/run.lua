@@ -16,11 +16,13 @@
 local core = require("batchapi.core")
 local definitions = require("batchapi.job.definition")
 local errors = require("batchapi.errors")
+local files_of = require("batchapi.files")
 local job_dir = require("batchapi.job.dir")
 local journal = require("batchapi.job.journal")
 local object = require("batchapi.job.object")
 local options_of = require("batchapi.job.options")
 local suggest = require("batchapi.suggest")
+local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.writing")
 
 local M = {}
@@ -45,7 +47,7 @@ local function open_dir(job, dir, lock_timeout)
     if not ok then
       return nil, why, err
     end
-    job.lock, why, err = job_dir.lock(dir, lock_timeout)
+    job.lock, why, err = job_dir.lock(job.files, job.clock, dir, lock_timeout)
     tries = tries + 1
   until job.lock or err.code ~= "ENOENT" or tries == DIR_TRIES
   if not job.lock then
@@ -64,7 +66,7 @@ end
 
 
 local function open_temporary(job)
-  local dir, why, err = job_dir.make_temporary(job.files)
+  local dir, why, err = job_dir.make_temporary(job.files, job.random)
   if not dir then
     return nil, why, err
   end
@@ -84,7 +86,7 @@ local function begin_record(job)
     return true
   end
   return job:record{
-    type = "job", format = journal.format, version = core._VERSION, id = job.id, at = core.wall(),
+    type = "job", format = journal.format, version = core._VERSION, id = job.id, at = job.clock.wall(),
     service = job.definition.name, origin = job_dir.origin(job.client._base_url),
     options = options_of.recorded(job.options),
   }
@@ -181,16 +183,17 @@ end
 ---@param client batchapi.Client
 ---@param requests table[]|fun(): table|string an array, an iterator, or the path of a JSONL file
 ---@param given batchapi.RunOptions|nil and the service's own options
+---@param world batchapi.job.World|nil the real one
 ---@return batchapi.Job|table|nil job, or with dry_run the report
 ---@return string|nil message
 ---@return batchapi.Error|nil err
-function M.run(client, requests, given)
+function M.run(client, requests, given, world)
   local run = run_section(client)
   local options, problem = options_of.parse(run, given)
   if not options then
     return errors.invalid("run", problem)
   end
-  local job = object.new(client, options)
+  local job = object.new(client, options, world or world_of.real(client))
   local ok, why, err = job:check_create()
   if not ok then
     return nil, why, err
@@ -247,13 +250,13 @@ end
 
 
 --- The first record of a journal, read without holding the directory.
-local function first_record(dir)
-  local reader, why, err = core.reader(dir .. "/journal.jsonl")
+local function first_record(files, dir)
+  local reader, why, err = files:reader(dir .. "/journal.jsonl")
   if not reader then
     return errors.adopt("resume", err, why)
   end
-  local record = reader:json()
-  reader:close()
+  local record = files:json(reader)
+  files:close(reader)
   if type(record) ~= "table" or record.type ~= "job" then
     return errors.fail(errors.new{ kind = "job", code = "not_a_job", operation = "resume",
       message = dir .. " does not hold a job of batchapi" })
@@ -265,8 +268,8 @@ local function first_record(dir)
 end
 
 
-local function client_of(dir, given)
-  local record, why, err = first_record(dir)
+local function client_of(files, dir, given)
+  local record, why, err = first_record(files, dir)
   if not record then
     return nil, why, err
   elseif given.client then
@@ -313,13 +316,14 @@ end
 --- Goes on with the job in a directory, or replays its results if it has ended.
 ---@param dir string
 ---@param given { client: batchapi.Client|nil, timeout: number|nil, interval: number|nil, concurrency: integer|nil, lock_timeout: number|nil, on_update: function|nil }|nil
+---@param world batchapi.job.World|nil the real one
 ---@return batchapi.Job|nil job
 ---@return string|nil message
 ---@return batchapi.Error|nil err
-function M.resume(dir, given)
+function M.resume(dir, given, world)
   check_resume_options(dir, given)
   given = given or {}
-  local client, record, err = client_of(dir, given)
+  local client, record, err = client_of(world and world.files or files_of.direct, dir, given)
   if not client then
     return nil, record, err
   end
@@ -328,7 +332,7 @@ function M.resume(dir, given)
     return errors.invalid("resume", problem)
   end
   options.dir = dir
-  local job = object.new(client, options)
+  local job = object.new(client, options, world or world_of.real(client))
   local ok, why
   ok, why, err = open_dir(job, dir, options.lock_timeout)
   if ok then

@@ -232,13 +232,13 @@ local function collect_one(job, call, ended)
   local known = job:known(nil)
   known.batch_id, known.result_id = call.batch_id, ended.sources[1]
   local answer, why, response
-  local began, pause = core.now(), 0.5
+  local began, pause = job.clock.now(), 0.5
   repeat
     answer, why, response = job:call(source, known)
     if answer == nil then
       local passes = response.retryable or response.kind == "connect" or response.kind == "timeout"
         or response.kind == "truncated"
-      if not passes or core.now() - began > PATIENCE then
+      if not passes or job.clock.now() - began > PATIENCE then
         return nil, why, response
       end
       local ok, message, err = job:sleep(response.retry_after or pause)
@@ -306,8 +306,8 @@ end
 
 --- The call was surely not carried out.
 local function refused(job, call, why, err, perform)
-  call.began = call.began or core.now()
-  if submit.passes(err) and job.confirmed and core.now() - call.began < PATIENCE then
+  call.began = call.began or job.clock.now()
+  if submit.passes(err) and job.confirmed and job.clock.now() - call.began < PATIENCE then
     if call.number then
       local ok, message, failure = job:record{ type = "answered", call = call.number }
       if not ok then

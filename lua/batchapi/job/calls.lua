@@ -7,7 +7,6 @@
 
 local answers = require("batchapi.job.answers")
 local batchapi_array = require("batchapi.core").array_mt
-local core = require("batchapi.core")
 local drawing = require("batchapi.job.draw")
 local groups = require("batchapi.job.groups")
 local store = require("batchapi.job.store")
@@ -22,7 +21,7 @@ local M = {}
 local function keep_pace(job, count)
   local most = job.options.requests_per_minute
   while most do
-    local now, sum, kept = core.now(), 0, {}
+    local now, sum, kept = job.clock.now(), 0, {}
     for _, entry in ipairs(job.paced) do
       if now - entry.at < 60 then
         kept[#kept + 1], sum = entry, sum + entry.count
@@ -65,7 +64,7 @@ local function announce(job, call)
   for i, item in ipairs(call.items) do
     indexes[i] = item.index
   end
-  return job:record{ type = "call", call = call.number, requests = indexes, at = core.wall() }
+  return job:record{ type = "call", call = call.number, requests = indexes, at = job.clock.wall() }
 end
 
 

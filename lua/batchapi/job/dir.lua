@@ -4,7 +4,6 @@
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local journal = require("batchapi.job.journal")
-local loop = require("batchapi.loop")
 local states = require("batchapi.job.state")
 
 local M = {}
@@ -29,38 +28,40 @@ function M.origin(url)
 end
 
 
-local function try_lock(path)
-  local lock, why, err = core.fs.lock(path)
+local function try_lock(files, path)
+  local lock, why, err = files:lock(path)
   if not lock and err and err.kind == "locked" and err.pid == core.pid() then
     -- A job of this process that nobody holds any more lets go when it is collected.
     collectgarbage()
     collectgarbage()
-    lock, why, err = core.fs.lock(path)
+    lock, why, err = files:lock(path)
   end
   return lock, why, err
 end
 
 
 --- Holds the directory, waiting up to `timeout` seconds for another process.
+---@param files table
+---@param clock batchapi.job.Clock
 ---@param dir string
 ---@param timeout number
 ---@return userdata|nil lock
 ---@return string|nil message
 ---@return table|nil err
-function M.lock(dir, timeout)
-  local deadline = core.now() + timeout
+function M.lock(files, clock, dir, timeout)
+  local deadline = clock.now() + timeout
   while true do
-    local lock, why, err = try_lock(dir .. "/lock")
+    local lock, why, err = try_lock(files, dir .. "/lock")
     if lock then
       return lock
     elseif not err or err.kind ~= "locked" then
       return errors.adopt("run", err, why)
-    elseif core.now() >= deadline then
+    elseif clock.now() >= deadline then
       return errors.fail(errors.new{ kind = "locked", operation = "run", pid = err.pid, retryable = true,
         message = ("%s is in use by process %s; wait for it, or give lock_timeout"):format(dir,
           tostring(err.pid or "unknown")) })
     end
-    if loop.sleep(math.min(LOCK_PAUSE, math.max(deadline - core.now(), 0.01))) == false then
+    if clock.sleep(math.min(LOCK_PAUSE, math.max(deadline - clock.now(), 0.01))) == false then
       return errors.fail(errors.new{ kind = "closed", operation = "run", message = "the process is about to end" })
     end
   end
@@ -99,12 +100,12 @@ end
 
 --- A new directory for a job that nothing is to survive.
 ---@param files table
+---@param random fun(bytes: integer): string
 ---@return string|nil dir
 ---@return string|nil message
 ---@return table|nil err
-function M.make_temporary(files)
-  local base = os.getenv("TMPDIR")
-  local dir = ("%s/batchapi-%s"):format(base and base ~= "" and base or "/tmp", core.random(8))
+function M.make_temporary(files, random)
+  local dir = ("%s/batchapi-%s"):format(files:temporary(), random(8))
   local ok, why, err = files:mkdir(dir)
   if not ok then
     return errors.adopt("run", err, why)

@@ -1,8 +1,6 @@
 --- The job as users hold it: its results, its status, waiting for it, cancelling it.
 
-local core = require("batchapi.core")
 local errors = require("batchapi.errors")
-local files_of = require("batchapi.files")
 local loop = require("batchapi.loop")
 local results_of = require("batchapi.job.results")
 local status_of = require("batchapi.job.status")
@@ -16,13 +14,13 @@ local M = { methods = methods }
 
 --- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
 --- last: who holds it must let go only then, for whoever comes next makes another.
----@param paths table { dir, part_count }
+---@param paths table { dir, part_count, files: those of who must not wait }
 ---@param files batchapi.Files|nil to wait for the last as their host does: a large file goes slowly
 function M.remove_files(paths, files)
   if paths.gone then
     return
   end
-  files = files or files_of.direct
+  files = files or paths.files
   local function remove(name)
     files:drop(paths.dir .. "/" .. name)
   end
@@ -79,7 +77,7 @@ function methods:wait(given)
   self.hook = given.on_update
   local before = self.machine.deadline
   if given.timeout then
-    self.machine.deadline = math.min(before, core.now() + given.timeout)
+    self.machine.deadline = math.min(before, self.clock.now() + given.timeout)
   end
   self:tell()
   local ok, why, err = true, nil, nil

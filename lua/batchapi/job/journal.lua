@@ -59,19 +59,6 @@ local function read_records(files, path, size, each)
 end
 
 
---- Whether the last byte of the file is a line feed.
-local function ends_whole(path, size)
-  local file = io.open(path, "rb")
-  if not file then
-    return true
-  end
-  file:seek("set", size - 1)
-  local byte = file:read(1)
-  file:close()
-  return byte == "\n"
-end
-
-
 --- Opens the journal in a directory, making it if there is none, and hands every record to `each`
 --- (which answers true, or nil, message, err to stop).
 ---@param files table batchapi.files
@@ -103,7 +90,7 @@ function M.open(files, path, each)
     return nil, why, err
   end
   local journal = setmetatable({ files = files, writer = writer, path = path, empty = good == 0 }, M)
-  if good > 0 and good == size and not ends_whole(path, size) then
+  if good > 0 and good == size and not files:ends_whole(path, size) then
     files:write(writer, "\n") -- a whole record whose line feed was torn off
   end
   return journal

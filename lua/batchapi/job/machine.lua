@@ -3,7 +3,6 @@
 --- Nothing runs between two calls of the user's but what the I/O thread already has in hand. A step
 --- that fails for good stops the machine; the next wait begins again from what the journal says.
 
-local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 local scheduler = require("batchapi.loop.scheduler")
@@ -21,13 +20,15 @@ local PAUSE, PAUSE_SHARED = 0.001, 0.000001
 
 
 ---@param host string|table|nil
+---@param clock batchapi.job.Clock
 ---@param next_steps fun() called whenever a task has ended: begins what can begin
 ---@param forget fun() called when the tasks there were are gone
-function M.new(host, next_steps, forget)
+function M.new(host, clock, next_steps, forget)
+  local now = clock.now
   return setmetatable({
-    host = host, next_steps = next_steps, forget = forget, tasks = nil, running = 0,
-    failure = nil, raised = nil, deadline = nil, driver = nil, turn_began = core.now(), clock = nil,
-    turn = TURN_SCRIPT, pause = PAUSE_SHARED, host_turn = core.now(),
+    host = host, now = now, rest = clock.sleep, next_steps = next_steps, forget = forget, tasks = nil, running = 0,
+    failure = nil, raised = nil, deadline = nil, driver = nil, turn_began = now(), clock = nil,
+    turn = TURN_SCRIPT, pause = PAUSE_SHARED, host_turn = now(),
     owner = setmetatable({}, { __mode = "v" }), owned = false, collected = 0,
   }, M)
 end
@@ -64,7 +65,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M:sleep(seconds)
-  if loop.sleep(seconds) == false then
+  if self.rest(seconds) == false then
     return closing()
   end
   return true
@@ -74,16 +75,16 @@ end
 --- Lets others run after a turn of work. Outside of tasks it looks whether tasks can go on.
 function M:breathe()
   local tasks = self.tasks
-  if not tasks or core.now() - self.turn_began < self.turn then
+  if not tasks or self.now() - self.turn_began < self.turn then
     return
   end
   if tasks.current then
-    loop.sleep(self.pause)
+    self.rest(self.pause)
   else
     self:poll()
     self:yield_to_host(self.turn)
   end
-  self.turn_began = core.now()
+  self.turn_began = self.now()
 end
 
 
@@ -92,9 +93,9 @@ end
 ---@param seconds number
 function M:yield_to_host(seconds)
   local last = math.max(self.host_turn, self.tasks and self.tasks.rested or 0)
-  if self.yields and core.now() - last >= seconds then
-    loop.sleep(self.pause)
-    self.host_turn = core.now()
+  if self.yields and self.now() - last >= seconds then
+    self.rest(self.pause)
+    self.host_turn = self.now()
   end
 end
 
@@ -155,9 +156,9 @@ function M:is_driven()
     return driver == "main" or coroutine.status(driver) ~= "dead"
   end
   -- Another request's: it waits as long as that request is there.
-  if core.now() - self.collected > 1 then
+  if self.now() - self.collected > 1 then
     collectgarbage()
-    self.collected = core.now()
+    self.collected = self.now()
   end
   return self.owner.request ~= nil
 end
@@ -201,7 +202,7 @@ local function check_end(self)
     self:stop()
     return closing()
   end
-  if self.deadline and core.now() >= self.deadline then
+  if self.deadline and self.now() >= self.deadline then
     self:stop()
     return errors.fail(errors.new{
       kind = "timeout", operation = "run", sent = true, retryable = true,
@@ -258,8 +259,8 @@ function M:watch_clock()
     return
   end
   self.tasks:spawn(function() end, function()
-    while core.now() < deadline do
-      loop.sleep(math.min(pulse, deadline - core.now()))
+    while self.now() < deadline do
+      self.rest(math.min(pulse, deadline - self.now()))
     end
   end)
 end

@@ -5,7 +5,6 @@ local calls = require("batchapi.job.calls")
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local journal = require("batchapi.job.journal")
-local files_of = require("batchapi.files")
 local machine = require("batchapi.job.machine")
 local outcomes = require("batchapi.job.outcome")
 local restore = require("batchapi.job.restore")
@@ -75,7 +74,7 @@ end
 ---@param temporary boolean|nil nothing in it is to survive the job
 function methods:settle_in(dir, temporary)
   self.dir, self.temporary, self.paths.dir = dir, temporary or false, dir
-  self.store = store.new(self.files, dir, self.ledger, self.durable, self.run)
+  self.store = store.new(self, dir)
   if temporary then
     local paths = self.paths
     at_end(self, function()
@@ -148,8 +147,8 @@ end
 
 function methods:breathe()
   self.machine:breathe()
-  if not self.state.input and self.dirty and core.now() >= self.next_notice then
-    self.next_notice = core.now() + NOTICE_EVERY
+  if not self.state.input and self.dirty and self.clock.now() >= self.next_notice then
+    self.next_notice = self.clock.now() + NOTICE_EVERY
     self:tell()
   end
 end
@@ -314,8 +313,8 @@ end
 --- Nothing was submitted and nothing will be: takes back what was uploaded and written.
 function methods:discard()
   self.discarding = true
-  local patience = core.now() + DISCARD_PATIENCE -- for uploads under way, which else would stay there
-  while self.uploading > 0 and core.now() < patience and self.machine:drive() do end
+  local patience = self.clock.now() + DISCARD_PATIENCE -- for uploads under way, which else would stay there
+  while self.uploading > 0 and self.clock.now() < patience and self.machine:drive() do end
   self.machine:stop()
   for _, part in pairs(self.state.parts) do
     if part.file_id and self.run.delete then
@@ -341,38 +340,39 @@ local job_mt = { __name = "batchapi.job", __index = methods, __tostring = handle
 
 
 --- A job that is in no directory yet.
----@param client batchapi.Client
+---@param client batchapi.Client the service
 ---@param options table
+---@param world batchapi.job.World the clock, randomness and disk
 ---@return batchapi.Job
-function M.new(client, options)
+function M.new(client, options, world)
   local definition = client._definition
   local run = definition.run
   options.interval = options.interval or (definition.wait or {}).interval or FIRST_PAUSE
   local has_parts = run.family == "file" or run.family == "inline"
-  local host = client._context.host
-  local paths = { part_count = 0 }
+  local host, clock, files = client._context.host, world.clock, world.files
+  local paths = { part_count = 0, files = files.direct }
   local self = setmetatable({
-    id = "job_" .. core.random(12), client = client, definition = definition, run = run, options = options,
+    id = "job_" .. world.random(12), client = client, definition = definition, run = run, options = options,
     family = has_parts and batches or calls, has_parts = has_parts, outcome = outcomes.new(run),
     dir = options.dir, durable = options.dir ~= nil, temporary = false, lock = nil,
-    files = files_of.new(host),
-    journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(core.wall() * 1000) % 2 ^ 40),
+    clock = clock, random = world.random, files = files,
+    journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(clock.wall() * 1000) % 2 ^ 40),
     collided = {},       -- ids whose hash another one has
     part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,
     discarding = false,
     confirmed = false,   -- the service has accepted something
     done = false, ending = false, releasing = false, results_given = false,
     pass = nil, kept = {}, drawing = false, paced = {}, warnings = {},
-    dirty = false, hook = nil, next_notice = 0, began = core.now(), processed_before = 0, paths = paths,
+    dirty = false, hook = nil, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
   }, job_mt)
-  self.machine = machine.new(host, function()
+  self.machine = machine.new(host, clock, function()
     self:schedule()
   end, function()
     self:forget_tasks()
   end)
-  self.machine.deadline = core.now() + options.timeout
+  self.machine.deadline = clock.now() + options.timeout
   self.checker = checker_of(self)
-  self.store = store.new(self.files, options.dir or "", self.ledger, self.durable, self.run)
+  self.store = store.new(self, options.dir or "")
   return self
 end
 

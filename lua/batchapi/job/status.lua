@@ -1,6 +1,5 @@
 --- How far a job is.
 
-local core = require("batchapi.core")
 local states = require("batchapi.job.state")
 
 local M = {}
@@ -51,7 +50,7 @@ end
 
 --- Seconds until the end, as the pace so far lets expect; nil while nothing says so.
 local function estimate(job, requests, processed)
-  local elapsed = core.now() - job.began
+  local elapsed = job.clock.now() - job.began
   if job.done or not requests or processed <= job.processed_before or elapsed <= 0 then
     return nil
   end
@@ -91,14 +90,14 @@ function M.of(job)
     processed = math.min(settled + under_way(job), requests), ok = counts.ok, failed = counts.failed,
     missing = counts.missing, duplicates = job.state.duplicates, strangers = job.state.strangers,
     broken = job.state.broken, bytes = 0, parts = list_parts(job), states = {},
-    usage = states.add_usage(nil, job.state.usage), elapsed = core.now() - job.began, warnings = job.warnings,
+    usage = states.add_usage(nil, job.state.usage), elapsed = job.clock.now() - job.began, warnings = job.warnings,
   }
   for _, part in ipairs(status.parts) do
     status.bytes = status.bytes + (part.attempt == 1 and part.bytes or 0)
     status.states[part.state] = (status.states[part.state] or 0) + 1
   end
   status.remaining = estimate(job, requests, status.processed)
-  status.ends_at = status.remaining and core.wall() + status.remaining
+  status.ends_at = status.remaining and job.clock.wall() + status.remaining
   return status
 end
 

@@ -6,7 +6,6 @@
 
 local errors = require("batchapi.errors")
 local in_order = require("batchapi.job.in_order")
-local loop = require("batchapi.loop")
 
 local M = {}
 M.__index = M
@@ -20,16 +19,13 @@ local LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.lines takes
 local keep_null = { null = "keep" }
 
 
----@param files table batchapi.files
+---@param job table { files, clock, ledger, durable, run }
 ---@param dir string
----@param ledger userdata
----@param durable boolean
----@param run table the definition's run section
-function M.new(files, dir, ledger, durable, run)
+function M.new(job, dir)
   local part = dir .. "/results.jsonl.part"
   return setmetatable({
-    files = files, failed = (run.request or {}).depends and M.FAILED or M.SETTLED,
-    final = dir .. "/results.jsonl", part = part, path = part, ledger = ledger, durable = durable,
+    files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and M.FAILED or M.SETTLED,
+    final = dir .. "/results.jsonl", part = part, path = part, ledger = job.ledger, durable = job.durable,
     visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
   }, M)
 end
@@ -121,14 +117,7 @@ end
 
 --- A last line without its line feed is whole, but what is appended must not join it.
 function M:mend_end(size)
-  local file = not self.finished and size > 0 and io.open(self.path, "rb")
-  if not file then
-    return true
-  end
-  file:seek("set", size - 1)
-  local whole = file:read(1) == "\n"
-  file:close()
-  if whole then
+  if self.finished or size == 0 or self.files:ends_whole(self.path, size) then
     return true
   end
   local ok, why, err = self:open_writer()
@@ -143,7 +132,7 @@ end
 --- Opens the file for appending; of several tasks that come at once the first does it.
 function M:open_writer()
   while self.opening do
-    loop.sleep(0.001)
+    self.sleep(0.001)
   end
   if self.writer then
     return true

@@ -2,7 +2,6 @@
 --- answer is lost the service is asked, again and again over the settling time, before anything is
 --- repeated.
 
-local core = require("batchapi.core")
 local paths = require("batchapi.path")
 
 local M = {}
@@ -80,7 +79,7 @@ local function find_lost(job, part, since)
   local pause = math.min(1, job.options.settle / 4)
   while true do
     -- Taken before the look, so that the last look lies behind the settling time.
-    local over = core.wall() - since >= job.options.settle or core.wall() < since - CLOCK_SLACK
+    local over = job.clock.wall() - since >= job.options.settle or job.clock.wall() < since - CLOCK_SLACK
     local id, why, err = look_up(job, part)
     if id then
       return id
@@ -88,7 +87,7 @@ local function find_lost(job, part, since)
       return nil, why, err
     elseif not err and over then
       return nil
-    elseif err and core.wall() - since > job.options.settle + PATIENCE then
+    elseif err and job.clock.wall() - since > job.options.settle + PATIENCE then
       return nil, why, err
     end
     local ok
@@ -106,7 +105,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 local function create(job, part)
-  local ok, why, err = job:record{ type = "create", part = part.part, at = core.wall() }
+  local ok, why, err = job:record{ type = "create", part = part.part, at = job.clock.wall() }
   if not ok then
     return nil, why, err
   end
@@ -155,7 +154,7 @@ end
 --- When the call whose answer was lost can last have been under way. An earlier process may have
 --- died at any moment of it.
 local function lost_since(job, part)
-  local now = core.wall()
+  local now = job.clock.wall()
   if part.lost_at or not part.intent or part.intent > now then
     return part.lost_at or now
   end
@@ -193,7 +192,7 @@ local function judge(job, tries, why, err)
   elseif M.is_not_yet(job, err.message) and tries.not_yet < NOT_YET_TRIES then
     tries.not_yet = tries.not_yet + 1
     return "again"
-  elseif M.passes(err) and job.confirmed and core.now() - tries.began < PATIENCE then
+  elseif M.passes(err) and job.confirmed and job.clock.now() - tries.began < PATIENCE then
     return "again"
   elseif err.kind == "auth" or M.passes(err) or err.retryable == false and err.status == 429
     or err.status == nil then
@@ -216,7 +215,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.submit(job, part)
-  local tries = { not_yet = 0, lost = 0, began = core.now() }
+  local tries = { not_yet = 0, lost = 0, began = job.clock.now() }
   while true do
     if part.status == "creating" then
       local outcome, why, err = settle_lost(job, part)
@@ -242,7 +241,7 @@ function M.submit(job, part)
     elseif err.kind == "io" or err.kind == "closed" then
       return nil, why, err
     else
-      tries.lost, part.lost_at = tries.lost + 1, core.wall()
+      tries.lost, part.lost_at = tries.lost + 1, job.clock.wall()
       if tries.lost > LOST_CREATES then
         return nil, why, err
       end

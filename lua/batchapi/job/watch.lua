@@ -2,7 +2,6 @@
 
 local among = require("batchapi.among")
 local collect = require("batchapi.job.collect")
-local core = require("batchapi.core")
 local paths = require("batchapi.path")
 
 local M = {}
@@ -92,7 +91,7 @@ end
 --- The longer a batch has run, the more seldom it is asked for: a tenth of its age, within bounds.
 local function pause_after(job, began)
   local interval = job.options.interval
-  return math.min(math.max(interval, (core.now() - began) / 10), math.max(LONGEST_PAUSE, interval))
+  return math.min(math.max(interval, (job.clock.now() - began) / 10), math.max(LONGEST_PAUSE, interval))
 end
 
 
@@ -104,10 +103,10 @@ end
 
 
 --- May polling go on after this failure?
-local function endures(err, good)
+local function endures(job, err, good)
   local passes = err.retryable or err.kind == "connect" or err.kind == "timeout" or err.kind == "rate_limit"
     or err.kind == "truncated"
-  return passes and core.now() - good < PATIENCE
+  return passes and job.clock.now() - good < PATIENCE
 end
 
 
@@ -118,7 +117,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.until_ended(job, part)
-  local began, good = core.now(), core.now()
+  local began, good = job.clock.now(), job.clock.now()
   local pause = part.resumed and 0 or job.options.interval
   while true do
     local ok, why, err = job:sleep(pause)
@@ -127,7 +126,7 @@ function M.until_ended(job, part)
     end
     local batch, message, response = poll(job, part)
     if batch then
-      good = core.now()
+      good = job.clock.now()
       part.counts, part.state = M.counts(job.run, batch), paths.get(batch, job.definition.wait.status or "status")
       job:changed()
       local outcome = M.outcome(job.definition, batch, response and response.status)
@@ -135,7 +134,7 @@ function M.until_ended(job, part)
         return M.ended(job, batch, outcome)
       end
       pause = pause_after(job, began)
-    elseif endures(response, good) then
+    elseif endures(job, response, good) then
       pause = response.retry_after or pause_after(job, began)
     else
       return nil, message, response

@@ -24,6 +24,7 @@ function M.new()
   end
   local self = setmetatable({
     outer = outer,
+    now = outer.now or core.now,
     outer_waiter = outer:waiter(),
     ready = {}, -- queue of tasks to be resumed
     first = 1,
@@ -89,7 +90,7 @@ function waiter:wait(seconds)
   if not self.woken then
     self.task, task.waiter = task, self
     if seconds then
-      task.deadline = core.now() + seconds
+      task.deadline = scheduler.now() + seconds
       scheduler.timed = scheduler.timed + 1
     end
     coroutine.yield(PARKED)
@@ -216,7 +217,7 @@ local function time_left(self)
       soonest = task.deadline
     end
   end
-  return soonest and math.max(0, soonest - core.now())
+  return soonest and math.max(0, soonest - self.now())
 end
 
 
@@ -224,7 +225,7 @@ local function push_overdue(self)
   if self.timed == 0 then
     return
   end
-  local now = self:exiting() and math.huge or core.now() -- at the end, whoever sleeps is woken
+  local now = self:exiting() and math.huge or self.now() -- at the end, whoever sleeps is woken
   for task in pairs(self.tasks) do
     if task.deadline and task.deadline <= now then
       self:push(task)
@@ -234,7 +235,7 @@ end
 
 
 local function wait(self)
-  local left, began = time_left(self), core.now()
+  local left, began = time_left(self), self.now()
   self.waiting = true
   if self.outer.yields then
     self.outer_waiter:wait(left)
@@ -246,8 +247,8 @@ local function wait(self)
     end
   end
   self.waiting = false
-  if core.now() - began > AT_ONCE then
-    self.rested = core.now()
+  if self.now() - began > AT_ONCE then
+    self.rested = self.now()
   end
   push_overdue(self)
 end
@@ -263,10 +264,10 @@ function M:step(seconds)
     wait(self)
     task = pop(self)
   end
-  local over = seconds and task and core.now() + seconds
+  local over = seconds and task and self.now() + seconds
   while task and not self.stopped do
     resume(self, task)
-    if over and core.now() >= over then
+    if over and self.now() >= over then
       return
     end
     task = pop(self)
@@ -293,6 +294,7 @@ function M:enter(host)
     return
   end
   self.outer, self.outer_waiter, self.entered = outer, outer:waiter(), co
+  self.now = outer.now or core.now
   self.outer_waiter.cancel = function()
     self:abort()
   end

@@ -1,0 +1,35 @@
+--- What a job is given of the world, and all it takes of it: a clock, randomness, a disk. The fourth
+--- is the service, which is the client's: below its operations a client starts requests at
+--- `client._context.core` and waits for them in `client._context.host`.
+---
+--- Job code calls none of core.now, core.wall, core.random, core.fs, loop.sleep, io and os itself, and
+--- does not ask which world it got: a job runs on a simulated one as it runs here (spec/simulate).
+
+local core = require("batchapi.core")
+local files_of = require("batchapi.files")
+local loop = require("batchapi.loop")
+
+---@class batchapi.job.Clock
+---@field now fun(): number seconds, monotonic, from some moment on
+---@field wall fun(): number seconds since 1970
+---@field sleep fun(seconds: number, host?: string|table): boolean, string|nil as loop.sleep
+
+---@class batchapi.job.World
+---@field clock batchapi.job.Clock
+---@field random fun(bytes: integer): string hexadecimal digits
+---@field files batchapi.Files
+
+local M = {}
+
+local clock = { now = core.now, wall = core.wall, sleep = loop.sleep }
+
+
+--- The real world, whose files wait as the client's host does.
+---@param client batchapi.Client
+---@return batchapi.job.World
+function M.real(client)
+  return { clock = clock, random = core.random, files = files_of.new(client._context.host) }
+end
+
+
+return M
