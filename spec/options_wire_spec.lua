@@ -98,8 +98,8 @@ describe("a connection option", function()
     end
   end)
 
-  it("stall_timeout ends a silence, timeout the whole call", function()
-    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "stall" } } }
+  it("stall_timeout ends an answer that stops, timeout the whole call", function()
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "stall", where = "body", at = 5 } } }
     local begun = core.now()
     local err = refused(openai{ stall_timeout = 0.5, max_retries = 0 })
     assert.equal("timeout", err.kind)
@@ -107,6 +107,25 @@ describe("a connection option", function()
     err = refused(openai{ timeout = 0.5, max_retries = 50 })
     assert.equal("timeout", err.kind)
     assert.is_true(core.now() - begun < 5)
+  end)
+
+  it("stall_timeout does not count while the server thinks, over HTTP/1.1 and HTTP/2", function()
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "stall", seconds = 0.8 } } }
+    for _, version in ipairs{ "1.1", "2" } do
+      local client = openai({ stall_timeout = 0.2, max_retries = 0, http_version = version }, tls)
+      assert(client:list_batches())
+      local _, _, err = client:create_batch{ input_file_id = "none", endpoint = "/v1/embeddings", completion_window = "24h" }
+      assert.equal(400, err.status)
+    end
+  end)
+
+  it("a call that a silent server held until its timeout may have been carried out, and says so", function()
+    sandbox.faults{ { match = { path = "/v1/batches" }, fault = { type = "stall" } } }
+    local client = openai{ stall_timeout = 0.1, timeout = 0.5 }
+    local _, why, err = client:create_batch{ input_file_id = "f", endpoint = "/v1/embeddings", completion_window = "24h" }
+    assert.equal("timeout", err.kind)
+    assert.is_true(err.sent)
+    assert.matches("may have been carried out", why)
   end)
 
   it("max_retries counts the attempts after the first", function()

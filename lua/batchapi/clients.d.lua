@@ -15,7 +15,7 @@
 ---@field base_url? string where the service's paths begin
 ---@field timeout? number seconds for a whole call: connecting, sending, receiving and every retry between; file transfers have none unless it is given
 ---@field connect_timeout? number seconds to connect, each attempt
----@field stall_timeout? number seconds without a byte in either direction
+---@field stall_timeout? number seconds without a byte in either direction; not while the server thinks: from the last byte sent to the answer's first only timeout counts (600 s in file transfers, unless it is given)
 ---@field max_retries? number attempts after the first
 ---@field max_connections? number calls in flight at once; further ones wait
 ---@field proxy? string URL of a proxy; "" for none; else the environment's

@@ -22,7 +22,8 @@ M.general = {
   { name = "connect_timeout", kind = "number", above = 0, where = "call", default = 5,
     help = "seconds to connect, each attempt" },
   { name = "stall_timeout", kind = "number", above = 0, where = "call", default = 60,
-    help = "seconds without a byte in either direction" },
+    help = "seconds without a byte in either direction; not while the server thinks: from the last byte "
+      .. "sent to the answer's first only timeout counts (600 s in file transfers, unless it is given)" },
   { name = "max_retries", kind = "number", integer = true, min = 0, max = 1000, where = "call",
     default = 2,
     help = "attempts after the first" },

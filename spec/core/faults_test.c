@@ -78,9 +78,10 @@ static void play(struct exchange *exchange, const char *name)
     reply(exchange, status, "", "no");
   else if(strcmp(name, "reset") == 0)
     reset(exchange);
-  else if(strcmp(name, "stall") == 0)
+  else if(strcmp(name, "stall") == 0) {
+    send_text(exchange, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
     wait_for_hangup(exchange);
-  else if(strcmp(name, "head-cut") == 0)
+  } else if(strcmp(name, "head-cut") == 0)
     send_text(exchange, "HTTP/1.1 200 OK\r\nContent-Le");
   else if(strcmp(name, "body-cut") == 0)
     send_text(exchange, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");

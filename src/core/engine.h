@@ -29,9 +29,10 @@
 
 /* ---- limits: defaults and hard caps, in one place ---------------------- */
 
-#define BA_DEFAULT_TIMEOUT 600.0       /* seconds, the whole call */
-#define BA_DEFAULT_CONNECT_TIMEOUT 5.0 /* seconds, each attempt */
-#define BA_DEFAULT_STALL_TIMEOUT 60.0  /* seconds without a byte either way */
+#define BA_DEFAULT_TIMEOUT 600.0        /* seconds, the whole call */
+#define BA_DEFAULT_CONNECT_TIMEOUT 5.0  /* seconds, each attempt */
+#define BA_DEFAULT_STALL_TIMEOUT 60.0   /* seconds without a byte either way */
+#define BA_DEFAULT_SILENT_TIMEOUT 600.0 /* for the first byte, where no deadline is */
 #define BA_DEFAULT_MAX_RETRIES 2
 #define BA_DEFAULT_MAX_CONNECTIONS 64 /* calls of one client in flight at once */
 #define BA_DEFAULT_MAX_HEADER_BYTES (256u << 10)
@@ -178,9 +179,12 @@ bool ba_request_to_stream(struct ba_request *request, struct ba_error *err);
 
 /* Plain data; set between new and start. */
 struct ba_request_options {
-  double timeout; /* seconds, whole call; < 0: none (stall_timeout governs) */
+  double timeout; /* seconds, whole call; < 0: none (the two below govern) */
   double connect_timeout;
-  double stall_timeout;
+  double stall_timeout; /* without a byte, but not while the server thinks: */
+  /* Between the last byte sent and the answer's first only `timeout` counts;
+   * this, where there is none. */
+  double silent_timeout;
   int max_retries; /* < 0: default */
   enum ba_repeat repeat;
   size_t max_body_bytes, max_header_bytes;

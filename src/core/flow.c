@@ -53,22 +53,31 @@ static void end_late(struct ba_call *call)
 
 static void attempt_failed(struct ba_call *call, struct ba_failure *failure);
 
+/* A server that thinks may be silent as long as the call may last; without a
+ * deadline the time counts from the last byte sent. */
 static void watch_stall(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
-  double limit = call->request->options.stall_timeout;
+  const struct ba_request_options *options = &call->request->options;
+  bool silent = ba_transfer_silent(call);
+  double limit = silent ? options->silent_timeout : options->stall_timeout;
   int64_t progress = ba_transfer_progress(call);
   if(progress != transfer->progress || ba_transfer_paused(call)) {
     transfer->progress = progress;
     transfer->progress_at = ba_engine.now;
   }
-  if(ba_engine.now - transfer->progress_at < limit - 0.001) {
+  bool waits = silent && call->deadline >= 0;
+  if(waits || ba_engine.now - transfer->progress_at < limit - 0.001) {
     arm(call, ba_engine.now + stall_step(call));
     return;
   }
   struct ba_failure failure = {.reason = BA_RETRY_TIMEOUT, .transient = true, .should_retry = -1};
-  ba_error_set(&failure.error, BA_TIMEOUT, NULL,
-               "no byte in either direction for %g s (stall_timeout)", limit);
+  if(silent)
+    ba_error_set(&failure.error, BA_TIMEOUT, NULL, "no answer within %g s of the last byte sent",
+                 limit);
+  else
+    ba_error_set(&failure.error, BA_TIMEOUT, NULL,
+                 "no byte in either direction for %g s (stall_timeout)", limit);
   ba_transfer_inspect(call);
   failure.unaccepted = !transfer->sent;
   call->retry_after = -1;

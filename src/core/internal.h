@@ -389,6 +389,8 @@ void ba_transfer_inspect(struct ba_call *call);
 void ba_transfer_stop(struct ba_call *call);
 /* Bytes both ways so far. */
 int64_t ba_transfer_progress(struct ba_call *call);
+/* The request is out and no byte of an answer has come: the server thinks. */
+bool ba_transfer_silent(const struct ba_call *call);
 bool ba_transfer_paused(struct ba_call *call);
 void ba_transfer_resume(struct ba_call *call);
 CURLcode ba_receive_setup(struct ba_handle *handle);

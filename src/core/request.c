@@ -11,6 +11,7 @@ void ba_request_options_init(struct ba_request_options *options)
       .timeout = BA_DEFAULT_TIMEOUT,
       .connect_timeout = BA_DEFAULT_CONNECT_TIMEOUT,
       .stall_timeout = BA_DEFAULT_STALL_TIMEOUT,
+      .silent_timeout = BA_DEFAULT_SILENT_TIMEOUT,
       .max_retries = BA_DEFAULT_MAX_RETRIES,
       .max_body_bytes = BA_DEFAULT_MAX_BODY_BYTES,
       .max_header_bytes = BA_DEFAULT_MAX_HEADER_BYTES,
@@ -296,6 +297,8 @@ bool ba_request_set_options(struct ba_request *request, const struct ba_request_
     own->connect_timeout = BA_DEFAULT_CONNECT_TIMEOUT;
   if(own->stall_timeout <= 0)
     own->stall_timeout = BA_DEFAULT_STALL_TIMEOUT;
+  if(own->silent_timeout <= 0)
+    own->silent_timeout = BA_DEFAULT_SILENT_TIMEOUT;
   if(own->max_retries < 0)
     own->max_retries = BA_DEFAULT_MAX_RETRIES;
   if(own->timeout == 0)

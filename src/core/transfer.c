@@ -141,6 +141,45 @@ int64_t ba_transfer_progress(struct ba_call *call)
          call->transfer.begun;
 }
 
+static bool stream_is_out(const struct ba_call *call)
+{
+  ba_lock();
+  const struct ba_stream *stream = call->stream;
+  bool out = stream->out_ended && stream->out_taken == stream->out.length;
+  ba_unlock();
+  return out;
+}
+
+/* Has libcurl taken the whole body? Of parts and streams the last bytes may
+ * still wait in its buffer. */
+static bool body_is_out(const struct ba_call *call, CURL *easy)
+{
+  const struct ba_request *request = call->request;
+  switch(request->body) {
+  case BA_BODY_NONE:
+    return true;
+  case BA_BODY_MEMORY:
+  case BA_BODY_FILE:
+    return number_info(easy, CURLINFO_SIZE_UPLOAD_T) >= request->source.length;
+  case BA_BODY_STREAM:
+    return stream_is_out(call);
+  case BA_BODY_PARTS:
+    break;
+  }
+  for(const struct ba_part *part = request->parts; part; part = part->next) {
+    if(part->source.offset < part->source.length)
+      return false;
+  }
+  return true;
+}
+
+bool ba_transfer_silent(const struct ba_call *call)
+{
+  CURL *easy = call->transfer.handle->easy;
+  return long_info(easy, CURLINFO_REQUEST_SIZE) > 0 && long_info(easy, CURLINFO_HEADER_SIZE) == 0 &&
+         number_info(easy, CURLINFO_SIZE_DOWNLOAD_T) == 0 && body_is_out(call, easy);
+}
+
 void ba_transfer_inspect(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
