@@ -54,10 +54,35 @@ describe("each", function()
     assert.same({ { limit = 2 }, { limit = 2, after = "b" } }, asked)
   end)
 
-  it("ends with an empty page, even if there is said to be more", function()
-    local found, asked = items_of({ { data = {}, has_more = true } }, by_item)
+  it("passes over empty pages that say there is more, and goes on from where they say", function()
+    local by_last = list({ items = "data", query = "after", from = "last_item", field = "id", last = "last_id",
+      more = "has_more" }, { { "after" } })
+    local found, asked = items_of({
+      { data = {}, has_more = true, last_id = "x" }, { data = {}, has_more = true, last_id = "y" },
+      { data = { { id = "a" } }, has_more = false },
+    }, by_last)
+    assert.same({ "a" }, found)
+    assert.same({ {}, { after = "x" }, { after = "y" } }, asked)
+  end)
+
+  it("fails when an empty page says there is more, but not where it goes on", function()
+    local found, asked, why, err = items_of({ { data = {}, has_more = true } }, by_item)
     assert.same({}, found)
     assert.equal(1, #asked)
+    assert.matches("not where it goes on", why)
+    assert.equal("decode", err.kind)
+  end)
+
+  it("fails when empty pages never end", function()
+    local by_last = list({ items = "data", query = "after", from = "last_item", field = "id", last = "last_id",
+      more = "has_more" }, { { "after" } })
+    local endless = setmetatable({}, { __index = function(_, i)
+      return { data = {}, has_more = true, last_id = "x" .. i }
+    end })
+    local _, asked, why, err = items_of(endless, by_last)
+    assert.equal("decode", err.kind)
+    assert.matches("empty pages", why)
+    assert.is_true(#asked < 200)
   end)
 
   it("goes on when nothing is said about more", function()
@@ -132,6 +157,29 @@ describe("each", function()
 end)
 
 describe("other ways to go on", function()
+  it("fails when a token is missing where there is said to be more", function()
+    local by_token = list({ items = "items", query = "token", from = "answer", field = "next", more = "more" },
+      { { "token" } })
+    local found, _, why, err = items_of({ { items = { "a" }, more = true } }, by_token)
+    assert.same({}, found)
+    assert.matches("not where it goes on", why)
+    assert.equal("decode", err.kind)
+  end)
+
+  it("passes over an empty page that has a token", function()
+    local by_token = list({ items = "items", query = "token", from = "answer", field = "next" }, { { "token" } })
+    assert.same({ "a" }, (items_of({ { items = {}, next = "t" }, { items = { "a" } } }, by_token)))
+  end)
+
+  it("counts pages through an empty one, and ends where the total is covered", function()
+    local by_number = list({ items = "data", query = "page", from = "number", first = 0, total = "total",
+      size = "page_size" }, { { "page", "integer" }, { "page_size", "integer" } })
+    local found, asked = items_of({ { data = { "a" }, total = 5 }, { data = {}, total = 5 }, { data = { "b" }, total = 5 } },
+      by_number, { page_size = 2 })
+    assert.same({ "a", "b" }, found)
+    assert.equal(3, #asked)
+  end)
+
   it("follows a token in the answer until it is absent", function()
     local by_token = list({ items = "items", query = "page_token", from = "answer", field = "next.token" },
       { { "page_token" } })

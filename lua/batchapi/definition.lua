@@ -81,8 +81,8 @@
 --- parameter that continues; `from`, what it is set to: "last_item" (the last item's `field`),
 --- "answer" (the answer's `field`), "number" (the next page number, from `first`), "offset" (items
 --- seen so far), "link" (the answer's `field` is the next page's URL); `more`, a path whose `false`
---- ends the list; `total`, a path of the count of all items; `size`, the parameter for the page
---- size.
+--- ends the list; `last`, for "last_item", the path in an answer without items of what to go on
+--- from; `total`, a path of the count of all items; `size`, the parameter for the page size.
 ---
 --- **A parameter** (of a path, query, body, array or map): `{ name, type, facets }`. Types:
 --- "string", "integer", "number", "boolean", "object" (known fields), "map" (free names), "array",

@@ -1,8 +1,9 @@
 --- Lists that go on over pages: whole answers (`pages`) and items (`each`).
 ---
---- A list ends at the service's own end mark, or with an empty page. A cursor that comes again
---- would loop for ever: that is an error of kind "decode". No connection is held between pages, so
---- an abandoned loop leaves nothing behind.
+--- A list ends at the service's own end mark, never before: an empty page that says that there is
+--- more is passed over, and one that says so without a cursor, or with one that came before, is an
+--- error of kind "decode". Only where nothing is said an empty page is the end. No connection is
+--- held between pages, so an abandoned loop leaves nothing behind.
 
 local errors = require("batchapi.errors")
 local iterator = require("batchapi.iterator")
@@ -13,6 +14,8 @@ local path = require("batchapi.path")
 local page_methods, item_methods = {}, {}
 
 local M = {}
+
+local MOST_EMPTY = 100 -- pages in a row: a list that says for ever that there is more
 
 
 local function broken(pages, message)
@@ -43,13 +46,36 @@ end
 local function cursor_of(pages, page, items)
   local words = pages._words
   if words.from == "last_item" then
-    return path.get(items[#items], words.field)
+    return path.get(#items > 0 and items[#items] or page, #items > 0 and words.field or words.last or "")
   elseif words.from == "answer" or words.from == "link" then
     return path.get(page, words.field)
   elseif words.from == "number" then
     return (pages._query[words.query] or words.first or 1) + 1
   end
   return pages._seen
+end
+
+
+--- Are as many items asked for by now as there are? Some may be hidden from who asks.
+local function covers(pages, total)
+  local words = pages._words
+  local size = words.from == "number" and words.size and tonumber(pages._query[words.size])
+  local first = words.first or 1
+  return size ~= nil and ((pages._query[words.query] or first) - first + 1) * size >= total
+end
+
+
+--- What a page says: true, there is more; false, it is the last; nil, neither.
+local function says_more(pages, page)
+  local words = pages._words
+  local more = words.more and path.get(page, words.more)
+  local total = words.total and tonumber(path.get(page, words.total))
+  if type(more) == "boolean" then
+    return more
+  elseif total then
+    return pages._seen < total and not covers(pages, total)
+  end
+  return nil
 end
 
 
@@ -62,6 +88,29 @@ local function advance(pages, cursor)
 end
 
 
+--- The list goes on: sets up the next request.
+local function go_on(pages, page, items, more)
+  local words, cursor = pages._words, cursor_of(pages, page, items)
+  pages._empty = #items == 0 and pages._empty + 1 or 0
+  if cursor == nil or cursor == "" or type(cursor) == "table" then
+    if words.from == "last_item" and #items > 0 then
+      return broken(pages, ("the last item has no '%s' to go on from"):format(words.field))
+    elseif more or words.from == "last_item" then
+      return broken(pages, "the service says that there is more, and not where it goes on")
+    end
+    pages._done = true
+  elseif seen_before(pages, cursor) then
+    return broken(pages, ("the service repeats the cursor '%s': the list would never end"):format(
+      errors.cut(tostring(cursor), 60)))
+  elseif pages._empty > MOST_EMPTY then
+    return broken(pages, ("the service sends %d empty pages and says that there is more"):format(pages._empty))
+  else
+    advance(pages, cursor)
+  end
+  return items
+end
+
+
 --- Looks at an answer and sets up the next request; gives the items, or nil and the failure.
 local function take(pages, page)
   local words = pages._words
@@ -70,25 +119,13 @@ local function take(pages, page)
     return broken(pages, ("the answer has no list at '%s'"):format(words.items))
   end
   pages._seen = pages._seen + #items
-  local more = words.more == nil or path.get(page, words.more) ~= false
-  local total = words.total and tonumber(path.get(page, words.total))
-  if #items == 0 or not more or (total and pages._seen >= total) then
+  local more = says_more(pages, page)
+  local by_cursor = words.from == "answer" or words.from == "link"
+  if more == false or more == nil and #items == 0 and not by_cursor then
     pages._done = true
     return items
   end
-  local cursor = cursor_of(pages, page, items)
-  if cursor == nil or cursor == "" then
-    if words.from == "last_item" then
-      return broken(pages, ("the last item has no '%s' to go on from"):format(words.field))
-    end
-    pages._done = true
-  elseif seen_before(pages, cursor) then
-    return broken(pages, ("the service repeats the cursor '%s': the list would never end"):format(
-      errors.cut(tostring(cursor), 60)))
-  else
-    advance(pages, cursor)
-  end
-  return items
+  return go_on(pages, page, items, more)
 end
 
 
@@ -125,11 +162,15 @@ end
 --- The next whole answer; nil at the end; nil, why, err on a failure.
 ---@return table|nil page, string|nil message, batchapi.Error|nil err
 function page_methods:next()
-  local page, items, err = step(self)
-  if page == nil then
-    return nil, items, err
-  elseif #items == 0 and self._any then
-    return nil -- an empty page ends the loop
+  local page, items, err
+  repeat -- an empty page is handed out only when the list has no other
+    page, items, err = step(self)
+    if page == nil then
+      return nil, items, err
+    end
+  until #items > 0 or self._done
+  if #items == 0 and self._any then
+    return nil
   end
   self._any = true
   return page
@@ -178,7 +219,7 @@ local function new(client, operation, arguments, mt, verb)
     _segments = segments, _query = query,
     _url = nil,                     -- the next page's, where the service gives links
     _cursor = query[operation.page.query], _mark = nil, _count = 0, _next_mark = 1,
-    _seen = 0,                      -- items so far
+    _seen = 0, _empty = 0,          -- items so far; empty pages in a row
     _done = false, _any = false,
     _items = nil, _at = 1,          -- each: the page in hand
     _response = nil,                -- of the last page

@@ -168,7 +168,7 @@ M.sections = {
   page = {
     items = required(text), query = required(text), more = text, size = text,
     from = required(one_of{ "last_item", "answer", "number", "offset", "link" }),
-    field = text, first = number, total = text,
+    field = text, last = text, first = number, total = text,
   },
   wait = {
     operation = required(text), status = required(text),

@@ -14,7 +14,7 @@ local batch_id = { "batch_id", "string", help = "id of a batch", example = "batc
 local upload_id = { "upload_id", "string", help = "id of an upload", example = "upload_abc123" }
 
 local newest_first = { items = "data", query = "after", from = "last_item", field = "id",
-  more = "has_more", size = "limit" }
+  last = "last_id", more = "has_more", size = "limit" }
 
 return {
   name = "openai",
