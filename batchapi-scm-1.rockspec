@@ -95,6 +95,7 @@ build = {
         "src/core/hash.c",
         "src/core/headers.c",
         "src/core/http_date.c",
+        "src/core/json_mend.c",
         "src/core/json_number.c",
         "src/core/json_path.c",
         "src/core/json_scan.c",

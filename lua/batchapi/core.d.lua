@@ -69,6 +69,15 @@ function core.encode(value, options) end
 ---@return any value, string|nil message, batchapi.core.Error|nil err kind "decode"
 function core.decode(text, options) end
 
+---Decodes leniently: a byte order mark, halves of surrogate pairs (U+FFFD in their place), raw control
+---characters and bytes that are not UTF-8 (kept), NaN and Infinity. For what `decode` has refused.
+---@param text string
+---@param options? batchapi.core.DecodeOptions
+---@return any value
+---@return string|nil repaired what and at which byte; nil: nothing; or the message, when value is nil
+---@return batchapi.core.Error|nil err kind "decode"
+function core.mend(text, options) end
+
 ---Splits a stream into lines and decodes them where they lie.
 ---@class batchapi.core.Lines
 local lines = {}

@@ -179,6 +179,28 @@ static int json_decode(lua_State *L)
   return ba_json_push(L, bytes, length, 2);
 }
 
+/* core.mend(text [, options]) -> value, repaired | nil, message, err   A lenient
+ * reading; `repaired` says what and where, nil: nothing.  [-0, +2|3, v] */
+static int json_mend(lua_State *L)
+{
+  size_t length;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const char *bytes = lua_tolstring(L, 1, &length);
+  struct ba_json_options options;
+  struct ba_json_mends mends;
+  char text[BA_JSON_MENDS_MAX];
+  ba_json_decode_options(L, 2, &options);
+  options.mends = &mends;
+  int count = ba_json_push_value(L, bytes, length, &options);
+  if(count != 1)
+    return count;
+  if(ba_json_describe_mends(&mends, text) > 0)
+    lua_pushstring(L, text);
+  else
+    lua_pushnil(L);
+  return 2;
+}
+
 /* core.encode(value [, options]) -> string | nil, message, err   [-0, +1|3, v] */
 static int json_encode(lua_State *L)
 {
@@ -211,6 +233,8 @@ void ba_open_json(lua_State *L)
   lua_setfield(L, -2, "null");
   lua_pushcfunction(L, json_decode);
   lua_setfield(L, -2, "decode");
+  lua_pushcfunction(L, json_mend);
+  lua_setfield(L, -2, "mend");
   lua_pushcfunction(L, json_encode);
   lua_setfield(L, -2, "encode");
 }

@@ -263,6 +263,8 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
   decoder.levels[0] = (struct level){.slot = NO_SLOT};
   ba_json_scanner_init(&decoder.scanner, bytes, length, options ? options->max_depth : 0,
                        &decoder.codec->scratch);
+  if(options && options->mends)
+    ba_json_scanner_mend(&decoder.scanner, options->mends);
   enum ba_json_token token = build(L, &decoder);
   ba_json_codec_release(decoder.codec);
   if(token == BA_JSON_END) {

@@ -10,10 +10,11 @@
 #include "json.h"
 
 struct ba_json_options {
-  unsigned max_depth;     /* 0: BA_JSON_DEFAULT_DEPTH */
-  bool keep_null;         /* decode: null in objects becomes core.null, not absent */
-  bool sort_keys;         /* encode: keys in byte order, the same bytes every time */
-  struct ba_buffer *keys; /* sort_keys: memory for them, of the codec's */
+  unsigned max_depth;          /* 0: BA_JSON_DEFAULT_DEPTH */
+  bool keep_null;              /* decode: null in objects becomes core.null, not absent */
+  bool sort_keys;              /* encode: keys in byte order, the same bytes every time */
+  struct ba_buffer *keys;      /* sort_keys: memory for them, of the codec's */
+  struct ba_json_mends *mends; /* decode: leniently; what was mended. NULL: strictly */
 };
 
 /* Reads an options table at `index` (nil or none: the defaults); an unknown

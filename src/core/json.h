@@ -11,6 +11,9 @@
  *   ba_json_scanner_init(&scanner, bytes, length, depth, &scratch);
  *   while((token = ba_json_next(&scanner)) > BA_JSON_END) …
  *   if(token == BA_JSON_FAILED) … scanner.error, ba_json_offset(&scanner)
+ *
+ * What was paid for is read once more, leniently, when the strict reading has
+ * refused it: see ba_json_scanner_mend().
  */
 #ifndef BA_JSON_H
 #define BA_JSON_H
@@ -47,6 +50,21 @@ enum ba_json_token {
   BA_JSON_VALUE /* not from ba_json_next(): see json_scan.h */
 };
 
+/* What a lenient reading accepts besides, and makes of it. */
+enum ba_json_mend {
+  BA_JSON_MEND_BOM,       /* a byte order mark at the beginning: skipped */
+  BA_JSON_MEND_SURROGATE, /* half of a surrogate pair: U+FFFD in its place */
+  BA_JSON_MEND_CONTROL,   /* a control character in a string: kept */
+  BA_JSON_MEND_UTF8,      /* a byte in a string that is not UTF-8: kept */
+  BA_JSON_MEND_NUMBER,    /* NaN, Infinity, -Infinity, a number too large: a float */
+  BA_JSON_MEND_KINDS
+};
+
+struct ba_json_mends {
+  size_t count[BA_JSON_MEND_KINDS],
+      first[BA_JSON_MEND_KINDS]; /* first: the byte's number, from 1 */
+};
+
 struct ba_json_scanner {
   /* the last token's value; a string lives until the next call */
   const char *string;
@@ -57,7 +75,8 @@ struct ba_json_scanner {
 
   /* private */
   const char *start, *at, *end;
-  struct ba_buffer *scratch; /* borrowed: holds a string that had escapes */
+  struct ba_buffer *scratch;   /* borrowed: holds a string that had escapes */
+  struct ba_json_mends *mends; /* borrowed: NULL in a strict reading */
   unsigned depth, max_depth;
   unsigned char expect;
   unsigned char inside[BA_JSON_MAX_DEPTH + 1]; /* what to expect behind a value at each depth */
@@ -68,6 +87,12 @@ struct ba_json_scanner {
  * serve the next document. max_depth 0 means the default. */
 void ba_json_scanner_init(struct ba_json_scanner *scanner, const char *bytes, size_t length,
                           unsigned max_depth, struct ba_buffer *scratch);
+/* Behind ba_json_scanner_init(): makes the reading a lenient one. *mends says
+ * afterwards what it mended; where that is nothing, all is as in a strict one. */
+void ba_json_scanner_mend(struct ba_json_scanner *scanner, struct ba_json_mends *mends);
+/* What was mended and where, for people; "" if nothing was. Gives its length. */
+enum { BA_JSON_MENDS_MAX = 512 };
+size_t ba_json_describe_mends(const struct ba_json_mends *mends, char out[BA_JSON_MENDS_MAX]);
 enum ba_json_token ba_json_next(struct ba_json_scanner *scanner);
 /* Where the scanner stands: the byte's number, the first being 1. */
 size_t ba_json_offset(const struct ba_json_scanner *scanner);

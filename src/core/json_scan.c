@@ -10,6 +10,7 @@ void ba_json_scanner_init(struct ba_json_scanner *scanner, const char *bytes, si
   scanner->start = scanner->at = bytes;
   scanner->end = bytes + length;
   scanner->scratch = scratch;
+  scanner->mends = NULL;
   scanner->depth = 0;
   scanner->max_depth = max_depth ? max_depth : BA_JSON_DEFAULT_DEPTH;
   if(scanner->max_depth > BA_JSON_MAX_DEPTH)
@@ -97,7 +98,8 @@ enum ba_json_token ba_json_fail_inside(struct ba_json_scanner *scanner)
 
 enum ba_json_token ba_json_read_key(struct ba_json_scanner *scanner)
 {
-  if(!ba_json_string(scanner, scanner->at))
+  const char *at = scanner->at;
+  if(!ba_json_string(scanner, at) && !ba_json_mend_string(scanner, at))
     return ba_json_fail_inside(scanner);
   scanner->at = ba_json_skip_space(scanner->at, scanner->end);
   if(scanner->at == scanner->end || *scanner->at != ':') {

@@ -31,6 +31,12 @@ enum ba_json_expect {
 enum ba_json_token ba_json_fail_expecting(struct ba_json_scanner *scanner, const char *at);
 enum ba_json_token ba_json_fail_depth(struct ba_json_scanner *scanner, const char *at);
 enum ba_json_token ba_json_fail_inside(struct ba_json_scanner *scanner);
+/* A lenient reading may go on: the string, the value, the number at `at` is
+ * read again. A strict one fails, as it was about to. */
+bool ba_json_mend_string(struct ba_json_scanner *scanner, const char *at);
+enum ba_json_token ba_json_mend_text(struct ba_json_scanner *scanner, const char *at);
+enum ba_json_token ba_json_mend_value(struct ba_json_scanner *scanner, const char *at);
+enum ba_json_token ba_json_mend_number(struct ba_json_scanner *scanner, const char *at);
 /* The text ends: BA_JSON_END if it may. */
 enum ba_json_token ba_json_text_ends(struct ba_json_scanner *scanner, const char *at);
 
@@ -126,7 +132,7 @@ static inline enum ba_json_token ba_json_number(struct ba_json_scanner *scanner,
   enum ba_json_token token = ba_json_read_number(&scanner->at, scanner->end, &scanner->integer,
                                                  &scanner->number, &scanner->error);
   if(token == BA_JSON_FAILED)
-    return ba_json_fail_inside(scanner);
+    return ba_json_mend_number(scanner, at);
   return ba_json_value_ends(scanner, scanner->at, token);
 }
 
@@ -137,7 +143,7 @@ static inline enum ba_json_token ba_json_value(struct ba_json_scanner *scanner)
   switch(*at) {
   case '"':
     if(!ba_json_string(scanner, at))
-      return ba_json_fail_inside(scanner);
+      return ba_json_mend_text(scanner, at);
     return ba_json_value_ends(scanner, scanner->at, BA_JSON_STRING);
   case '{':
     return ba_json_open(scanner, at, BA_JSON_OBJECT);
@@ -162,7 +168,7 @@ static inline enum ba_json_token ba_json_value(struct ba_json_scanner *scanner)
   case '9':
     return ba_json_number(scanner, at);
   default:
-    return ba_json_fail_expecting(scanner, at);
+    return ba_json_mend_value(scanner, at);
   }
 }
 

@@ -1,55 +1,13 @@
 #include "json.h"
 #include "json_bytes.h"
+#include "json_escape.h"
 
 #include <string.h>
-
-/* A hexadecimal digit's value, and DIGIT to tell it from what is none. */
-enum { DIGIT = 0x10 };
-static const unsigned char hexadecimal[256] = {
-    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
-    ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['A'] = 0x1A, ['B'] = 0x1B,
-    ['C'] = 0x1C, ['D'] = 0x1D, ['E'] = 0x1E, ['F'] = 0x1F, ['a'] = 0x1A, ['b'] = 0x1B,
-    ['c'] = 0x1C, ['d'] = 0x1D, ['e'] = 0x1E, ['f'] = 0x1F};
-
-static int hex4(const char *at, const char *end)
-{
-  if(end - at < 4)
-    return -1;
-  int a = hexadecimal[(unsigned char)at[0]], b = hexadecimal[(unsigned char)at[1]];
-  int c = hexadecimal[(unsigned char)at[2]], d = hexadecimal[(unsigned char)at[3]];
-  if(!(a & b & c & d & DIGIT))
-    return -1;
-  return (a & 15) << 12 | (b & 15) << 8 | (c & 15) << 4 | (d & 15);
-}
-
-static size_t put_utf8(char *out, unsigned code)
-{
-  if(code < 0x80) {
-    out[0] = (char)code;
-    return 1;
-  }
-  if(code < 0x800) {
-    out[0] = (char)(0xC0 | code >> 6);
-    out[1] = (char)(0x80 | (code & 0x3F));
-    return 2;
-  }
-  if(code < 0x10000) {
-    out[0] = (char)(0xE0 | code >> 12);
-    out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[2] = (char)(0x80 | (code & 0x3F));
-    return 3;
-  }
-  out[0] = (char)(0xF0 | code >> 18);
-  out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-  out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-  out[3] = (char)(0x80 | (code & 0x3F));
-  return 4;
-}
 
 /* *at stands behind "\u". Gives the code point, or -1 with *at where it was. */
 static int read_unicode(const char **at, const char *end, struct ba_error *err)
 {
-  int code = hex4(*at, end);
+  int code = ba_hex4(*at, end);
   if(code < 0) {
     ba_error_set(err, BA_DECODE, NULL, "\\u without four hexadecimal digits");
     return -1;
@@ -60,7 +18,7 @@ static int read_unicode(const char **at, const char *end, struct ba_error *err)
   }
   const char *low_at = *at + 4;
   int low = code <= 0xDBFF && end - low_at >= 6 && low_at[0] == '\\' && low_at[1] == 'u'
-                ? hex4(low_at + 2, end)
+                ? ba_hex4(low_at + 2, end)
                 : -1;
   if(low < 0xDC00 || low > 0xDFFF) {
     ba_error_set(err, BA_DECODE, NULL, "half of a surrogate pair");
@@ -70,12 +28,9 @@ static int read_unicode(const char **at, const char *end, struct ba_error *err)
   return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
 }
 
-/* What stands for the letter of a two-letter escape; 0: no such escape. */
-static const char unescaped[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
-
 /* *at stands at the '\\'. Writes at most four bytes to `out`; 0: failed. */
-static inline size_t read_escape(const char **at, const char *end, char *out, struct ba_error *err)
+static inline __attribute__((always_inline)) size_t read_escape(const char **at, const char *end,
+                                                                char *out, struct ba_error *err)
 {
   if(end - *at < 2) {
     *at = end;
@@ -83,7 +38,7 @@ static inline size_t read_escape(const char **at, const char *end, char *out, st
     return 0;
   }
   unsigned char letter = (unsigned char)(*at)[1];
-  *out = unescaped[letter];
+  *out = ba_unescaped[letter];
   if(*out) {
     *at += 2;
     return 1;
@@ -94,7 +49,7 @@ static inline size_t read_escape(const char **at, const char *end, char *out, st
   }
   *at += 2;
   int code = read_unicode(at, end, err);
-  return code < 0 ? 0 : put_utf8(out, (unsigned)code);
+  return code < 0 ? 0 : ba_put_utf8(out, (unsigned)code);
 }
 
 static bool fail_string(const char *at, const char *end, struct ba_error *err)
@@ -135,7 +90,7 @@ static inline char *copy_blocks(const char **from, const char *end, char *out, c
       size_t index = (unsigned)__builtin_ctz(special);
       at += index;
       out += index;
-      char letter = *at == '\\' ? unescaped[(unsigned char)at[1]] : '\0';
+      char letter = *at == '\\' ? ba_unescaped[(unsigned char)at[1]] : '\0';
       if(!letter) {
         *from = at;
         return out;
