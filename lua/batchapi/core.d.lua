@@ -31,6 +31,17 @@ function core.now() end
 ---@return number
 function core.wall() end
 
+---Which boot of which machine this is, and the seconds since it began: the same for all its
+---processes. Nothing where the system does not tell.
+---@return string|nil id
+---@return number|nil seconds
+function core.boot() end
+
+---A date as HTTP writes it, in seconds since 1970; nil for any other text.
+---@param text string
+---@return number|nil
+function core.http_date(text) end
+
 ---This process's number.
 ---@return integer
 function core.pid() end

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "engine.h"
+#include "http_date.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -19,6 +20,29 @@ static int process_now(lua_State *L)
 static int process_wall(lua_State *L)
 {
   lua_pushnumber(L, ba_wall());
+  return 1;
+}
+
+/* core.boot() -> id, seconds   Nothing where the system does not tell. [-0, +0|2, m] */
+static int process_boot(lua_State *L)
+{
+  char id[BA_BOOT_ID_MAX];
+  double since;
+  if(!ba_boot(id, &since))
+    return 0;
+  lua_pushstring(L, id);
+  lua_pushnumber(L, since);
+  return 2;
+}
+
+/* core.http_date(text) -> seconds|nil   Since 1970. [-0, +1, v] */
+static int process_http_date(lua_State *L)
+{
+  int64_t seconds;
+  if(ba_http_date(luaL_checkstring(L, 1), (int64_t)ba_wall(), &seconds))
+    lua_pushnumber(L, (lua_Number)seconds);
+  else
+    lua_pushnil(L);
   return 1;
 }
 
@@ -54,8 +78,14 @@ static int process_versions(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"forks", process_forks},       {"now", process_now},   {"pid", process_pid},
-    {"versions", process_versions}, {"wall", process_wall}, {NULL, NULL},
+    {"boot", process_boot},
+    {"forks", process_forks},
+    {"http_date", process_http_date},
+    {"now", process_now},
+    {"pid", process_pid},
+    {"versions", process_versions},
+    {"wall", process_wall},
+    {NULL, NULL},
 };
 
 void ba_open_process(lua_State *L)

@@ -2,7 +2,7 @@
 --- is the service, which is the client's: below its operations a client starts requests at
 --- `client._context.core` and waits for them in `client._context.host`.
 ---
---- Job code calls none of core.now, core.wall, core.random, core.fs, loop.sleep, io and os itself, and
+--- Job code calls none of core.now, core.wall, core.boot, core.random, core.fs, loop.sleep, io and os itself, and
 --- does not ask which world it got: a job runs on a simulated one as it runs here (spec/simulate).
 
 local core = require("batchapi.core")
@@ -12,6 +12,7 @@ local loop = require("batchapi.loop")
 ---@class batchapi.job.Clock
 ---@field now fun(): number seconds, monotonic, from some moment on
 ---@field wall fun(): number seconds since 1970
+---@field boot fun(): string|nil, number|nil which boot this is and the seconds since, for all its processes alike; nothing if it is not known
 ---@field sleep fun(seconds: number, host?: string|table): boolean, string|nil as loop.sleep
 
 ---@class batchapi.job.World
@@ -21,7 +22,7 @@ local loop = require("batchapi.loop")
 
 local M = {}
 
-local clock = { now = core.now, wall = core.wall, sleep = loop.sleep }
+local clock = { now = core.now, wall = core.wall, boot = core.boot, sleep = loop.sleep }
 
 
 --- The real world, whose files wait as the client's host does.
