@@ -22,7 +22,7 @@ you describe in a table; in scripts, OpenResty, cqueues, luv and copas.]],
 }
 
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
 }
 
 external_dependencies = {

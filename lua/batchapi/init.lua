@@ -1,6 +1,13 @@
 --- batchapi: the world's batch APIs from Lua. `local batchapi = require("batchapi")`.
 
-local core = require("batchapi.core")
+-- A module that was built for another Lua lacks a symbol of it, or says so itself.
+local loaded, core = pcall(require, "batchapi.core")
+if not loaded then
+  local other = tostring(core):find("undefined symbol: lua", 1, true)
+  error(other and ("batchapi: batchapi.core was built for another Lua than this %s; build it for this one (%s)"):format(
+    _VERSION, tostring(core):match("from file '([^']*)'") or "unknown file") or core, 0)
+end
+
 local version = require("batchapi.version")
 
 if core._VERSION ~= version then

@@ -3,6 +3,28 @@
 
 #include <string.h>
 
+/* 5.2 and 5.3 give a pointer, later ones a number; 5.1 and LuaJIT, which are one to a module, know
+ * no version. Where the difference is greater than between two that have this function in common,
+ * the loader itself finds a symbol missing. [-0, +0, -] */
+static bool is_own_version(lua_State *L)
+{
+#if LUA_VERSION_NUM < 502
+  (void)L;
+  return true;
+#elif LUA_VERSION_NUM < 504
+  return *lua_version(L) == LUA_VERSION_NUM;
+#else
+  return lua_version(L) == LUA_VERSION_NUM;
+#endif
+}
+
+void ba_check_version(lua_State *L)
+{
+  if(!is_own_version(L))
+    luaL_error(L, "batchapi.core was built for " LUA_VERSION
+                  " and is loaded by another Lua; build it for this one");
+}
+
 int ba_absolute(lua_State *L, int index)
 {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;

@@ -1,4 +1,4 @@
-/* Where Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4 differ. No other file of the project
+/* Where Lua 5.1, LuaJIT, 5.2, 5.3, 5.4 and 5.5 differ. No other file of the project
  * tests LUA_VERSION_NUM. LuaJIT declares some functions of 5.2 and PUC 5.1
  * does not, so what is needed of them has names of its own here.
  *
@@ -16,6 +16,10 @@
 #if LUA_VERSION_NUM < 502
 #define lua_rawlen(L, index) lua_objlen(L, index)
 #endif
+
+/* Raises when the Lua that loads the module is another than it was built for:
+ * their structures differ, and the first call could crash. [-0, +0, v] */
+void ba_check_version(lua_State *L);
 
 /* An index that stays right when the stack grows. [-0, +0, -] */
 int ba_absolute(lua_State *L, int index);

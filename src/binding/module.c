@@ -1,6 +1,7 @@
 /* luaopen_batchapi_core: builds the module table. Each file of the binding
  * owns one noun and gives one function that adds its part. */
 #include "binding.h"
+#include "compat.h"
 
 #include "version.h"
 
@@ -14,6 +15,7 @@ EXPORT int luaopen_batchapi_core(lua_State *L); /* [-0, +1, e] */
 
 int luaopen_batchapi_core(lua_State *L)
 {
+  ba_check_version(L);
   lua_newtable(L);
   lua_pushstring(L, ba_version());
   lua_setfield(L, -2, "_VERSION");
