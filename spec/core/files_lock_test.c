@@ -56,11 +56,11 @@ static void is_held_where_others_look_for_it(void **state)
   long holder;
   for(int times = 0; times < 4; times++) {
     removals = times;
-    struct ba_file_lock *lock = ba_file_lock(path, &holder, &err);
+    struct ba_file_lock *lock = ba_file_lock(NULL, path, &holder, &err);
     assert_non_null(lock);
     assert_int_equal(removals, 0);
     assert_int_equal(stat(path, &there), 0);
-    assert_null(ba_file_lock(path, &holder, &err));
+    assert_null(ba_file_lock(NULL, path, &holder, &err));
     assert_int_equal(err.kind, BA_LOCKED);
     assert_int_equal(holder, getpid());
     ba_file_unlock(lock);
@@ -73,7 +73,7 @@ static void gives_up_on_a_file_that_always_goes(void **state)
   struct ba_error err = {0};
   long holder = 1;
   removals = 1000000;
-  assert_null(ba_file_lock(path, &holder, &err));
+  assert_null(ba_file_lock(NULL, path, &holder, &err));
   assert_int_equal(err.kind, BA_LOCKED);
   assert_int_equal(holder, 0);
   assert_true(removals > 0);

@@ -18,6 +18,7 @@ struct ba_mailbox;
 void ba_open_call(lua_State *L);
 void ba_open_client(lua_State *L);
 void ba_open_credential(lua_State *L);
+void ba_open_disk(lua_State *L);
 void ba_open_files(lua_State *L);
 void ba_open_fs(lua_State *L);
 void ba_open_json(lua_State *L);

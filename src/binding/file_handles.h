@@ -6,10 +6,21 @@
 #include "binding.h"
 
 #include "buffer.h"
+#include "disk.h"
 #include "error.h"
 #include "files.h"
 
 #include <stdint.h>
+
+/* The disk at `index`, or NULL where something else is. [-0, +0, v] */
+struct ba_disk *ba_test_disk(lua_State *L, int index);
+/* The same for an argument that may be left out: *at is where the next one is
+ * then. The userdata stays on the stack and keeps the disk. [-0, +0, v] */
+struct ba_disk *ba_disk_argument(lua_State *L, int *at);
+/* Pushes a userdata that takes over *disk. [-0, +1, m] */
+void ba_push_disk(lua_State *L, struct ba_disk **disk);
+/* The options of core.disk at `index`; `mark` stays the table's. [-0, +0, v] */
+void ba_disk_options_of(lua_State *L, int index, struct ba_disk_options *options);
 
 /* The options of core.writer (is it to append?) and core.reader at `index`.
  *   [-0, +0, v] each */
@@ -40,6 +51,8 @@ size_t ba_check_offsets(lua_State *L, int index, uint64_t *offsets);
 
 /* The table that fs.stat gives.   [-0, +1, m] */
 void ba_push_stat(lua_State *L, const struct ba_stat *info);
+/* A list of what ba_fs_list() gave.   [-0, +1, m] */
+void ba_push_names(lua_State *L, const struct ba_buffer *names);
 
 /* Writes the bytes and closes the file on the file thread, or here if that
  * cannot be; takes over both. */

@@ -253,15 +253,18 @@ bool ba_writer_options(lua_State *L, int index)
   return append;
 }
 
-/* core.writer(path [, { append = }]) -> writer | nil, message, err   [-0, +1|3, v] */
+/* core.writer([disk,] name [, { append = }]) -> writer | nil, message, err
+ *   [-0, +1|3, v] */
 static int writer_new(lua_State *L)
 {
-  const char *path = luaL_checkstring(L, 1);
-  bool append = ba_writer_options(L, 2);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
+  bool append = ba_writer_options(L, at + 1);
   struct writer *writer = ba_new_userdata(L, sizeof(*writer), WRITER);
   struct ba_error err;
   ba_buffer_init(&writer->buffer, BUFFER_BYTES);
-  writer->file = ba_file_open(path, append ? BA_FILE_APPEND : BA_FILE_WRITE, &err);
+  writer->file = ba_file_open(disk, name, append ? BA_FILE_APPEND : BA_FILE_WRITE, &err);
   if(!writer->file)
     return ba_fail(L, &err);
   writer->bytes = ba_file_start(writer->file);
@@ -291,15 +294,17 @@ static int lock_tostring(lua_State *L)
   return 1;
 }
 
-/* core.fs.lock(path) -> lock | nil, message, err (locked: err.pid)
+/* core.fs.lock([disk,] name) -> lock | nil, message, err (locked: err.pid)
  *   [-0, +1|3, v] */
 static int fs_lock(lua_State *L)
 {
-  const char *path = luaL_checkstring(L, 1);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
   struct lock *lock = ba_new_userdata(L, sizeof(*lock), LOCK);
   struct ba_error err;
   long holder;
-  lock->held = ba_file_lock(path, &holder, &err);
+  lock->held = ba_file_lock(disk, name, &holder, &err);
   if(lock->held)
     return 1;
   int count = ba_fail(L, &err);

@@ -1,4 +1,5 @@
-/* core.fs: what is done to a path, see src/core/files.h. Each blocks. */
+/* core.fs: what is done to a path, or to a file of a disk that is given before
+ * its name; see src/core/files.h. Each blocks. */
 #include "binding.h"
 
 #include "buffer.h"
@@ -6,6 +7,8 @@
 #include "file_handles.h"
 #include "files.h"
 #include "hash.h"
+
+#include <string.h>
 
 static int push_true(lua_State *L, bool ok, const struct ba_error *err)
 {
@@ -15,25 +18,30 @@ static int push_true(lua_State *L, bool ok, const struct ba_error *err)
   return 1;
 }
 
-/* fs.rename(from, to) -> true | nil, message, err   [-0, +1|3, v] */
+/* fs.rename([disk,] from, to) -> true | nil, message, err   [-0, +1|3, v] */
 static int fs_rename(lua_State *L)
 {
   struct ba_error err;
-  return push_true(L, ba_fs_rename(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err), &err);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *from = luaL_checkstring(L, at), *to = luaL_checkstring(L, at + 1);
+  return push_true(L, ba_fs_rename(disk, from, to, &err), &err);
 }
 
-/* fs.mkdir(path) -> true | nil, message, err   [-0, +1|3, v] */
+/* fs.mkdir(path [, mode]) -> true | nil, message, err   [-0, +1|3, v] */
 static int fs_mkdir(lua_State *L)
 {
   struct ba_error err;
-  return push_true(L, ba_fs_mkdir(luaL_checkstring(L, 1), &err), &err);
+  return push_true(L, ba_fs_mkdir(luaL_checkstring(L, 1), (unsigned)luaL_optnumber(L, 2, 0777), &err), &err);
 }
 
-/* fs.unlink(path) -> true | nil, message, err   [-0, +1|3, v] */
+/* fs.unlink([disk,] name) -> true | nil, message, err   [-0, +1|3, v] */
 static int fs_unlink(lua_State *L)
 {
   struct ba_error err;
-  return push_true(L, ba_fs_unlink(luaL_checkstring(L, 1), &err), &err);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  return push_true(L, ba_fs_unlink(disk, luaL_checkstring(L, at), &err), &err);
 }
 
 /* fs.rmdir(path) -> true | nil, message, err   [-0, +1|3, v] */
@@ -51,12 +59,14 @@ static uint64_t check_size(lua_State *L, int index)
   return (uint64_t)size;
 }
 
-/* fs.truncate(path, size) -> true | nil, message, err   [-0, +1|3, v] */
+/* fs.truncate([disk,] name, size) -> true | nil, message, err   [-0, +1|3, v] */
 static int fs_truncate(lua_State *L)
 {
   struct ba_error err;
-  const char *path = luaL_checkstring(L, 1);
-  return push_true(L, ba_fs_truncate(path, check_size(L, 2), &err), &err);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
+  return push_true(L, ba_fs_truncate(disk, name, check_size(L, at + 1), &err), &err);
 }
 
 /* fs.sync_dir(path) -> true | nil, message, err   [-0, +1|3, v] */
@@ -66,14 +76,16 @@ static int fs_sync_dir(lua_State *L)
   return push_true(L, ba_fs_sync_directory(luaL_checkstring(L, 1), &err), &err);
 }
 
-/* fs.replace(path, bytes) -> true | nil, message, err   [-0, +1|3, v] */
+/* fs.replace([disk,] name, bytes) -> true | nil, message, err   [-0, +1|3, v] */
 static int fs_replace(lua_State *L)
 {
   struct ba_error err;
   size_t length;
-  const char *path = luaL_checkstring(L, 1);
-  const char *bytes = luaL_checklstring(L, 2, &length);
-  return push_true(L, ba_fs_replace(path, bytes, length, &err), &err);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
+  const char *bytes = luaL_checklstring(L, at + 1, &length);
+  return push_true(L, ba_fs_replace(disk, name, bytes, length, &err), &err);
 }
 
 void ba_push_stat(lua_State *L, const struct ba_stat *info)
@@ -87,25 +99,29 @@ void ba_push_stat(lua_State *L, const struct ba_stat *info)
   lua_setfield(L, -2, "type");
 }
 
-/* fs.stat(path) -> { size, mtime, type } | nil, message, err   [-0, +1|3, v] */
+/* fs.stat([disk,] name) -> { size, mtime, type } | nil, message, err   [-0, +1|3, v] */
 static int fs_stat(lua_State *L)
 {
   struct ba_error err;
   struct ba_stat info;
-  if(!ba_fs_stat(luaL_checkstring(L, 1), &info, &err))
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  if(!ba_fs_stat(disk, luaL_checkstring(L, at), &info, &err))
     return ba_fail(L, &err);
   ba_push_stat(L, &info);
   return 1;
 }
 
-/* fs.sha256(path [, length]) -> hexadecimal | nil, message, err   [-0, +1|3, v] */
+/* fs.sha256([disk,] name [, length]) -> hexadecimal | nil, message, err   [-0, +1|3, v] */
 static int fs_sha256(lua_State *L)
 {
   struct ba_error err;
   char text[BA_SHA256_HEX];
-  const char *path = luaL_checkstring(L, 1);
-  uint64_t length = lua_isnoneornil(L, 2) ? UINT64_MAX : check_size(L, 2);
-  if(!ba_fs_sha256(path, length, text, &err))
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
+  uint64_t length = lua_isnoneornil(L, at + 1) ? UINT64_MAX : check_size(L, at + 1);
+  if(!ba_fs_sha256(disk, name, length, text, &err))
     return ba_fail(L, &err);
   lua_pushstring(L, text);
   return 1;
@@ -136,15 +152,17 @@ static int push_bytes(lua_State *L, struct ba_buffer *bytes, bool ok, const stru
   return ok ? 1 : ba_fail(L, err);
 }
 
-/* fs.read(path [, cap]) -> bytes | nil, message, err   [-0, +1|3, v] */
+/* fs.read([disk,] name [, cap]) -> bytes | nil, message, err   [-0, +1|3, v] */
 static int fs_read(lua_State *L)
 {
   struct ba_error err;
-  const char *path = luaL_checkstring(L, 1);
-  uint64_t cap = lua_isnoneornil(L, 2) ? BA_READ_MAX_BYTES : check_size(L, 2);
-  luaL_argcheck(L, cap <= BA_READ_MAX_BYTES, 2, "the cap is 1 GiB at most");
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
+  uint64_t cap = lua_isnoneornil(L, at + 1) ? BA_READ_MAX_BYTES : check_size(L, at + 1);
+  luaL_argcheck(L, cap <= BA_READ_MAX_BYTES, at + 1, "the cap is 1 GiB at most");
   struct ba_buffer *bytes = new_bytes(L, (size_t)cap);
-  return push_bytes(L, bytes, ba_fs_read(path, bytes, &err), &err);
+  return push_bytes(L, bytes, ba_fs_read(disk, name, bytes, &err), &err);
 }
 
 size_t ba_check_offsets(lua_State *L, int index, uint64_t *offsets)
@@ -162,15 +180,40 @@ size_t ba_check_offsets(lua_State *L, int index, uint64_t *offsets)
   return count;
 }
 
-/* fs.lines(path, offsets) -> bytes | nil, message, err   [-0, +1|3, v] */
+/* fs.lines([disk,] name, offsets) -> bytes | nil, message, err   [-0, +1|3, v] */
 static int fs_lines(lua_State *L)
 {
   struct ba_error err;
   uint64_t offsets[BA_OFFSETS_MAX];
-  const char *path = luaL_checkstring(L, 1);
-  size_t count = ba_check_offsets(L, 2, offsets);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
+  size_t count = ba_check_offsets(L, at + 1, offsets);
   struct ba_buffer *bytes = new_bytes(L, BA_READ_MAX_BYTES);
-  return push_bytes(L, bytes, ba_fs_lines(path, offsets, count, bytes, &err), &err);
+  return push_bytes(L, bytes, ba_fs_lines(disk, name, offsets, count, bytes, &err), &err);
+}
+
+void ba_push_names(lua_State *L, const struct ba_buffer *names)
+{
+  int count = 0;
+  lua_newtable(L);
+  for(size_t at = 0; at < names->length; at += strlen(names->bytes + at) + 1) {
+    lua_pushstring(L, names->bytes + at);
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+/* fs.list(disk) -> names, in any order | nil, message, err   [-0, +1|3, v] */
+static int fs_list(lua_State *L)
+{
+  struct ba_error err;
+  struct ba_disk *disk = ba_test_disk(L, 1);
+  luaL_argcheck(L, disk, 1, "a disk expected");
+  struct ba_buffer *names = new_bytes(L, BA_READ_MAX_BYTES);
+  if(!ba_fs_list(disk, names, &err))
+    return ba_fail(L, &err);
+  ba_push_names(L, names);
+  return 1;
 }
 
 /* fs.tmpfile([directory]) -> path | nil, message, err   [-0, +1|3, v] */
@@ -197,6 +240,7 @@ void ba_open_fs(lua_State *L)
                                        {"sha256", fs_sha256},
                                        {"read", fs_read},
                                        {"lines", fs_lines},
+                                       {"list", fs_list},
                                        {"tmpfile", fs_tmpfile},
                                        {NULL, NULL}};
   ba_new_type(L, BYTES, none, bytes_meta);

@@ -362,22 +362,25 @@ void ba_reader_options(lua_State *L, int index, size_t *max_line, uint64_t *offs
   *offset = option_size(L, index, "offset", 9007199254740992.0);
 }
 
-/* core.reader(path [, { max_line_bytes =, offset = }])
+/* core.reader([disk,] name [, { max_line_bytes =, offset = }])
  *   -> reader | nil, message, err   [-0, +1|3, v] */
 static int reader_new(lua_State *L)
 {
-  const char *path = luaL_checkstring(L, 1);
+  int at = 1;
+  struct ba_disk *disk = ba_disk_argument(L, &at);
+  const char *name = luaL_checkstring(L, at);
   size_t max_line;
   uint64_t offset;
-  ba_reader_options(L, 2, &max_line, &offset);
+  ba_reader_options(L, at + 1, &max_line, &offset);
   struct reader *reader = ba_new_userdata(L, sizeof(*reader), READER);
   ba_lines_init(&reader->lines, max_line);
   reader->is_reader = true;
   reader->lines.offset = offset;
   struct ba_error err;
-  reader->file = ba_file_open(path, BA_FILE_READ, &err);
-  if(!reader->file || (offset && !ba_file_seek(reader->file, offset, &err)))
+  reader->file = ba_file_open(disk, name, BA_FILE_READ, &err);
+  if(!reader->file)
     return ba_fail(L, &err);
+  ba_file_seek(reader->file, offset);
   return 1;
 }
 

@@ -25,6 +25,7 @@ int luaopen_batchapi_core(lua_State *L)
   ba_open_oauth(L);
   ba_open_webhook(L);
   ba_open_work(L);
+  ba_open_disk(L);
   ba_open_files(L);
   ba_open_json(L);
   ba_open_ledger(L);

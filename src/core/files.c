@@ -3,51 +3,63 @@
 #include "alloc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { WRITE_AT_ONCE = 1 << 24 }; /* write() may take less than it is given anyway */
+enum { LABEL_BYTES = 1024 };
 
 struct ba_file {
   atomic_uint references;
-  int fd; /* -1: closed */
-  uint64_t start;
+  struct ba_disk *disk; /* retained; or NULL */
+  intptr_t handle;
+  bool open;
+  bool piped;      /* it has no offsets */
+  uint64_t start;  /* its length when it was opened */
+  uint64_t offset; /* of the next read */
   atomic_bool failed;
   struct ba_error failure; /* of the first write or sync that failed; set before `failed` */
   char path[];
 };
 
-struct ba_file *ba_file_open(const char *path, enum ba_file_mode mode, struct ba_error *err)
+/* A failure of the file's own: its path is a label already. */
+static bool fail(const struct ba_file *file, int errnum, struct ba_error *err)
 {
-  static const int flags[] = {O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC,
-                              O_WRONLY | O_CREAT | O_APPEND};
-  size_t size = strlen(path) + 1;
+  return ba_error_errno(err, errnum, file->path);
+}
+
+static bool open_file(struct ba_file *file, const char *name, enum ba_file_mode mode,
+                      struct ba_error *err)
+{
+  static const enum ba_disk_mode modes[] = {BA_DISK_READ, BA_DISK_CREATE, BA_DISK_APPEND};
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(file->disk, &place);
+  if(!ba_disk_check(file->disk, name, err))
+    return false;
+  int failure = ops->open(place, name, modes[mode], &file->handle);
+  file->open = failure == 0;
+  if(file->open && mode == BA_FILE_APPEND)
+    failure = ops->size(place, file->handle, &file->start);
+  return failure == 0 || ba_disk_error(file->disk, name, failure, err);
+}
+
+struct ba_file *ba_file_open(struct ba_disk *disk, const char *name, enum ba_file_mode mode,
+                             struct ba_error *err)
+{
+  char buffer[LABEL_BYTES];
+  const char *label = ba_disk_label(disk, name, buffer, sizeof(buffer));
+  size_t size = strlen(label) + 1;
   struct ba_file *file = ba_calloc(1, sizeof(*file) + size);
   if(!file) {
     ba_error_nomem(err);
     return NULL;
   }
-  memcpy(file->path, path, size);
+  memcpy(file->path, label, size);
   atomic_init(&file->references, 1);
-  do {
-    file->fd = open(path, flags[mode] | O_CLOEXEC, 0666);
-  } while(file->fd < 0 && errno == EINTR);
-  struct stat info;
-  if(file->fd < 0 || fstat(file->fd, &info) != 0) {
-    ba_error_errno(err, errno, path);
-    ba_file_release(file);
-    return NULL;
-  }
-  if(S_ISDIR(info.st_mode)) {
-    ba_error_errno(err, EISDIR, path);
-    ba_file_release(file);
-    return NULL;
-  }
-  file->start = mode == BA_FILE_APPEND ? (uint64_t)info.st_size : 0;
-  return file;
+  file->disk = ba_disk_retain(disk);
+  if(open_file(file, name, mode, err))
+    return file;
+  ba_file_release(file);
+  return NULL;
 }
 
 struct ba_file *ba_file_retain(struct ba_file *file)
@@ -56,12 +68,22 @@ struct ba_file *ba_file_retain(struct ba_file *file)
   return file;
 }
 
+static int close_file(struct ba_file *file)
+{
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(file->disk, &place);
+  if(!file->open)
+    return 0;
+  file->open = false;
+  return ops->close(place, file->handle);
+}
+
 void ba_file_release(struct ba_file *file)
 {
   if(!file || atomic_fetch_sub(&file->references, 1) != 1)
     return;
-  if(file->fd >= 0)
-    close(file->fd);
+  close_file(file);
+  ba_disk_release(file->disk);
   ba_free(file);
 }
 
@@ -77,34 +99,37 @@ uint64_t ba_file_start(const struct ba_file *file)
 
 static bool is_open(const struct ba_file *file, struct ba_error *err)
 {
-  return file->fd >= 0 || ba_error_errno(err, EBADF, file->path);
+  return file->open || fail(file, EBADF, err);
 }
 
-bool ba_file_seek(struct ba_file *file, uint64_t offset, struct ba_error *err)
+void ba_file_seek(struct ba_file *file, uint64_t offset)
 {
-  if(!is_open(file, err))
-    return false;
-  return lseek(file->fd, (off_t)offset, SEEK_SET) >= 0 || ba_error_errno(err, errno, file->path);
+  file->offset = offset;
 }
 
 bool ba_file_read(struct ba_file *file, void *out, size_t size, size_t *length,
                   struct ba_error *err)
 {
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(file->disk, &place);
   if(!is_open(file, err))
     return false;
-  ssize_t got;
-  do {
-    got = read(file->fd, out, size);
-  } while(got < 0 && errno == EINTR);
-  if(got < 0)
-    return ba_error_errno(err, errno, file->path);
-  *length = (size_t)got;
+  int failure = ESPIPE;
+  if(!file->piped)
+    failure = ops->read(place, file->handle, file->offset, out, size, length);
+  if(failure == ESPIPE && (file->piped || file->offset == 0)) {
+    file->piped = true;
+    failure = ops->read(place, file->handle, BA_DISK_HERE, out, size, length);
+  }
+  if(failure)
+    return fail(file, failure, err);
+  file->offset += *length;
   return true;
 }
 
 static bool remember(struct ba_file *file, int errnum, struct ba_error *err)
 {
-  ba_error_errno(&file->failure, errnum, file->path);
+  fail(file, errnum, &file->failure);
   atomic_store(&file->failed, true);
   if(err)
     *err = file->failure;
@@ -128,17 +153,18 @@ void ba_file_spoil(struct ba_file *file)
 
 bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struct ba_error *err)
 {
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(file->disk, &place);
   if(!ba_file_sound(file, err) || !is_open(file, err))
     return false;
   const char *at = bytes;
   while(length) {
-    ssize_t put = write(file->fd, at, length < WRITE_AT_ONCE ? length : WRITE_AT_ONCE);
-    if(put < 0 && errno == EINTR)
-      continue;
-    if(put <= 0)
-      return remember(file, put < 0 ? errno : EIO, err);
+    size_t put = 0;
+    int failure = ops->write(place, file->handle, at, length, &put);
+    if(failure || put == 0)
+      return remember(file, failure ? failure : EIO, err);
     at += put;
-    length -= (size_t)put;
+    length -= put;
   }
   return true;
 }
@@ -147,25 +173,20 @@ bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struc
  * drops the pages), so it is remembered too. */
 bool ba_file_sync(struct ba_file *file, struct ba_error *err)
 {
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(file->disk, &place);
   if(!ba_file_sound(file, err) || !is_open(file, err))
     return false;
-  int result;
-  do {
-    result = fdatasync(file->fd);
-  } while(result < 0 && errno == EINTR);
-  /* a pipe or terminal has nothing to sync */
-  if(result < 0 && errno != EINVAL && errno != EROFS)
-    return remember(file, errno, err);
-  return true;
+  int failure = ops->sync(place, file->handle);
+  return failure == 0 || remember(file, failure, err);
 }
 
 bool ba_file_close(struct ba_file *file, struct ba_error *err)
 {
-  if(file->fd < 0)
+  if(!file->open)
     return true;
-  int fd = file->fd;
-  file->fd = -1;
-  if(close(fd) != 0 && errno != EINTR && !atomic_load(&file->failed))
-    return remember(file, errno, err);
+  int failure = close_file(file);
+  if(failure && !atomic_load(&file->failed))
+    return remember(file, failure, err);
   return ba_file_sound(file, err);
 }

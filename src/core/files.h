@@ -2,12 +2,14 @@
  * reach the disk, renames that survive a power cut, locks between processes.
  * Everything here blocks on the disk; work.h runs it on a thread of its own.
  *
- * Failures are BA_IO with the errno's name as code and the path in the
- * message. All descriptors are close-on-exec. */
+ * Each function takes the disk that the name is one of (disk.h); NULL is the
+ * file system at large, and the name a path. Failures are BA_IO with the
+ * errno's name as code and the path in the message. */
 #ifndef BA_FILES_H
 #define BA_FILES_H
 
 #include "buffer.h"
+#include "disk.h"
 #include "error.h"
 
 #include <stddef.h>
@@ -23,14 +25,16 @@ struct ba_file;
 
 enum ba_file_mode { BA_FILE_READ, BA_FILE_WRITE /* made or emptied */, BA_FILE_APPEND };
 
-struct ba_file *ba_file_open(const char *path, enum ba_file_mode mode, struct ba_error *err);
+struct ba_file *ba_file_open(struct ba_disk *disk, const char *name, enum ba_file_mode mode,
+                             struct ba_error *err);
 struct ba_file *ba_file_retain(struct ba_file *file);
 void ba_file_release(struct ba_file *file); /* closes at last; NULL is allowed */
 
-const char *ba_file_path(const struct ba_file *file);
+const char *ba_file_path(const struct ba_file *file); /* for messages */
 /* Its length when it was opened for appending, else 0. */
 uint64_t ba_file_start(const struct ba_file *file);
-bool ba_file_seek(struct ba_file *file, uint64_t offset, struct ba_error *err);
+/* Where the next read begins. */
+void ba_file_seek(struct ba_file *file, uint64_t offset);
 /* Up to `size` bytes to `out`; *length 0 is the end. */
 bool ba_file_read(struct ba_file *file, void *out, size_t size, size_t *length,
                   struct ba_error *err);
@@ -45,49 +49,52 @@ bool ba_file_close(struct ba_file *file, struct ba_error *err);
 
 /* ---- paths -------------------------------------------------------------- */
 
-struct ba_stat {
-  uint64_t size;
-  double mtime;     /* seconds since 1970 */
-  const char *type; /* "file", "directory", "other" */
-};
-
-bool ba_fs_stat(const char *path, struct ba_stat *out, struct ba_error *err);
+bool ba_fs_stat(struct ba_disk *disk, const char *name, struct ba_stat *out, struct ba_error *err);
 /* Replaces `to`, and returns once the directory entry is on the disk. */
-bool ba_fs_rename(const char *from, const char *to, struct ba_error *err);
-/* With the directories above it; one that is there already is no failure. */
-bool ba_fs_mkdir(const char *path, struct ba_error *err);
-bool ba_fs_unlink(const char *path, struct ba_error *err);
-bool ba_fs_rmdir(const char *path, struct ba_error *err);
-bool ba_fs_truncate(const char *path, uint64_t size, struct ba_error *err); /* and sync */
-bool ba_fs_sync_directory(const char *path, struct ba_error *err);
+bool ba_fs_rename(struct ba_disk *disk, const char *from, const char *to, struct ba_error *err);
+bool ba_fs_unlink(struct ba_disk *disk, const char *name, struct ba_error *err);
+bool ba_fs_truncate(struct ba_disk *disk, const char *name, uint64_t size,
+                    struct ba_error *err); /* and sync */
+/* The names in a disk, each with a NUL behind it, appended to `out`, whose cap holds. */
+bool ba_fs_list(struct ba_disk *disk, struct ba_buffer *out, struct ba_error *err);
 /* The whole file, appended to `out`, whose cap holds. */
-bool ba_fs_read(const char *path, struct ba_buffer *out, struct ba_error *err);
+bool ba_fs_read(struct ba_disk *disk, const char *name, struct ba_buffer *out,
+                struct ba_error *err);
 /* The lines that begin at the offsets, in that order, each with a line feed:
  * until they are 256 KiB, and one at least. Appended to `out`, whose cap holds.
  * A file that ends before one of them is BA_IO, code "short". */
-bool ba_fs_lines(const char *path, const uint64_t *offsets, size_t count, struct ba_buffer *out,
-                 struct ba_error *err);
+bool ba_fs_lines(struct ba_disk *disk, const char *name, const uint64_t *offsets, size_t count,
+                 struct ba_buffer *out, struct ba_error *err);
 /* New bytes for a file, at once or not at all, also through a power cut: a
  * temporary file beside it, sync, rename, sync of the directory. */
-bool ba_fs_replace(const char *path, const void *bytes, size_t length, struct ba_error *err);
+bool ba_fs_replace(struct ba_disk *disk, const char *name, const void *bytes, size_t length,
+                   struct ba_error *err);
 /* Hash of the first `length` bytes, in hexadecimal (see hash.h). A shorter
  * file is BA_IO, code "short". UINT64_MAX: all of it. */
-bool ba_fs_sha256(const char *path, uint64_t length, char *out, struct ba_error *err);
+bool ba_fs_sha256(struct ba_disk *disk, const char *name, uint64_t length, char *out,
+                  struct ba_error *err);
+
+/* Of the file system at large only. With the directories above it, which are
+ * made as usual; one that is there already is no failure. */
+bool ba_fs_mkdir(const char *path, unsigned mode, struct ba_error *err);
+bool ba_fs_rmdir(const char *path, struct ba_error *err);
+bool ba_fs_sync_directory(const char *path, struct ba_error *err);
 /* Makes an empty file that only its owner can read, and appends its path. A
  * NULL directory is TMPDIR's, or /tmp. */
 bool ba_fs_temporary(const char *directory, struct ba_buffer *path, struct ba_error *err);
 
 /* ---- a lock between processes -------------------------------------------- */
 
-/* Held by one open file description (F_OFD_SETLK): it ends with the process,
- * also a second one of the same process is refused. The file holds the
+/* Held by one opening of the file: it ends with the process, and a second one
+ * of the same process is refused too. The file holds the
  * holder's process id and stays when the lock goes. Its holder may remove it:
  * whoever waits then takes the lock of the next file at that path. */
 struct ba_file_lock;
 
 /* BA_LOCKED when another holds it; *holder is then its process id, 0 if it
  * cannot be read. Does not wait. */
-struct ba_file_lock *ba_file_lock(const char *path, long *holder, struct ba_error *err);
+struct ba_file_lock *ba_file_lock(struct ba_disk *disk, const char *name, long *holder,
+                                  struct ba_error *err);
 void ba_file_unlock(struct ba_file_lock *lock); /* NULL is allowed */
 
 #endif

@@ -28,13 +28,15 @@ static bool read_line(struct ba_file *file, struct ba_buffer *out, struct ba_err
   return ba_buffer_append(out, "\n", 1, err);
 }
 
-bool ba_fs_lines(const char *path, const uint64_t *offsets, size_t count, struct ba_buffer *out,
-                 struct ba_error *err)
+bool ba_fs_lines(struct ba_disk *disk, const char *name, const uint64_t *offsets, size_t count,
+                 struct ba_buffer *out, struct ba_error *err)
 {
-  struct ba_file *file = ba_file_open(path, BA_FILE_READ, err);
+  struct ba_file *file = ba_file_open(disk, name, BA_FILE_READ, err);
   bool ok = file != NULL;
-  for(size_t i = 0; ok && i < count && out->length < MOST; i++)
-    ok = ba_file_seek(file, offsets[i], err) && read_line(file, out, err);
+  for(size_t i = 0; ok && i < count && out->length < MOST; i++) {
+    ba_file_seek(file, offsets[i]);
+    ok = read_line(file, out, err);
+  }
   ba_file_release(file);
   return ok;
 }

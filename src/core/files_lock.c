@@ -3,109 +3,110 @@
 #include "alloc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { TRIES = 16 };
 
 struct ba_file_lock {
-  int fd;
+  struct ba_disk *disk; /* retained; or NULL */
+  const struct ba_disk_ops *ops;
+  void *place;
+  intptr_t handle;
 };
 
-static long read_holder(int fd)
+static long read_holder(const struct ba_file_lock *lock)
 {
   char text[32];
-  ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
-  if(length <= 0)
+  size_t length;
+  if(lock->ops->read(lock->place, lock->handle, 0, text, sizeof(text) - 1, &length) != 0)
     return 0;
   text[length] = '\0';
   long holder = strtol(text, NULL, 10);
   return holder > 0 ? holder : 0;
 }
 
-static bool write_holder(int fd, const char *path, struct ba_error *err)
+static int write_holder(const struct ba_file_lock *lock)
 {
   char text[32];
-  int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-  if(ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length)
-    return ba_error_errno(err, errno, path);
-  return true;
+  size_t length = (size_t)snprintf(text, sizeof(text), "%ld\n", (long)getpid()), put = 0;
+  int failure = lock->ops->truncate(lock->place, lock->handle, 0);
+  if(failure == 0)
+    failure = lock->ops->write(lock->place, lock->handle, text, length, &put);
+  return failure == 0 && put < length ? ENOSPC : failure;
 }
 
-static bool take(int fd, const char *path, long *holder, struct ba_error *err)
+static bool take(const struct ba_file_lock *lock, const char *name, long *holder,
+                 struct ba_error *err)
 {
-  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  int result;
-  do {
-    result = fcntl(fd, F_OFD_SETLK, &whole);
-  } while(result < 0 && errno == EINTR);
-  if(result == 0)
-    return write_holder(fd, path, err);
-  if(errno != EAGAIN && errno != EACCES)
-    return ba_error_errno(err, errno, path);
-  *holder = read_holder(fd);
+  char buffer[1024];
+  int failure = lock->ops->lock(lock->place, lock->handle);
+  if(failure == 0)
+    failure = write_holder(lock);
+  if(failure == 0)
+    return true;
+  if(failure != EAGAIN)
+    return ba_disk_error(lock->disk, name, failure, err);
+  const char *label = ba_disk_label(lock->disk, name, buffer, sizeof(buffer));
+  *holder = read_holder(lock);
   if(*holder)
-    return ba_error_set(err, BA_LOCKED, NULL, "%s: held by process %ld", path, *holder);
-  return ba_error_set(err, BA_LOCKED, NULL, "%s: held by another process", path);
+    return ba_error_set(err, BA_LOCKED, NULL, "%s: held by process %ld", label, *holder);
+  return ba_error_set(err, BA_LOCKED, NULL, "%s: held by another process", label);
 }
 
-/* Is the file still the one that others find by its name? Its holder may have
- * removed it between our opening it and our taking the lock. */
-static bool is_at(int fd, const char *path)
-{
-  struct stat mine, there;
-  return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev &&
-         mine.st_ino == there.st_ino;
-}
-
-/* The descriptor that holds the lock, or -1. */
-static int open_locked(const char *path, long *holder, struct ba_error *err)
+/* The file may be removed between our opening it and our taking the lock: then
+ * it is not the one that others find by its name. */
+static bool open_locked(struct ba_file_lock *lock, const char *name, long *holder,
+                        struct ba_error *err)
 {
   for(int tries = 0; tries < TRIES; tries++) {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if(fd < 0) {
-      ba_error_errno(err, errno, path);
-      return -1;
-    }
-    bool taken = take(fd, path, holder, err);
-    if(taken && is_at(fd, path))
-      return fd;
-    close(fd);
+    int failure = lock->ops->open(lock->place, name, BA_DISK_LOCK, &lock->handle);
+    if(failure)
+      return ba_disk_error(lock->disk, name, failure, err);
+    bool taken = take(lock, name, holder, err);
+    if(taken && lock->ops->is_at(lock->place, lock->handle, name) == 0)
+      return true;
+    lock->ops->close(lock->place, lock->handle);
     if(!taken)
-      return -1;
+      return false;
   }
-  ba_error_set(err, BA_LOCKED, NULL, "%s: others keep removing it", path);
-  return -1;
+  return ba_error_set(err, BA_LOCKED, NULL, "%s: others keep removing it", name);
 }
 
-struct ba_file_lock *ba_file_lock(const char *path, long *holder, struct ba_error *err)
+static void lock_free(struct ba_file_lock *lock)
+{
+  ba_disk_release(lock->disk);
+  ba_free(lock);
+}
+
+struct ba_file_lock *ba_file_lock(struct ba_disk *disk, const char *name, long *holder,
+                                  struct ba_error *err)
 {
   *holder = 0;
+  if(!ba_disk_check(disk, name, err))
+    return NULL;
   struct ba_file_lock *lock = ba_malloc(sizeof(*lock));
   if(!lock) {
     ba_error_nomem(err);
     return NULL;
   }
-  lock->fd = open_locked(path, holder, err);
-  if(lock->fd < 0) {
-    ba_free(lock);
-    return NULL;
-  }
-  return lock;
+  lock->disk = ba_disk_retain(disk);
+  lock->ops = ba_disk_ops(disk, &lock->place);
+  if(open_locked(lock, name, holder, err))
+    return lock;
+  lock_free(lock);
+  return NULL;
 }
 
 /* The file is emptied while the lock is still held, so that nobody reads the
- * process id of one who has gone. */
+ * process id of one who has gone; if it cannot be, the next holder overwrites it. */
 void ba_file_unlock(struct ba_file_lock *lock)
 {
   if(!lock)
     return;
-  if(ftruncate(lock->fd, 0) != 0) {
-    /* then the next holder overwrites it */
-  }
-  close(lock->fd);
-  ba_free(lock);
+  lock->ops->truncate(lock->place, lock->handle, 0);
+  lock->ops->close(lock->place, lock->handle);
+  lock_free(lock);
 }

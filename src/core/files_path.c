@@ -13,78 +13,101 @@
 
 enum { CHUNK = 256 << 10 };
 
-bool ba_fs_stat(const char *path, struct ba_stat *out, struct ba_error *err)
+bool ba_fs_stat(struct ba_disk *disk, const char *name, struct ba_stat *out, struct ba_error *err)
 {
-  struct stat info;
-  if(stat(path, &info) != 0)
-    return ba_error_errno(err, errno, path);
-  out->size = (uint64_t)info.st_size;
-  out->mtime = (double)info.st_mtim.tv_sec + (double)info.st_mtim.tv_nsec / 1e9;
-  out->type = S_ISREG(info.st_mode) ? "file" : S_ISDIR(info.st_mode) ? "directory" : "other";
-  return true;
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(disk, &place);
+  if(!ba_disk_check(disk, name, err))
+    return false;
+  int failure = ops->stat(place, name, out);
+  return failure == 0 || ba_disk_error(disk, name, failure, err);
 }
 
-static bool sync_descriptor(int fd, const char *path, struct ba_error *err)
+bool ba_fs_rename(struct ba_disk *disk, const char *from, const char *to, struct ba_error *err)
 {
-  int failure = fsync(fd) == 0 ? 0 : errno;
-  close(fd);
-  /* some file systems cannot sync a directory and say so */
-  if(failure && failure != EINVAL)
-    return ba_error_errno(err, failure, path);
-  return true;
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(disk, &place);
+  if(!ba_disk_check(disk, from, err) || !ba_disk_check(disk, to, err))
+    return false;
+  int failure = ops->rename(place, from, to);
+  if(failure == 0)
+    failure = ops->sync_names(place, to);
+  return failure == 0 || ba_disk_error(disk, from, failure, err);
+}
+
+bool ba_fs_unlink(struct ba_disk *disk, const char *name, struct ba_error *err)
+{
+  void *place;
+  const struct ba_disk_ops *ops = ba_disk_ops(disk, &place);
+  if(!ba_disk_check(disk, name, err))
+    return false;
+  int failure = ops->unlink(place, name);
+  return failure == 0 || ba_disk_error(disk, name, failure, err);
+}
+
+bool ba_fs_truncate(struct ba_disk *disk, const char *name, uint64_t size, struct ba_error *err)
+{
+  void *place;
+  intptr_t file;
+  const struct ba_disk_ops *ops = ba_disk_ops(disk, &place);
+  if(!ba_disk_check(disk, name, err))
+    return false;
+  int failure = ops->open(place, name, BA_DISK_CHANGE, &file);
+  if(failure == 0) {
+    failure = ops->truncate(place, file, size);
+    if(failure == 0)
+      failure = ops->sync(place, file);
+    ops->close(place, file);
+  }
+  return failure == 0 || ba_disk_error(disk, name, failure, err);
+}
+
+struct listing {
+  struct ba_buffer *out;
+  struct ba_error *err;
+  bool ok;
+};
+
+static bool list_name(void *user, const char *name)
+{
+  struct listing *listing = user;
+  listing->ok = ba_buffer_append(listing->out, name, strlen(name) + 1, listing->err);
+  return listing->ok;
+}
+
+bool ba_fs_list(struct ba_disk *disk, struct ba_buffer *out, struct ba_error *err)
+{
+  void *place;
+  struct listing listing = {.out = out, .err = err, .ok = true};
+  int failure = ba_disk_ops(disk, &place)->list(place, list_name, &listing);
+  return listing.ok && (failure == 0 || ba_disk_error(disk, ".", failure, err));
 }
 
 bool ba_fs_sync_directory(const char *path, struct ba_error *err)
 {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if(fd < 0)
-    return ba_error_errno(err, errno, path);
-  return sync_descriptor(fd, path, err);
+  int failure = fd < 0 || fsync(fd) != 0 ? errno : 0;
+  if(fd >= 0)
+    close(fd);
+  /* some file systems cannot sync a directory and say so */
+  return failure == 0 || (fd >= 0 && failure == EINVAL) || ba_error_errno(err, failure, path);
 }
 
-/* The directory that holds `path`: a copy for the caller to free. */
-static char *parent_of(const char *path, struct ba_error *err)
-{
-  size_t length = strlen(path);
-  while(length > 1 && path[length - 1] == '/')
-    length--;
-  while(length > 0 && path[length - 1] != '/')
-    length--;
-  while(length > 1 && path[length - 1] == '/')
-    length--;
-  char *parent = length ? ba_strndup(path, length) : ba_strdup(".");
-  if(!parent)
-    ba_error_nomem(err);
-  return parent;
-}
-
-static bool sync_parent(const char *path, struct ba_error *err)
-{
-  char *parent = parent_of(path, err);
-  bool ok = parent && ba_fs_sync_directory(parent, err);
-  ba_free(parent);
-  return ok;
-}
-
-bool ba_fs_rename(const char *from, const char *to, struct ba_error *err)
-{
-  if(rename(from, to) != 0)
-    return ba_error_errno(err, errno, from);
-  return sync_parent(to, err);
-}
-
-static bool make_one(const char *path, struct ba_error *err)
+static bool make_one(const char *path, mode_t mode, struct ba_error *err)
 {
   struct stat info;
-  if(mkdir(path, 0777) == 0)
-    return sync_parent(path, err);
+  void *place;
+  if(mkdir(path, mode) == 0) {
+    int failure = ba_disk_ops(NULL, &place)->sync_names(NULL, path);
+    return failure == 0 || ba_error_errno(err, failure, path);
+  }
   int failure = errno;
-  if(stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-    return true;
+  if(stat(path, &info) == 0)
+    return S_ISDIR(info.st_mode) || ba_error_errno(err, ENOTDIR, path);
   return ba_error_errno(err, failure, path);
 }
 
-bool ba_fs_mkdir(const char *path, struct ba_error *err)
+bool ba_fs_mkdir(const char *path, unsigned mode, struct ba_error *err)
 {
   char *copy = ba_strdup(path);
   if(!copy)
@@ -94,16 +117,11 @@ bool ba_fs_mkdir(const char *path, struct ba_error *err)
     if(*at != '/')
       continue;
     *at = '\0';
-    ok = make_one(copy, err);
+    ok = make_one(copy, 0777, err);
     *at = '/';
   }
   ba_free(copy);
-  return ok && make_one(path, err);
-}
-
-bool ba_fs_unlink(const char *path, struct ba_error *err)
-{
-  return unlink(path) == 0 || ba_error_errno(err, errno, path);
+  return ok && make_one(path, mode, err);
 }
 
 bool ba_fs_rmdir(const char *path, struct ba_error *err)
@@ -111,22 +129,10 @@ bool ba_fs_rmdir(const char *path, struct ba_error *err)
   return rmdir(path) == 0 || ba_error_errno(err, errno, path);
 }
 
-bool ba_fs_truncate(const char *path, uint64_t size, struct ba_error *err)
+bool ba_fs_read(struct ba_disk *disk, const char *name, struct ba_buffer *out,
+                struct ba_error *err)
 {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if(fd < 0)
-    return ba_error_errno(err, errno, path);
-  if(ftruncate(fd, (off_t)size) != 0) {
-    ba_error_errno(err, errno, path);
-    close(fd);
-    return false;
-  }
-  return sync_descriptor(fd, path, err);
-}
-
-bool ba_fs_read(const char *path, struct ba_buffer *out, struct ba_error *err)
-{
-  struct ba_file *file = ba_file_open(path, BA_FILE_READ, err);
+  struct ba_file *file = ba_file_open(disk, name, BA_FILE_READ, err);
   bool ok = file != NULL;
   size_t got = 1;
   while(ok && got) {
@@ -135,7 +141,8 @@ bool ba_fs_read(const char *path, struct ba_buffer *out, struct ba_error *err)
     if(room == 0) {
       ok = ba_file_read(file, probe, 1, &got, err);
       if(ok && got)
-        ok = ba_error_set(err, BA_TOO_LARGE, NULL, "%s: more than %zu bytes", path, out->cap);
+        ok = ba_error_set(err, BA_TOO_LARGE, NULL, "%s: more than %zu bytes",
+                          ba_file_path(file), out->cap);
       continue;
     }
     room = room < CHUNK ? room : CHUNK;
@@ -150,9 +157,10 @@ bool ba_fs_read(const char *path, struct ba_buffer *out, struct ba_error *err)
   return ok;
 }
 
-static bool write_whole(const char *path, const void *bytes, size_t length, struct ba_error *err)
+static bool write_whole(struct ba_disk *disk, const char *name, const void *bytes, size_t length,
+                        struct ba_error *err)
 {
-  struct ba_file *file = ba_file_open(path, BA_FILE_WRITE, err);
+  struct ba_file *file = ba_file_open(disk, name, BA_FILE_WRITE, err);
   if(!file)
     return false;
   bool ok = ba_file_write(file, bytes, length, err) && ba_file_sync(file, err) &&
@@ -161,23 +169,25 @@ static bool write_whole(const char *path, const void *bytes, size_t length, stru
   return ok;
 }
 
-bool ba_fs_replace(const char *path, const void *bytes, size_t length, struct ba_error *err)
+bool ba_fs_replace(struct ba_disk *disk, const char *name, const void *bytes, size_t length,
+                   struct ba_error *err)
 {
-  size_t size = strlen(path);
+  size_t size = strlen(name);
   char *temporary = ba_malloc(size + sizeof(".new"));
   if(!temporary)
     return ba_error_nomem(err);
-  memcpy(temporary, path, size);
+  memcpy(temporary, name, size);
   memcpy(temporary + size, ".new", sizeof(".new"));
-  bool ok = write_whole(temporary, bytes, length, err) && ba_fs_rename(temporary, path, err);
+  bool ok = write_whole(disk, temporary, bytes, length, err) &&
+            ba_fs_rename(disk, temporary, name, err);
   if(!ok)
-    unlink(temporary);
+    ba_fs_unlink(disk, temporary, NULL);
   ba_free(temporary);
   return ok;
 }
 
-static bool hash_file(struct ba_file *file, const char *path, uint64_t length,
-                      struct ba_sha256 *hash, struct ba_error *err)
+static bool hash_file(struct ba_file *file, uint64_t length, struct ba_sha256 *hash,
+                      struct ba_error *err)
 {
   unsigned char *chunk = ba_malloc(CHUNK);
   if(!chunk)
@@ -192,15 +202,17 @@ static bool hash_file(struct ba_file *file, const char *path, uint64_t length,
   }
   ba_free(chunk);
   if(ok && length && length != UINT64_MAX)
-    ok = ba_error_set(err, BA_IO, "short", "%s: shorter than what was to be hashed", path);
+    ok = ba_error_set(err, BA_IO, "short", "%s: shorter than what was to be hashed",
+                      ba_file_path(file));
   return ok;
 }
 
-bool ba_fs_sha256(const char *path, uint64_t length, char *out, struct ba_error *err)
+bool ba_fs_sha256(struct ba_disk *disk, const char *name, uint64_t length, char *out,
+                  struct ba_error *err)
 {
   struct ba_sha256 *hash = ba_sha256_new(err);
-  struct ba_file *file = hash ? ba_file_open(path, BA_FILE_READ, err) : NULL;
-  bool ok = file && hash_file(file, path, length, hash, err) && ba_sha256_hex(hash, out, err);
+  struct ba_file *file = hash ? ba_file_open(disk, name, BA_FILE_READ, err) : NULL;
+  bool ok = file && hash_file(file, length, hash, err) && ba_sha256_hex(hash, out, err);
   ba_file_release(file);
   ba_sha256_free(hash);
   return ok;
