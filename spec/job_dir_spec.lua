@@ -336,8 +336,8 @@ describe("a job's directory", function()
 
   it("is held until a refused run has removed its last file, so that nobody else's lock goes", function()
     local lock, left = core.fs.lock, {}
-    core.fs.lock = function(path)
-      local held, why, err = lock(path)
+    core.fs.lock = function(...)
+      local held, why, err = lock(...)
       return held and { release = function()
         left[#left + 1] = core.fs.stat(dir) and "files are left" or "all is gone"
         return held:release()
@@ -356,12 +356,12 @@ describe("a job's directory", function()
 
   it("is made anew for one who waited for it while it went", function()
     local lock, tries = core.fs.lock, 0
-    core.fs.lock = function(path)
+    core.fs.lock = function(...)
       tries = tries + 1
       if tries == 1 then
         assert(core.fs.rmdir(dir))
       end
-      return lock(path)
+      return lock(...)
     end
     local ok, why = pcall(function()
       assert.are.equal(1, #all(assert(openai:run(chats(1), quick{ dir = dir }))))

@@ -15,10 +15,11 @@ describe("the store", function()
   local dir, pause
 
   -- As in an event loop: the work is done while the caller waits.
-  local waiting = setmetatable({}, { __index = files.direct })
+  local here -- the files of the directory
+  local waiting = setmetatable({}, { __index = function(_, name) return here[name] end })
   for _, name in ipairs{ "rename", "unlink", "flush", "close", "encode" } do
     waiting[name] = function(_, ...)
-      local result = { files.direct[name](files.direct, ...) }
+      local result = { here[name](here, ...) }
       if name == pause then
         coroutine.yield()
       end
@@ -51,7 +52,8 @@ describe("the store", function()
 
   before_each(function()
     dir, pause = jobs.dir(), nil
-    assert(core.fs.mkdir(dir))
+    here = assert(files.direct:directory(dir, { create = true }))
+    waiting._disk = here._disk
   end)
 
   teardown(function()
@@ -110,7 +112,7 @@ describe("the store", function()
         assert(coroutine.resume(first))
       end
       assert.is_true(one:flush())
-      assert.equal(one.visible, core.fs.stat(one.path).size)
+      assert.equal(one.visible, here:stat(one.path).size)
     end)
   end
 
@@ -123,7 +125,7 @@ describe("the store", function()
     assert(one:append{ index = 1, ok = true })
     assert(coroutine.resume(closing))
     assert.equal("dead", coroutine.status(closing))
-    assert.equal(one.visible, core.fs.stat(one.path).size)
+    assert.equal(one.visible, here:stat(one.path).size)
   end)
 
   it("may be closed while something is being appended", function()
@@ -135,12 +137,11 @@ describe("the store", function()
     one:close()
     assert(coroutine.resume(appending))
     assert.is_true(appended)
-    assert.equal(one.visible, core.fs.stat(one.path).size)
+    assert.equal(one.visible, here:stat(one.path).size)
   end)
 
   it("has a journal that takes nothing once it is closed, nor while it is being closed", function()
-    local path = dir .. "/journal.jsonl"
-    local journal = assert(journal_of.open(waiting, path, function() return true end))
+    local journal = assert(journal_of.open(waiting, "journal.jsonl", function() return true end))
     assert(journal:append{ type = "a" })
     pause = "encode"
     local ok, why, err
@@ -155,15 +156,15 @@ describe("the store", function()
       assert.equal("closed", err.kind)
       ok, why, err = journal:append{ type = "c" }
     end
-    assert.not_match('"c"', core.fs.read(path), 1, true)
+    assert.not_match('"c"', here:read("journal.jsonl"), 1, true)
   end)
 
   it("gives each line once, also behind one that is damaged or blank", function()
     for _, damage in ipairs{ "X", " " } do
       local one = new{ 1, 2, 3 }
       assert(one:flush())
-      local first, second, third = core.fs.read(one.path):match("^(.-\n)(.-)(\n.*)$")
-      assert(core.fs.replace(one.path, first .. damage:rep(#second) .. third))
+      local first, second, third = here:read(one.path):match("^(.-\n)(.-)(\n.*)$")
+      assert(here:replace(one.path, first .. damage:rep(#second) .. third))
       local results, seen = in_order.new(one), {}
       for _ = 1, 4 do
         local result = results:take("json")
@@ -178,7 +179,7 @@ describe("the store", function()
       end
       results:close()
       one:close()
-      os.remove(one.path)
+      assert(here:unlink(one.path))
     end
   end)
 end)

@@ -227,6 +227,20 @@ function hash:update(bytes) end
 function hash:hex() end
 
 ---What is done to a path; each blocks.
+---A directory that was opened once. Nothing in it is reached through a link, and nobody else may put files into it: it must
+---belong to this user (`group`: or to one of a group of ours) and not be writable for everyone; what else is loose is taken
+---away. The functions of core.fs, core.reader, core.writer and core.work take one before the name, which is one word then.
+---@class batchapi.core.Disk
+local disk = {}
+
+---@param path string
+---@param options? { create?: boolean, group?: boolean, mark?: string } mark: a directory with a file of this name is all ours
+---@return batchapi.core.Disk|nil disk, string|nil message, batchapi.core.Error|nil err
+function core.disk(path, options) end
+
+---What was opened in it stays open.
+function disk:close() end
+
 ---@class batchapi.core.fs
 local fs = {}
 
@@ -236,8 +250,9 @@ local fs = {}
 function fs.rename(from, to) end
 
 ---@param path string
+---@param mode? integer of the last one (511), the others are made as usual
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
-function fs.mkdir(path) end
+function fs.mkdir(path, mode) end
 
 ---@param path string
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
@@ -281,6 +296,10 @@ function fs.read(path, cap) end
 ---@param offsets integer[] at most 1024
 ---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err code "short" where the file ends before one
 function fs.lines(path, offsets) end
+
+---@param disk batchapi.core.Disk
+---@return string[]|nil names in any order, string|nil message, batchapi.core.Error|nil err
+function fs.list(disk) end
 
 ---@param directory? string
 ---@return string|nil path, string|nil message, batchapi.core.Error|nil err

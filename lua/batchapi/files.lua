@@ -4,6 +4,10 @@
 --- core's file thread, in the order it was given, while the calling coroutine waits as it waits
 --- for a request; several coroutines may use one writer. What fails gives `nil, message, err`
 --- (`kind = "io"`), and a writer that has failed fails from then on.
+---
+--- Files are those of a directory that was opened once (`files:directory(path)`): each is named by
+--- one word, and no link is followed. Without a directory they are the file system's at large, and
+--- names are paths.
 
 local core = require("batchapi.core")
 local loop = require("batchapi.loop")
@@ -29,13 +33,18 @@ Direct.direct = M.direct
 
 --- Files for a host, as `loop.host` takes it: "block" makes every call direct.
 ---@param host string|table|nil
+---@param disk userdata|nil the directory (core.disk) whose files they are
 ---@return batchapi.Files
-function M.new(host)
+function M.new(host, disk)
+  local direct = disk and setmetatable({ _disk = disk }, Direct) or M.direct
+  if disk then
+    direct.direct = direct
+  end
   if not loop.host(host).yields then
-    return setmetatable({}, Direct)
+    return direct
   end
   return setmetatable({
-    _host = host,
+    direct = direct, _host = host, _disk = disk,
     _flushes = weak(), -- by writer: the flush that is under way
     _fills = weak(), -- by reader: the chunk that is read ahead
     _closed = weak(),
@@ -70,6 +79,23 @@ local function run(self, what, ...)
 end
 
 
+-- What is done to a name: of the directory, if these are the files of one.
+local function run_named(self, what, ...)
+  if self._disk then
+    return run(self, what, self._disk, ...)
+  end
+  return run(self, what, ...)
+end
+
+
+local function call_named(self, f, ...)
+  if self._disk then
+    return f(self._disk, ...)
+  end
+  return f(...)
+end
+
+
 ---@alias batchapi.Writer userdata
 ---@alias batchapi.Reader userdata
 
@@ -84,6 +110,8 @@ end
 ---@field sync fun(self, writer: batchapi.Writer): true|nil
 ---@field close fun(self, object: batchapi.Writer|batchapi.Reader): true|nil
 ---@field json fun(self, reader: batchapi.Reader, options?: table): any
+---@field directory fun(self, path: string, options: { create: boolean?, group: boolean?, mark: string? }): batchapi.Files|nil
+---@field list fun(self): string[]|nil the names in a directory
 ---@field drop fun(self, path: string)
 ---@field next fun(self, reader: batchapi.Reader): string|nil
 ---@field lock fun(self, path: string): batchapi.core.Lock|nil
@@ -95,13 +123,20 @@ end
 -- ---- direct -------------------------------------------------------------------------------------
 
 
-function Direct.writer(_, path, options)
-  return core.writer(path, options)
+for _, name in ipairs({ "writer", "reader" }) do
+  Direct[name] = function(self, path, options)
+    return call_named(self, core[name], path, options)
+  end
 end
 
 
-function Direct.reader(_, path, options)
-  return core.reader(path, options)
+--- Opens a directory, one that only its owner can put files into: see core.disk.
+function Direct:directory(path, options)
+  local disk, why, err = core.disk(path, options)
+  if not disk then
+    return nil, why, err
+  end
+  return M.new("block", disk)
 end
 
 
@@ -117,8 +152,17 @@ end
 
 for _, name in ipairs({ "writer", "reader" }) do
   M[name] = function(self, path, options)
-    return run(self, name, path, options)
+    return run_named(self, name, path, options)
   end
+end
+
+
+function M:directory(path, options)
+  local disk, why, err = run(self, "disk", path, options)
+  if not disk then
+    return nil, why, err
+  end
+  return M.new(self._host, disk)
 end
 
 
@@ -221,21 +265,27 @@ end
 
 -- Removes a file, whether or not it is there, and waits for nothing: the file thread keeps order, so
 -- what is waited for later comes after it.
-function Direct.drop(_, path)
-  os.remove(path)
+function Direct:drop(path)
+  call_named(self, core.fs.unlink, path)
 end
 
 
-function M.drop(_, path)
-  if not start("unlink", path) then
-    os.remove(path)
+function M:drop(path)
+  local work
+  if self._disk then
+    work = start("unlink", self._disk, path)
+  else
+    work = start("unlink", path)
+  end
+  if not work then
+    self.direct:drop(path)
   end
 end
 
 
 -- What takes no time.
-function Direct.lock(_, path)
-  return core.fs.lock(path)
+function Direct:lock(path)
+  return call_named(self, core.fs.lock, path)
 end
 
 
@@ -256,12 +306,12 @@ M.lock, M.temporary, M.ends_whole = Direct.lock, Direct.temporary, Direct.ends_w
 
 -- What is done to a path: see core.fs.
 for _, name in ipairs({ "rename", "mkdir", "unlink", "rmdir", "truncate", "stat", "sync_dir",
-  "read", "lines", "replace", "sha256", "tmpfile" }) do
-  Direct[name] = function(_, ...)
-    return core.fs[name](...)
+  "read", "lines", "list", "replace", "sha256", "tmpfile" }) do
+  Direct[name] = function(self, ...)
+    return call_named(self, core.fs[name], ...)
   end
   M[name] = function(self, ...)
-    return run(self, name, ...)
+    return run_named(self, name, ...)
   end
 end
 

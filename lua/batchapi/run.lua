@@ -39,26 +39,26 @@ end
 
 -- ---- opening ------------------------------------------------------------------------------------
 
-local function open_dir(job, dir, lock_timeout)
+local function open_dir(job, dir, how, lock_timeout)
   local tries = 0
-  local ok, why, err
+  local files, why, err
   repeat -- a refused run may remove the directory while this one waits for it
-    ok, why, err = job_dir.make(job.files, dir)
-    if not ok then
+    files, why, err = job_dir.open(job.outside, dir, how)
+    if not files then
       return nil, why, err
     end
-    job.lock, why, err = job_dir.lock(job.files, job.clock, dir, lock_timeout)
+    job.lock, why, err = job_dir.lock(files, job.clock, dir, lock_timeout)
     tries = tries + 1
   until job.lock or err.code ~= "ENOENT" or tries == DIR_TRIES
   if not job.lock then
     return nil, why, err
   end
-  local opened, state, failure = job_dir.read(job.files, dir)
+  local opened, state, failure = job_dir.read(files, dir)
   if not opened then
     return nil, state, failure
   end
   job.journal, job.state = opened, state
-  job:settle_in(dir)
+  job:settle_in(dir, files)
   -- Calls that harm nothing when repeated leave no intent in the journal: their results tell of them.
   state.any_create = state.any_create or state.input ~= nil and job.store:is_begun()
   return true
@@ -66,11 +66,11 @@ end
 
 
 local function open_temporary(job)
-  local dir, why, err = job_dir.make_temporary(job.files, job.random)
+  local dir, files, err = job_dir.make_temporary(job.outside, job.random)
   if not dir then
-    return nil, why, err
+    return nil, files, err
   end
-  job:settle_in(dir, true)
+  job:settle_in(dir, files, true)
   return true
 end
 
@@ -201,7 +201,7 @@ function M.run(client, requests, given, world)
     return require("batchapi.job.rehearsal").run(job, requests)
   end
   if options.dir then
-    ok, why, err = open_dir(job, options.dir, options.lock_timeout)
+    ok, why, err = open_dir(job, options.dir, { create = true }, options.lock_timeout)
   else
     ok, why, err = open_temporary(job)
   end
@@ -250,8 +250,13 @@ end
 
 
 --- The first record of a journal, read without holding the directory.
-local function first_record(files, dir)
-  local reader, why, err = files:reader(dir .. "/journal.jsonl")
+local function first_record(outside, dir)
+  local files, why, err = job_dir.open(outside, dir, {})
+  if not files then
+    return errors.adopt("resume", err, why)
+  end
+  local reader
+  reader, why, err = files:reader(job_dir.journal)
   if not reader then
     return errors.adopt("resume", err, why)
   end
@@ -334,7 +339,7 @@ function M.resume(dir, given, world)
   options.dir = dir
   local job = object.new(client, options, world or world_of.real(client))
   local ok, why
-  ok, why, err = open_dir(job, dir, options.lock_timeout)
+  ok, why, err = open_dir(job, dir, {}, options.lock_timeout)
   if ok then
     ok, why, err = begin_record(job)
   end

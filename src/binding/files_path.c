@@ -32,7 +32,8 @@ static int fs_rename(lua_State *L)
 static int fs_mkdir(lua_State *L)
 {
   struct ba_error err;
-  return push_true(L, ba_fs_mkdir(luaL_checkstring(L, 1), (unsigned)luaL_optnumber(L, 2, 0777), &err), &err);
+  return push_true(
+      L, ba_fs_mkdir(luaL_checkstring(L, 1), (unsigned)luaL_optnumber(L, 2, 0777), &err), &err);
 }
 
 /* fs.unlink([disk,] name) -> true | nil, message, err   [-0, +1|3, v] */
@@ -229,20 +230,13 @@ void ba_open_fs(lua_State *L)
 {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg bytes_meta[] = {{"__gc", bytes_gc}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"rename", fs_rename},
-                                       {"mkdir", fs_mkdir},
-                                       {"unlink", fs_unlink},
-                                       {"rmdir", fs_rmdir},
-                                       {"truncate", fs_truncate},
-                                       {"sync_dir", fs_sync_dir},
-                                       {"replace", fs_replace},
-                                       {"stat", fs_stat},
-                                       {"sha256", fs_sha256},
-                                       {"read", fs_read},
-                                       {"lines", fs_lines},
-                                       {"list", fs_list},
-                                       {"tmpfile", fs_tmpfile},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"rename", fs_rename},     {"mkdir", fs_mkdir},
+                                       {"unlink", fs_unlink},     {"rmdir", fs_rmdir},
+                                       {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
+                                       {"replace", fs_replace},   {"stat", fs_stat},
+                                       {"sha256", fs_sha256},     {"read", fs_read},
+                                       {"lines", fs_lines},       {"list", fs_list},
+                                       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
   ba_new_type(L, BYTES, none, bytes_meta);
   ba_set_functions(L, functions);
 }

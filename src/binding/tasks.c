@@ -9,7 +9,6 @@
 
 enum { CHUNK = 256 << 10, PATH_BYTES = 8192 };
 
-
 static void prepare_flush(lua_State *L, struct ba_task *task);
 static void prepare_close(lua_State *L, struct ba_task *task);
 
@@ -74,7 +73,8 @@ static void prepare_writer(lua_State *L, struct ba_task *task)
 
 static bool run_writer(struct ba_task *task, struct ba_error *err)
 {
-  task->file = ba_file_open(task->disk, task->path, task->append ? BA_FILE_APPEND : BA_FILE_WRITE, err);
+  task->file =
+      ba_file_open(task->disk, task->path, task->append ? BA_FILE_APPEND : BA_FILE_WRITE, err);
   return task->file != NULL;
 }
 

@@ -57,7 +57,8 @@ static bool check(struct ba_directory *directory, const struct ba_disk_options *
     return ba_error_errno(err, errno, path);
   bool mine = info.st_uid == geteuid();
   if(info.st_mode & S_IWOTH)
-    return refuse(err, "EPERM", path, "for everyone may write to it: give run a directory of its own");
+    return refuse(err, "EPERM", path,
+                  "for everyone may write to it: give run a directory of its own");
   if(!mine && !(directory->group && is_of_our_groups(info.st_gid)))
     return refuse(err, "EPERM", path,
                   "for it belongs to another user (group = true takes one of a group of yours)");

@@ -129,8 +129,7 @@ bool ba_fs_rmdir(const char *path, struct ba_error *err)
   return rmdir(path) == 0 || ba_error_errno(err, errno, path);
 }
 
-bool ba_fs_read(struct ba_disk *disk, const char *name, struct ba_buffer *out,
-                struct ba_error *err)
+bool ba_fs_read(struct ba_disk *disk, const char *name, struct ba_buffer *out, struct ba_error *err)
 {
   struct ba_file *file = ba_file_open(disk, name, BA_FILE_READ, err);
   bool ok = file != NULL;
@@ -141,8 +140,8 @@ bool ba_fs_read(struct ba_disk *disk, const char *name, struct ba_buffer *out,
     if(room == 0) {
       ok = ba_file_read(file, probe, 1, &got, err);
       if(ok && got)
-        ok = ba_error_set(err, BA_TOO_LARGE, NULL, "%s: more than %zu bytes",
-                          ba_file_path(file), out->cap);
+        ok = ba_error_set(err, BA_TOO_LARGE, NULL, "%s: more than %zu bytes", ba_file_path(file),
+                          out->cap);
       continue;
     }
     room = room < CHUNK ? room : CHUNK;
@@ -178,8 +177,8 @@ bool ba_fs_replace(struct ba_disk *disk, const char *name, const void *bytes, si
     return ba_error_nomem(err);
   memcpy(temporary, name, size);
   memcpy(temporary + size, ".new", sizeof(".new"));
-  bool ok = write_whole(disk, temporary, bytes, length, err) &&
-            ba_fs_rename(disk, temporary, name, err);
+  bool ok =
+      write_whole(disk, temporary, bytes, length, err) && ba_fs_rename(disk, temporary, name, err);
   if(!ok)
     ba_fs_unlink(disk, temporary, NULL);
   ba_free(temporary);

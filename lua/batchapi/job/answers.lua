@@ -40,7 +40,7 @@ function M.name_items(job, call)
   for _, item in ipairs(call.items) do
     by_index[item.index], last = item, math.max(last, item.index)
   end
-  local reader, why, err = job.files:reader(job:path("requests.jsonl"))
+  local reader, why, err = job.files:reader("requests.jsonl")
   if not reader then
     return nil, why, err
   end

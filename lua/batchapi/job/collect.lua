@@ -29,8 +29,8 @@ end
 M.waiting_mark = waiting_mark
 
 
-local function raw_path(job, part, i)
-  return job:path(("part-%05d.answer-%d.jsonl"):format(part.part, i))
+local function raw_name(part, i)
+  return ("part-%05d.answer-%d.jsonl"):format(part.part, i)
 end
 
 
@@ -45,7 +45,7 @@ local function download_one(job, part, i, source)
   local known = job:known(part.part)
   known.result_id = part.sources[i]
   return persist.run(job, function()
-    return job:call(source, known, { to = raw_path(job, part, i) })
+    return job:call(source, known, { to = job:path(raw_name(part, i)) })
   end, function(err, tries)
     return tries < DOWNLOAD_TRIES and passes(err, tries)
   end)
@@ -93,7 +93,7 @@ end
 --- Removes what was collected for a part that is settled.
 function M.tidy(job, part)
   for i in ipairs(job.run.collect) do
-    job.files:unlink(raw_path(job, part, i))
+    job.files:unlink(raw_name(part, i))
   end
 end
 
@@ -160,7 +160,7 @@ end
 
 function settling:read_file(i)
   local job, files = self.job, self.job.files
-  local reader, why, err = files:reader(raw_path(job, self.part, i), {
+  local reader, why, err = files:reader(raw_name(self.part, i), {
     max_line_bytes = job.client._settings.max_line_bytes })
   if not reader then
     return nil, why, err

@@ -8,6 +8,8 @@ local states = require("batchapi.job.state")
 
 local M = {}
 
+M.journal = "journal.jsonl"
+
 local LOCK_PAUSE = 0.2
 
 
@@ -28,20 +30,20 @@ function M.origin(url)
 end
 
 
-local function try_lock(files, path)
-  local lock, why, err = files:lock(path)
+local function try_lock(files)
+  local lock, why, err = files:lock("lock")
   if not lock and err and err.kind == "locked" and err.pid == core.pid() then
     -- A job of this process that nobody holds any more lets go when it is collected.
     collectgarbage()
     collectgarbage()
-    lock, why, err = files:lock(path)
+    lock, why, err = files:lock("lock")
   end
   return lock, why, err
 end
 
 
 --- Holds the directory, waiting up to `timeout` seconds for another process.
----@param files table
+---@param files table of the directory
 ---@param clock batchapi.job.Clock
 ---@param dir string
 ---@param timeout number
@@ -51,7 +53,7 @@ end
 function M.lock(files, clock, dir, timeout)
   local deadline = clock.now() + timeout
   while true do
-    local lock, why, err = try_lock(files, dir .. "/lock")
+    local lock, why, err = try_lock(files)
     if lock then
       return lock
     elseif not err or err.kind ~= "locked" then
@@ -68,49 +70,36 @@ function M.lock(files, clock, dir, timeout)
 end
 
 
---- Makes a directory and those above it.
----@param files table
+--- Opens a job's directory: once, so that every file of the job is reached through it, and only if
+--- nobody else can put files there.
+---@param files table of the file system at large
 ---@param dir string
----@return true|nil ok
+---@param how { create: boolean|nil, group: boolean|nil }
+---@return table|nil files those of the directory
 ---@return string|nil message
 ---@return table|nil err
-function M.make(files, dir)
-  local stat = files:stat(dir)
-  if stat then
-    if stat.type ~= "directory" then
-      return errors.fail(errors.new{ kind = "io", code = "ENOTDIR", operation = "run",
-        message = dir .. " is not a directory" })
-    end
-    return true
-  end
-  local parent = dir:gsub("/+$", ""):match("^(.*)/[^/]+$")
-  if parent and parent ~= "" then
-    local ok, why, err = M.make(files, parent)
-    if not ok then
-      return nil, why, err
-    end
-  end
-  local ok, why, err = files:mkdir(dir)
-  if not ok and err and err.code ~= "EEXIST" then
+function M.open(files, dir, how)
+  local opened, why, err = files:directory(dir, { create = how.create, group = how.group, mark = M.journal })
+  if not opened then
     return errors.adopt("run", err, why)
   end
-  return true
+  return opened
 end
 
 
 --- A new directory for a job that nothing is to survive.
----@param files table
+---@param files table of the file system at large
 ---@param random fun(bytes: integer): string
 ---@return string|nil dir
----@return string|nil message
+---@return table|string files those of the directory, or the message
 ---@return table|nil err
 function M.make_temporary(files, random)
   local dir = ("%s/batchapi-%s"):format(files:temporary(), random(8))
-  local ok, why, err = files:mkdir(dir)
-  if not ok then
-    return errors.adopt("run", err, why)
+  local opened, why, err = M.open(files, dir, { create = true })
+  if not opened then
+    return nil, why, err
   end
-  return dir
+  return dir, opened
 end
 
 
@@ -126,14 +115,14 @@ end
 
 
 --- Opens the journal; gives it and the state that it tells.
----@param files table
+---@param files table of the directory
 ---@param dir string
 ---@return table|nil journal
 ---@return table|string state, or the message
 ---@return table|nil err
 function M.read(files, dir)
   local state = states.new()
-  local opened, why, err = journal.open(files, dir .. "/journal.jsonl", function(record)
+  local opened, why, err = journal.open(files, M.journal, function(record)
     if not state.job then
       local ok, message, failure = check_first(dir, record)
       if not ok then

@@ -36,7 +36,7 @@ function M.next_item(job)
   local pass = job.pass
   if not pass.reader then
     local why, err
-    pass.reader, why, err = job.files:reader(job:path("requests.jsonl"))
+    pass.reader, why, err = job.files:reader("requests.jsonl")
     if not pass.reader then
       return nil, why, err
     end

@@ -14,15 +14,16 @@ local M = { methods = methods }
 
 --- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
 --- last: who holds it must let go only then, for whoever comes next makes another.
----@param paths table { dir, part_count, files: those of who must not wait }
+---@param paths table { dir, part_count, files, outside: those of who must not wait }
 ---@param files batchapi.Files|nil to wait for the last as their host does: a large file goes slowly
-function M.remove_files(paths, files)
-  if paths.gone then
+---@param outside batchapi.Files|nil the same, of the file system at large
+function M.remove_files(paths, files, outside)
+  if paths.gone or not paths.files then
     return
   end
-  files = files or paths.files
+  files, outside = files or paths.files, outside or paths.outside
   local function remove(name)
-    files:drop(paths.dir .. "/" .. name)
+    files:drop(name)
   end
   for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
     "results.jsonl.part" } do
@@ -34,7 +35,7 @@ function M.remove_files(paths, files)
     end
   end
   remove("lock")
-  files:rmdir(paths.dir)
+  outside:rmdir(paths.dir)
   paths.gone = true
 end
 
@@ -124,7 +125,7 @@ function methods:close()
   self.machine:stop()
   self:release()
   if self.temporary then
-    M.remove_files(self.paths, self.files)
+    M.remove_files(self.paths, self.files, self.outside)
   end
 end
 

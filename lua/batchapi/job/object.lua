@@ -39,7 +39,7 @@ end
 
 -- ---- what the parts of the machinery use -----------------------------------------------------------
 
---- The path of a file in the job's directory.
+--- The path of a file in the job's directory, for who sends it or fetches it.
 function methods:path(name)
   return self.dir .. "/" .. name
 end
@@ -71,9 +71,11 @@ end
 
 --- The directory is known.
 ---@param dir string
+---@param files batchapi.Files those of the directory
 ---@param temporary boolean|nil nothing in it is to survive the job
-function methods:settle_in(dir, temporary)
-  self.dir, self.temporary, self.paths.dir = dir, temporary or false, dir
+function methods:settle_in(dir, files, temporary)
+  self.dir, self.files, self.temporary = dir, files, temporary or false
+  self.paths.dir, self.paths.files = dir, files.direct
   self.store = store.new(self, dir)
   if temporary then
     local paths = self.paths
@@ -323,7 +325,7 @@ function methods:discard()
   end
   self.journal:close()
   self.store:close()
-  handle.remove_files(self.paths, self.files)
+  handle.remove_files(self.paths, self.files, self.outside)
   self:release()
 end
 
@@ -349,13 +351,15 @@ function M.new(client, options, world)
   local run = definition.run
   options.interval = options.interval or (definition.wait or {}).interval or FIRST_PAUSE
   local has_parts = run.family == "file" or run.family == "inline"
-  local host, clock, files = client._context.host, world.clock, world.files
-  local paths = { part_count = 0, files = files.direct }
+  local host, clock, outside = client._context.host, world.clock, world.files
+  local paths = { part_count = 0, outside = outside.direct }
   local self = setmetatable({
     id = "job_" .. world.random(12), client = client, definition = definition, run = run, options = options,
     family = has_parts and batches or calls, has_parts = has_parts, outcome = outcomes.new(run),
     dir = options.dir, durable = options.dir ~= nil, temporary = false, lock = nil,
-    clock = clock, random = world.random, files = files,
+    clock = clock, random = world.random,
+    outside = outside, -- files at large: what the user names, and the directory's own
+    files = outside,   -- those of the directory, once it is known
     journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(clock.wall() * 1000) % 2 ^ 40),
     collided = {},       -- ids whose hash another one has
     part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,

@@ -61,7 +61,7 @@ function M:begin(number, attempt, first)
   local file = path_of(self.job, number)
   local part = {
     type = "part", part = number, attempt = attempt, file = file, first = first, count = 0, inputs = 0,
-    bytes = #head + #tail, tail = tail, hash = core.sha256(), path = self.job:path(file .. ".new"),
+    bytes = #head + #tail, tail = tail, hash = core.sha256(), path = file .. ".new",
   }
   local why, err
   part.writer, why, err = self.files:writer(part.path)
@@ -157,7 +157,7 @@ function M:finish()
   if not ok then
     return nil, why, err
   end
-  ok, why, err = files:rename(part.path, self.job:path(part.file))
+  ok, why, err = files:rename(part.path, part.file)
   if not ok then
     return nil, why, err
   end
@@ -188,7 +188,7 @@ end
 ---@return table|nil err
 function M.lines(job, part, path)
   local files = job.files
-  local reader, why, err = files:reader(path or job:path(part.file))
+  local reader, why, err = files:reader(path or part.file)
   if not reader then
     return nil, why, err
   end

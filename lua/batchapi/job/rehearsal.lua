@@ -114,7 +114,7 @@ end
 ---@return string|nil message
 ---@return batchapi.Error|nil err
 function M.run(job, requests)
-  local source, why, err = input.open(job.files, requests, job.client._settings.max_line_bytes)
+  local source, why, err = input.open(job.outside, requests, job.client._settings.max_line_bytes)
   if not source then
     return errors.adopt("run", err, why)
   end

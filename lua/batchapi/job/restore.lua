@@ -103,12 +103,12 @@ local function tidy(job)
       collect.tidy(job, part)
     end
     for _, ending in ipairs{ "jsonl", "json" } do
-      job.files:unlink(job:path(("part-%05d.%s.new"):format(number, ending)))
+      job.files:unlink(("part-%05d.%s.new"):format(number, ending))
     end
   end
-  job.files:unlink(job:path("results.jsonl.ordered"))
+  job.files:unlink("results.jsonl.ordered")
   if job.store.finished then
-    job.files:unlink(job:path("results.jsonl.part"))
+    job.files:unlink("results.jsonl.part")
   end
 end
 

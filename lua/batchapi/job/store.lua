@@ -22,10 +22,10 @@ local keep_null = { null = "keep" }
 ---@param job table { files, clock, ledger, durable, run }
 ---@param dir string
 function M.new(job, dir)
-  local part = dir .. "/results.jsonl.part"
+  local part = "results.jsonl.part"
   return setmetatable({
     files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and M.FAILED or M.SETTLED,
-    final = dir .. "/results.jsonl", part = part, path = part, ledger = job.ledger, durable = job.durable,
+    dir = dir, final = "results.jsonl", part = part, path = part, ledger = job.ledger, durable = job.durable,
     visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
   }, M)
 end

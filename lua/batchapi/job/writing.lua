@@ -156,7 +156,7 @@ local function drop_doubted(job)
       if not ok then
         return nil, why, err
       end
-      job.files:unlink(job:path(part.file))
+      job.files:unlink(part.file)
     end
   end
   return true
@@ -230,7 +230,7 @@ end
 
 
 local function write_requests(job, source, maker)
-  local files, path = job.files, job:path("requests.jsonl")
+  local files, path = job.files, "requests.jsonl"
   local writer, why, err = files:writer(path .. ".new")
   if not writer then
     return errors.adopt("run", err, why)
@@ -332,7 +332,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.read(job, requests)
-  local source, why, err = input.open(job.files, requests, job.client._settings.max_line_bytes)
+  local source, why, err = input.open(job.outside, requests, job.client._settings.max_line_bytes)
   if not source then
     return errors.adopt("run", err, why)
   end
