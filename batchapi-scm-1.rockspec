@@ -119,6 +119,7 @@ build = {
         "src/core/origin.c",
         "src/core/random.c",
         "src/core/receive.c",
+        "src/core/redact.c",
         "src/core/redirect.c",
         "src/core/request.c",
         "src/core/request_like.c",

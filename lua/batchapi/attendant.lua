@@ -92,8 +92,8 @@ end
 
 local function hand_on_token(self)
   local on_token = self.context.on_token
-  local token = on_token and self.call:renewed_token()
-  if token then
+  local token = self.call:renewed_token() -- it is told until somebody has taken it
+  if token and on_token then
     ask(self, on_token, token)
   end
 end

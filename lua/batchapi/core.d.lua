@@ -643,7 +643,8 @@ local call = {}
 ---@return integer
 function call:id() end
 
----What holds now; restart, ask_token and renewed are told once. Nil stands for false.
+---What holds now; restart and ask_token are told once, renewed until the token was taken. Nil stands
+---for false.
 ---@return boolean done, boolean|nil readable, boolean|nil writable, boolean|nil restart
 ---@return boolean|nil attempted, boolean|nil ask_token, boolean|nil renewed
 function call:news() end
@@ -668,11 +669,11 @@ function call:outcome() end
 ---@return integer|nil file_bytes
 function call:answer(names) end
 
----The answer in memory, or the body of an error answer.
+---Once it is done: the answer in memory, or the body of an error answer.
 ---@return string
 function call:body() end
 
----The body, decoded where it lies.
+---Once it is done: the body, decoded where it lies.
 ---@param options? batchapi.core.DecodeOptions
 ---@return any value, string|nil message, batchapi.core.Error|nil err
 function call:json(options) end
@@ -704,7 +705,7 @@ function call:token_put(token, lifetime) end
 ---@param message string
 function call:token_fail(message) end
 
----A refresh token that the server has renewed, told once.
+---A refresh token that the server has renewed, given once.
 ---@return string|nil
 function call:renewed_token() end
 

@@ -116,6 +116,27 @@ static void the_descriptor_tells_the_truth(void **state)
   server_stop(server);
 }
 
+/* A descriptor that stays readable with nothing to fetch turns a host's loop
+ * into a busy one. */
+static void a_withdrawn_notice_leaves_the_descriptor_quiet(void **state)
+{
+  (void)state;
+  struct ba_mailbox *mailbox = ba_mailbox_new(NULL);
+  struct ba_notice first = {.id = ba_new_id()}, second = {.id = ba_new_id()};
+  int fd = ba_mailbox_fd(mailbox);
+  ba_mailbox_post(mailbox, &first);
+  ba_mailbox_post(mailbox, &second);
+  assert_true(readable(fd));
+  ba_mailbox_withdraw(mailbox, &second);
+  assert_true(readable(fd));
+  ba_mailbox_withdraw(mailbox, &first);
+  assert_false(readable(fd));
+  ba_mailbox_post(mailbox, &first);
+  assert_true(readable(fd));
+  ba_mailbox_withdraw(mailbox, &first);
+  ba_mailbox_delete(mailbox);
+}
+
 static void on_alarm(int number)
 {
   (void)number;
@@ -448,6 +469,7 @@ int main(void)
       cmocka_unit_test(the_thread_comes_back_after_the_last_mailbox),
       cmocka_unit_test(a_deleted_mailbox_cancels_its_calls),
       cmocka_unit_test(the_descriptor_tells_the_truth),
+      cmocka_unit_test(a_withdrawn_notice_leaves_the_descriptor_quiet),
       cmocka_unit_test(a_signal_ends_a_wait),
       cmocka_unit_test(a_child_has_an_engine_of_its_own),
       cmocka_unit_test(many_states_share_the_engine),

@@ -430,6 +430,11 @@ static void a_new_refresh_token_is_kept_and_told_once(void **state)
       feed(credential, 200, "{\"access_token\":\"b\",\"refresh_token\":\"refresh-5678\"}", &err));
   assert_true(ba_credential_renewed(credential, &renewed));
   assert_string_equal(renewed.bytes, "refresh-5678");
+  ba_buffer_free(&renewed);
+  assert_true(ba_credential_renewed(credential, &renewed)); /* until it was told */
+  assert_true(ba_credential_has_renewed(credential));
+  ba_credential_told(credential, &renewed);
+  assert_false(ba_credential_has_renewed(credential));
   assert_false(ba_credential_renewed(credential, &renewed));
   ba_buffer_free(&renewed);
   ba_credential_reject(credential, 2);

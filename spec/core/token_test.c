@@ -8,6 +8,7 @@
 
 /* Calls that wait for a token, on the engine: one exchange for all, and what a
  * fork does to one that is under way. */
+#include "clock.h"
 #include "credential.h"
 #include "engine.h"
 #include "oauth.h"
@@ -244,6 +245,17 @@ static void a_child_does_not_wait_for_its_parents_exchange(void **unused)
 
 #endif
 
+/* A request that goes without the credential. */
+static struct ba_request *unproven(struct server *server)
+{
+  struct ba_request_options options;
+  struct ba_request *request = ba_request_new("GET", server_url(server, "/free"), NULL);
+  ba_request_options_init(&options);
+  options.no_credential = true;
+  assert_true(request && ba_request_set_options(request, &options, NULL));
+  return request;
+}
+
 static void a_closed_client_leaves_the_fetch_to_the_others(void **unused)
 {
   (void)unused;
@@ -274,6 +286,59 @@ static void a_closed_client_leaves_the_fetch_to_the_others(void **unused)
   server_stop(server);
 }
 
+/* The thread is stopped while a token is on its way: the exchange, which ends
+ * first, is not begun again for those that still wait. */
+static void the_last_mailbox_may_go_while_a_token_is_fetched(void **unused)
+{
+  (void)unused;
+  struct server *server = server_start(answers, NULL);
+  struct ba_credential *credential = credential_of(server);
+  struct ba_client *client = client_with(credential);
+  state.hold_first = true;
+  struct ba_call *call = ba_call_start(
+      client, mailbox, make_request("GET", server_url(server, "/work"), 0, BA_REPEAT_SAFE), NULL);
+  assert_true(call && server_waits_for(server, 1));
+  ba_mailbox_delete(mailbox);
+  mailbox = ba_mailbox_new(NULL);
+  ba_call_release(call);
+  release_first();
+  ba_client_release(client);
+  ba_credential_release(credential);
+  server_stop(server);
+}
+
+/* All of them wait for one token, and the last that came ends first. */
+static void a_client_with_many_calls_closes_at_once(void **unused)
+{
+  (void)unused;
+  enum { MOST = 30000 };
+  static struct ba_call *calls[MOST];
+  int count = getenv("BATCHAPI_SLOW") ? MOST / 10 : MOST;
+  struct server *server = server_start(answers, NULL);
+  struct ba_credential *credential = credential_of(server);
+  struct ba_client *client = client_with(credential);
+  state.hold_first = true;
+  for(int i = 0; i < count; i++)
+    calls[i] = ba_call_start(
+        client, mailbox, make_request("GET", server_url(server, "/work"), 0, BA_REPEAT_SAFE), NULL);
+  struct ba_outcome out;
+  ba_call_release(run_request(client, mailbox, unproven(server), &out)); /* all are waiting now */
+  double begun = ba_now();
+  ba_client_close(client);
+  for(int i = count - 1; i >= 0; i--) {
+    assert_true(finish(mailbox, calls[i], &out));
+    assert_int_equal(out.error->kind, BA_CLOSED);
+    ba_call_release(calls[i]);
+  }
+  double took = ba_now() - begun;
+  if(took > 1)
+    fail_msg("%d calls took %.1f s to end", count, took);
+  release_first();
+  ba_client_release(client);
+  ba_credential_release(credential);
+  server_stop(server);
+}
+
 #define engine_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -285,6 +350,8 @@ int main(void)
       engine_test(a_child_does_not_wait_for_its_parents_exchange),
 #endif
       engine_test(a_closed_client_leaves_the_fetch_to_the_others),
+      engine_test(the_last_mailbox_may_go_while_a_token_is_fetched),
+      engine_test(a_client_with_many_calls_closes_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,16 @@ struct ba_call *ba_check_call(lua_State *L, int index)
   return ba_check_call_handle(L, index)->call;
 }
 
+/* The same, of one that has ended: until then the I/O thread writes what is
+ * asked for here. */
+static struct ba_call *check_ended(lua_State *L, int index)
+{
+  struct ba_call_handle *handle = ba_check_call_handle(L, index);
+  handle->ended = handle->ended || ba_call_done(handle->call);
+  luaL_argcheck(L, handle->ended, index, "the call has not ended");
+  return handle->call;
+}
+
 /* call:id() -> integer   Unique in the process. [-0, +1, e] */
 static int call_id(lua_State *L)
 {
@@ -44,7 +54,9 @@ static int call_news(lua_State *L)
   static const unsigned order[] = {BA_CALL_DONE,    BA_CALL_READABLE,  BA_CALL_WRITABLE,
                                    BA_CALL_RESTART, BA_CALL_ATTEMPTED, BA_CALL_ASK_TOKEN,
                                    BA_CALL_RENEWED};
-  unsigned news = ba_call_news(ba_check_call(L, 1));
+  struct ba_call_handle *handle = ba_check_call_handle(L, 1);
+  unsigned news = ba_call_news(handle->call);
+  handle->ended = (news & BA_CALL_DONE) != 0;
   int count = news & ~(unsigned)BA_CALL_DONE ? 7 : 1;
   for(int i = 0; i < count; i++)
     lua_pushboolean(L, (news & order[i]) != 0);
@@ -54,7 +66,7 @@ static int call_news(lua_State *L)
 /* call:outcome() -> table   Only when it is done. [-0, +1, e] */
 static int call_outcome(lua_State *L)
 {
-  ba_push_outcome(L, ba_check_call(L, 1));
+  ba_push_outcome(L, check_ended(L, 1));
   return 1;
 }
 
@@ -65,26 +77,27 @@ static int call_outcome(lua_State *L)
  * of `reset` is for the caller to read. [-0, +1|12, e] */
 static int call_answer(lua_State *L)
 {
-  struct ba_call *call = ba_check_call(L, 1);
+  struct ba_call *call = check_ended(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   return ba_push_answer(L, call);
 }
 
-/* call:body() -> string   The memory sink, or an error answer's. [-0, +1, e] */
+/* call:body() -> string   The memory sink, or an error answer's. Only when it
+ * is done. [-0, +1, e] */
 static int call_body(lua_State *L)
 {
   struct ba_outcome outcome;
-  ba_call_outcome(ba_check_call(L, 1), &outcome);
+  ba_call_outcome(check_ended(L, 1), &outcome);
   lua_pushlstring(L, outcome.body ? outcome.body : "", outcome.body_length);
   return 1;
 }
 
 /* call:json([options]) -> value | nil, message, err   The body, decoded where
- * it lies. [-0, +1..3, e] */
+ * it lies. Only when it is done. [-0, +1..3, e] */
 static int call_json(lua_State *L)
 {
-  struct ba_call *call = ba_check_call(L, 1);
+  struct ba_call *call = check_ended(L, 1);
   lua_settop(L, 2);
   struct ba_outcome outcome;
   ba_call_outcome(call, &outcome);
@@ -186,9 +199,12 @@ static int call_renewed_token(lua_State *L)
     lua_pushnil(L);
     return 1;
   }
-  /* The box frees (and wipes) the token should Lua have no memory for it. */
+  /* The box wipes the token should Lua have no memory for it; the credential
+   * has it until Lua has it. */
+  ba_buffer_wipe(&handle->token);
   handle->token = token;
   lua_pushlstring(L, token.bytes, token.length);
+  ba_credential_told(handle->credential, &handle->token);
   ba_buffer_wipe(&handle->token);
   return 1;
 }

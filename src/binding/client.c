@@ -121,6 +121,9 @@ static int client_derive(lua_State *L)
   struct ba_client_handle *handle = ba_new_userdata(L, sizeof(*handle), CLIENT_TYPE);
   struct ba_client_settings settings;
   struct ba_error err = {0};
+  lua_getfield(L, 2, "limits");
+  if(!lua_isnil(L, -1))
+    luaL_error(L, "settings: limits are shared with the client that this one is derived from");
   read_settings(L, 2, &settings, handle);
   memcpy(handle->limits, base->limits, sizeof(handle->limits));
   handle->client = ba_client_derive(base->client, &settings, &err);

@@ -25,6 +25,7 @@ struct ba_client_handle {
 struct ba_call_handle {
   struct ba_request *request; /* while it is being built */
   struct ba_call *call;       /* NULL: not started */
+  bool ended;                 /* it was seen that the call is done */
   struct ba_credential *credential;
   struct ba_buffer chunk;  /* read from the call, not yet with Lua; or memory for the next */
   struct ba_buffer token;  /* renewed, not yet with Lua */

@@ -84,15 +84,13 @@ struct ba_call *ba_call_start(struct ba_client *client, struct ba_mailbox *mailb
     return NULL;
   ba_lock();
   hold_locked(call);
-  bool ok = call->prepared &&
+  bool ok = call->prepared && ba_engine_ready_locked(err) &&
             (!client->closed || ba_error_set(err, BA_CLOSED, NULL, "the client is closed"));
   if(ok) {
     call->owned = true;
     call->references++; /* the engine's */
-    ok = ba_engine_command_locked(call, BA_COMMAND_START, err);
+    ba_engine_command_locked(call, BA_COMMAND_START);
   }
-  if(!ok)
-    call->references = 1;
   ba_unlock();
   if(!ok) {
     ba_call_drop(call);
@@ -185,7 +183,7 @@ static void command(struct ba_call *call, unsigned bit)
 {
   ba_lock();
   if(!call->done)
-    ba_engine_command_locked(call, bit, NULL);
+    ba_engine_command_locked(call, bit);
   ba_unlock();
 }
 
@@ -202,7 +200,7 @@ void ba_call_release(struct ba_call *call)
   ba_lock();
   call->owned = false;
   if(!call->done)
-    ba_engine_command_locked(call, BA_COMMAND_CANCEL, NULL);
+    ba_engine_command_locked(call, BA_COMMAND_CANCEL);
   ba_call_drop_locked(call, &dead);
   ba_unlock();
   ba_call_free_list(dead);
@@ -221,7 +219,19 @@ unsigned ba_call_news(struct ba_call *call)
   if(call->stream)
     news |= ba_stream_news_locked(call);
   ba_unlock();
+  /* also one that an earlier call could not hand on */
+  const struct ba_credential *credential = call->client->credential;
+  if((news & BA_CALL_DONE) && credential && ba_credential_has_renewed(credential))
+    news |= BA_CALL_RENEWED;
   return news;
+}
+
+bool ba_call_done(struct ba_call *call)
+{
+  ba_lock();
+  bool done = call->done;
+  ba_unlock();
+  return done;
 }
 
 void ba_call_token_put(struct ba_call *call, bool ok, const struct ba_error *failure)
@@ -233,7 +243,7 @@ void ba_call_token_put(struct ba_call *call, bool ok, const struct ba_error *fai
       call->token_error = ba_malloc(sizeof(*failure));
     if(failure && call->token_error)
       *call->token_error = *failure;
-    ba_engine_command_locked(call, BA_COMMAND_TOKEN, NULL);
+    ba_engine_command_locked(call, BA_COMMAND_TOKEN);
   }
   ba_unlock();
 }

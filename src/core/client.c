@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static struct ba_shared *made; /* LOCK: what all clients have in common with others */
+
 static bool copy(char **out, const char *text)
 {
   if(!text)
@@ -129,11 +131,37 @@ static bool copy_settings(struct ba_client *client, const struct ba_client_setti
 
 static void shared_free(struct ba_shared *shared)
 {
-  if(!shared)
-    return;
   for(size_t i = 0; i < BA_LIMITS_MAX; i++)
     ba_free(shared->limiters[i].name);
   ba_free(shared);
+}
+
+static void link_shared_locked(struct ba_shared *shared)
+{
+  shared->next_made = made;
+  if(made)
+    made->previous_made = shared;
+  made = shared;
+}
+
+/* One reference less. True: it was the last one, and nothing knows it now. */
+static bool drop_shared_locked(struct ba_shared *shared)
+{
+  if(--shared->references)
+    return false;
+  if(shared->previous_made)
+    shared->previous_made->next_made = shared->next_made;
+  else
+    made = shared->next_made;
+  if(shared->next_made)
+    shared->next_made->previous_made = shared->previous_made;
+  return true;
+}
+
+void ba_clients_after_fork(void)
+{
+  for(struct ba_shared *shared = made; shared; shared = shared->next_made)
+    ba_limits_after_fork(shared);
 }
 
 void ba_client_free(struct ba_client *client)
@@ -148,7 +176,7 @@ void ba_client_free(struct ba_client *client)
   ba_free(client->user_agent);
   ba_credential_release(client->credential);
   ba_lock();
-  bool last = client->shared && --client->shared->references == 0;
+  bool last = drop_shared_locked(client->shared);
   ba_unlock();
   if(last)
     shared_free(client->shared);
@@ -200,9 +228,12 @@ struct ba_client *ba_client_new(const struct ba_client_settings *settings, struc
   if(!shared)
     return NULL;
   shared->references = 1;
+  ba_lock();
+  link_shared_locked(shared);
+  ba_unlock();
   struct ba_client *client = client_new(shared, settings, err);
   ba_lock();
-  bool orphan = --shared->references == 0;
+  bool orphan = drop_shared_locked(shared);
   ba_unlock();
   if(orphan)
     shared_free(shared);

@@ -94,8 +94,12 @@ bool ba_credential_put(struct ba_credential *credential, const char *token, size
                        double lifetime, double now, struct ba_error *err);
 
 /* A refresh token that the server renewed, not yet handed to the user; the
- * caller wipes it. False when there is none. Appends to `out`. */
+ * caller wipes it. False when there is none, or no memory. Appends to `out`.
+ * It is there until it was told: whoever runs out of memory on the way asks
+ * again. */
 bool ba_credential_renewed(struct ba_credential *credential, struct ba_buffer *out);
+void ba_credential_told(struct ba_credential *credential, const struct ba_buffer *renewed);
+bool ba_credential_has_renewed(const struct ba_credential *credential);
 
 /* "none", "bearer", "basic", "header", "function", "oauth_client",
  * "oauth_refresh": static text, all that may ever be shown of it. */

@@ -94,7 +94,9 @@ static bool keep_renewed(struct ba_credential *credential, const struct ba_buffe
   if(refresh->length == 0)
     return true;
   ba_buffer_clear(&credential->renewed);
-  return ba_buffer_append(&credential->renewed, refresh->bytes, refresh->length, err);
+  bool ok = ba_buffer_append(&credential->renewed, refresh->bytes, refresh->length, err);
+  atomic_store(&credential->has_renewed, ok);
+  return ok;
 }
 
 bool ba_credential_feed(struct ba_credential *credential, int status, const char *body,
@@ -133,8 +135,24 @@ bool ba_credential_renewed(struct ba_credential *credential, struct ba_buffer *o
   pthread_mutex_lock(&credential->lock);
   bool ok = credential->renewed.length > 0 &&
             ba_buffer_append(out, credential->renewed.bytes, credential->renewed.length, NULL);
-  if(ok)
-    ba_buffer_free(&credential->renewed);
   pthread_mutex_unlock(&credential->lock);
   return ok;
+}
+
+void ba_credential_told(struct ba_credential *credential, const struct ba_buffer *renewed)
+{
+  pthread_mutex_lock(&credential->lock);
+  struct ba_buffer *kept = &credential->renewed;
+  /* or a newer one has come meanwhile */
+  if(kept->length && kept->length == renewed->length &&
+     memcmp(kept->bytes, renewed->bytes, kept->length) == 0) {
+    ba_buffer_free(kept);
+    atomic_store(&credential->has_renewed, false);
+  }
+  pthread_mutex_unlock(&credential->lock);
+}
+
+bool ba_credential_has_renewed(const struct ba_credential *credential)
+{
+  return atomic_load_explicit(&credential->has_renewed, memory_order_relaxed);
 }

@@ -32,6 +32,7 @@ struct ba_oauth;
 
 struct ba_credential {
   atomic_uint references;
+  atomic_bool has_renewed;      /* `renewed` holds something */
   enum ba_credential_type type; /* never changes */
   char *warnings[BA_CREDENTIAL_WARNINGS];
 

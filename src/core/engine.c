@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER; /* starting and joining */
 static pthread_t thread;
-static bool exiting;  /* under the lock */
-static bool wake_due; /* under the lock: ba_unlock() wakes the I/O thread */
+static bool exiting;       /* under the lock */
+static bool wake_due;      /* under the lock: ba_unlock() wakes the I/O thread */
+static atomic_uint waking; /* who is about to write to its descriptor */
 
 void ba_lock(void)
 {
@@ -40,11 +42,16 @@ void ba_lock(void)
 /* The I/O thread is woken outside the lock, which it would take at once. */
 void ba_unlock(void)
 {
-  int fd = wake_due ? ba_engine.wake : -1;
+  bool due = wake_due && ba_engine.wake >= 0;
   wake_due = false;
+  if(due)
+    atomic_fetch_add(&waking, 1); /* it is not closed before this is taken back */
+  int fd = ba_engine.wake;
   pthread_mutex_unlock(&lock);
-  if(fd >= 0)
+  if(due) {
     eventfd_write(fd, 1);
+    atomic_fetch_sub(&waking, 1);
+  }
 }
 
 /* ---- news out ------------------------------------------------------------ */
@@ -89,8 +96,7 @@ static void wake_locked(void)
   eventfd_write(ba_engine.wake, 1);
 }
 
-/* A thread that is being stopped is waited for, then another is started. */
-static bool ensure_thread_locked(struct ba_error *err)
+bool ba_engine_ready_locked(struct ba_error *err)
 {
   while(ba_engine.running && ba_engine.stop) {
     ba_unlock();
@@ -103,10 +109,8 @@ static bool ensure_thread_locked(struct ba_error *err)
   return ba_engine.running || start_thread_locked(err);
 }
 
-bool ba_engine_command_locked(struct ba_call *call, unsigned command, struct ba_error *err)
+void ba_engine_command_locked(struct ba_call *call, unsigned command)
 {
-  if(command == BA_COMMAND_START && !ensure_thread_locked(err))
-    return false;
   bool queued = call->commands != 0;
   call->commands |= command;
   if(!queued) {
@@ -120,7 +124,20 @@ bool ba_engine_command_locked(struct ba_call *call, unsigned command, struct ba_
   }
   wake_due = wake_due || ba_engine.sleeping;
   ba_engine.sleeping = false;
-  return true;
+}
+
+/* One reference less to each of a list by next_obeyed. */
+static void drop_obeyed(struct ba_call *first)
+{
+  struct ba_call *dead = NULL;
+  ba_lock();
+  while(first) {
+    struct ba_call *call = first;
+    first = call->next_obeyed;
+    ba_call_drop_locked(call, &dead);
+  }
+  ba_unlock();
+  ba_call_free_list(dead);
 }
 
 void ba_engine_sweep(void)
@@ -132,24 +149,36 @@ void ba_engine_sweep(void)
   ba_unlock();
 }
 
-/* Calls whose client is closed, or whose mailbox has gone, end. */
+/* Calls whose client is closed, or whose mailbox has gone, in the list of
+ * those that are obeyed, each with a reference: ending one may end others. */
+static struct ba_call *find_swept(void)
+{
+  struct ba_call *found = NULL;
+  ba_lock();
+  for(struct ba_call *call = ba_engine.calls; call; call = call->next) {
+    bool gone = call->mailbox && call->mailbox->dead;
+    if(!gone && !call->client->closed)
+      continue;
+    call->obeyed = gone ? BA_COMMAND_CANCEL : 0;
+    call->references++;
+    call->next_obeyed = found;
+    found = call;
+  }
+  ba_unlock();
+  return found;
+}
+
 static void sweep(void)
 {
   struct ba_error closed, cancelled;
   ba_error_set(&closed, BA_CLOSED, NULL, "the client was closed while the call was in flight");
   ba_error_set(&cancelled, BA_CANCELLED, NULL, "cancelled");
-  struct ba_call *next;
-  for(struct ba_call *call = ba_engine.calls; call; call = next) {
-    next = call->next;
-    ba_lock();
-    bool gone = call->mailbox && call->mailbox->dead;
-    bool shut = call->client->closed;
-    ba_unlock();
-    if(gone || shut) {
-      ba_flow_end(call, gone ? &cancelled : &closed);
-      next = ba_engine.calls; /* ending one may end or start others */
-    }
-  }
+  struct ba_call *swept = find_swept();
+  ba_token_hold(true); /* else each that leaves would look through those that are left */
+  for(struct ba_call *call = swept; call; call = call->next_obeyed)
+    ba_flow_end(call, call->obeyed ? &cancelled : &closed);
+  ba_token_hold(false);
+  drop_obeyed(swept);
 }
 
 /* The queue becomes a list of our own: its calls may be queued again at once. */
@@ -170,17 +199,9 @@ static struct ba_call *take_commands_locked(void)
 
 static void obey(struct ba_call *commands)
 {
-  struct ba_call *dead = NULL;
   for(struct ba_call *call = commands; call; call = call->next_obeyed)
     ba_flow_command(call, call->obeyed);
-  ba_lock();
-  while(commands) {
-    struct ba_call *call = commands;
-    commands = call->next_obeyed;
-    ba_call_drop_locked(call, &dead); /* the queue's reference */
-  }
-  ba_unlock();
-  ba_call_free_list(dead);
+  drop_obeyed(commands); /* the queue's references */
 }
 
 enum turn { TURN_STOP, TURN_AGAIN, TURN_SLEEP };
@@ -211,8 +232,10 @@ static void end_all(void)
 {
   struct ba_error closed;
   ba_error_set(&closed, BA_CLOSED, NULL, "the engine was stopped while the call was in flight");
+  ba_token_hold(true); /* an exchange that ends here is not begun again */
   while(ba_engine.calls)
     ba_flow_end(ba_engine.calls, &closed);
+  ba_token_hold(false);
   struct ba_call *dead = NULL;
   ba_lock();
   publish_locked(&dead);
@@ -257,6 +280,8 @@ static void *run(void *unused)
     ba_timers_run(&ba_engine.timers, ba_engine.now);
   }
   end_all();
+  while(atomic_load(&waking)) /* for the length of one write */
+    sched_yield();
   ba_loop_close();
   free(ba_engine.heap_lid);
   pthread_mutex_unlock(&gate);
@@ -356,6 +381,7 @@ static void after_fork_child(void)
   struct ba_error closed;
   ba_error_set(&closed, BA_CLOSED, NULL, "the process was forked while the call was in flight");
   ba_mailboxes_after_fork();
+  ba_clients_after_fork();
   ba_loop_after_fork();
   ba_token_after_fork();
   for(struct ba_call *call = ba_engine.calls; call; call = call->next)
@@ -365,6 +391,7 @@ static void after_fork_child(void)
   for(struct ba_call *call = ba_engine.fresh; call; call = call->next_fresh)
     ba_call_orphaned_locked(call, &closed); /* its end was not told yet */
   ba_engine = (struct ba_engine){.epoll = -1, .wake = -1, .curl_timer = -1};
+  atomic_store(&waking, 0);
   pthread_mutex_init(&lock, NULL);
   pthread_mutex_init(&gate, NULL);
   pthread_mutex_init(&life, NULL);

@@ -222,12 +222,14 @@ enum ba_call_news {
   BA_CALL_ATTEMPTED = 16, /* record_attempts: a record waits */
   BA_CALL_ASK_TOKEN =
       32,              /* run the token function, then ba_credential_put() + ba_call_token_put() */
-  BA_CALL_RENEWED = 64 /* a refresh token was renewed: ba_credential_renewed() */
+  BA_CALL_RENEWED = 64 /* a refresh token waits: ba_credential_renewed() */
 };
 /* The set of news that hold now. RESTART, ASK_TOKEN and RENEWED are cleared by
- * being read. ASK_TOKEN is put to one waiting call at a time; if that call
- * ends without an answer, another is asked. */
+ * being read; once the call is done, RENEWED holds until the token was told.
+ * ASK_TOKEN is put to one waiting call at a time; if that call ends without an
+ * answer, another is asked. */
 unsigned ba_call_news(struct ba_call *call);
+bool ba_call_done(struct ba_call *call);
 
 void ba_call_cancel(struct ba_call *call);  /* ends as BA_CANCELLED; idempotent */
 void ba_call_release(struct ba_call *call); /* cancels if not done */

@@ -66,7 +66,8 @@ struct ba_counters {
 
 /* What derived clients have in common. */
 struct ba_shared {
-  unsigned references; /* LOCK */
+  unsigned references;                         /* LOCK */
+  struct ba_shared *previous_made, *next_made; /* LOCK: all of the process, for fork */
   struct ba_counters counters;
   struct ba_limiter limiters[BA_LIMITS_MAX]; /* I/O from here on */
   unsigned in_flight;                        /* attempts that hold a place */
@@ -101,12 +102,16 @@ static inline void ba_count(_Atomic uint64_t *counter, uint64_t by)
 void ba_client_retain_locked(struct ba_client *client);
 bool ba_client_release_locked(struct ba_client *client); /* true: it was the last one */
 void ba_client_free(struct ba_client *client);           /* outside the lock */
+void ba_clients_after_fork(void);                        /* in the child, under the lock */
 
 /* May the call begin an attempt? If not, it is put in line (in front if it
  * has been in flight before) and ba_flow_admitted() is called in its turn. */
 bool ba_limits_enter(struct ba_call *call, bool front);
 void ba_limits_leave(struct ba_call *call);   /* gives the places back */
 void ba_limits_abandon(struct ba_call *call); /* leaves the line */
+/* In a child of fork: nobody holds a place, nobody waits. What was begun in
+ * the last minute still counts. */
+void ba_limits_after_fork(struct ba_shared *shared);
 
 /* ---- request.c, body.c -------------------------------------------------- */
 
@@ -301,7 +306,7 @@ struct ba_call {
   struct ba_call *previous_waiting, *next_waiting;
   bool waiting, placed; /* in a limiter's line; holds its places */
   struct ba_token_fetch *fetch;
-  struct ba_call *next_for_token;
+  struct ba_call *previous_for_token, *next_for_token;
   struct ba_timer timer;
   struct ba_transfer transfer;
   struct ba_head head;
@@ -439,9 +444,12 @@ struct ba_engine { /* I/O, but for the first block: LOCK */
 };
 extern struct ba_engine ba_engine;
 
-/* Queues a command for the I/O thread, starting it if need be (false: it
- * cannot be started). Under the lock. */
-bool ba_engine_command_locked(struct ba_call *call, unsigned command, struct ba_error *err);
+/* Sees to it that the I/O thread runs; false: it cannot be started. One that is
+ * being stopped is waited for, without the lock: what was known before may have
+ * changed. */
+bool ba_engine_ready_locked(struct ba_error *err);
+/* Queues a command for the I/O thread. */
+void ba_engine_command_locked(struct ba_call *call, unsigned command);
 void ba_engine_sweep(void);        /* clients closed, mailboxes gone: look at every call */
 void ba_engine_last_mailbox(void); /* stops and joins the thread */
 /* I/O: news to be published before the thread sleeps. */

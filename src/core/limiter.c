@@ -257,3 +257,15 @@ void ba_limits_abandon(struct ba_call *call)
   leave_line(call);
   admit_next(call->client->shared); /* it may have stood in front */
 }
+
+void ba_limits_after_fork(struct ba_shared *shared)
+{
+  for(size_t i = 0; i < BA_LIMITS_MAX; i++)
+    shared->limiters[i].in_flight = shared->waiting_for[i] = 0;
+  shared->in_flight = shared->waiting_for_place_only = 0;
+  shared->first_waiting = shared->last_waiting = NULL;
+  shared->admitting = shared->admit_again = false;
+  shared->timer.place = 0; /* of a heap that the child does not have */
+  atomic_store_explicit(&shared->counters.in_flight, 0, memory_order_relaxed);
+  atomic_store_explicit(&shared->counters.queued, 0, memory_order_relaxed);
+}

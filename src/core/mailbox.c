@@ -218,6 +218,9 @@ void ba_mailbox_withdraw(struct ba_mailbox *mailbox, struct ba_notice *notice)
     if(mailbox->last_notice == at)
       mailbox->last_notice = before;
     at->posted = false;
+    /* A descriptor that stays raised for nothing wakes its host for ever. */
+    if(!has_report_locked(mailbox))
+      quiet_locked(mailbox);
   }
   ba_unlock();
 }

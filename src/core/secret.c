@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_STEP = 4096, SHORTEST_REDACTED = 4, SHORTEST_CUT = 8 };
+enum { READ_STEP = 4096 };
 
 bool ba_secret_check(const char *bytes, size_t length, const char *what, struct ba_error *err)
 {
@@ -84,53 +84,4 @@ bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *o
   }
   trim_line_end(out);
   return out->length > 0 || ba_error_set(err, BA_INVALID, "empty", "%s is empty", label);
-}
-
-/* How many bytes at `at` spell the byte c: as it is, percent-encoded, or
- * escaped in JSON. 0: they do not. */
-static size_t spells(const char *at, size_t left, unsigned char c)
-{
-  unsigned code = 0;
-  if((unsigned char)at[0] == c && c != '%' && c != '\\')
-    return 1;
-  if(left >= 3 && at[0] == '%' && sscanf(at + 1, "%2x", &code) == 1 && code == c)
-    return 3;
-  if(left >= 2 && at[0] == '\\' && (unsigned char)at[1] == c && strchr("\"\\/", c))
-    return 2;
-  if(left >= 6 && at[0] == '\\' && at[1] == 'u' && sscanf(at + 2, "%4x", &code) == 1 && code == c)
-    return 6;
-  if(c == ' ' && at[0] == '+')
-    return 1;
-  return (unsigned char)at[0] == c ? 1 : 0;
-}
-
-/* How many bytes at `at` spell the secret, or, where the text ends first, its
- * first *agreed bytes. 0: something else stands there. */
-static size_t spelled_length(const char *at, size_t left, const char *secret, size_t length,
-                             size_t *agreed)
-{
-  size_t used = 0;
-  for(*agreed = 0; *agreed < length && used < left; (*agreed)++) {
-    size_t step = spells(at + used, left - used, (unsigned char)secret[*agreed]);
-    if(step == 0)
-      return 0;
-    used += step;
-  }
-  return used;
-}
-
-void ba_secret_redact(const char *secret, size_t secret_length, char *text, size_t length)
-{
-  if(secret_length < SHORTEST_REDACTED)
-    return;
-  for(size_t i = 0; i < length;) {
-    size_t agreed = 0;
-    size_t used = spelled_length(text + i, length - i, secret, secret_length, &agreed);
-    if(used > 0 && (agreed == secret_length || agreed >= SHORTEST_CUT)) {
-      memset(text + i, '*', used);
-      i += used;
-    } else {
-      i++;
-    }
-  }
 }

@@ -27,8 +27,9 @@ bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *o
 
 /* Overwrites every occurrence of the secret in `text` with '*', also where it
  * is percent-encoded or escaped for JSON, and where the text was cut in the
- * middle of it (eight bytes or more of it). A secret shorter than four bytes
- * is left: it would blacken the text and hide nothing. */
+ * middle of it (eight bytes or more of it), in time that grows with the text
+ * alone. A secret shorter than four bytes is left: it would blacken the text
+ * and hide nothing. */
 void ba_secret_redact(const char *secret, size_t secret_length, char *text, size_t length);
 
 #endif

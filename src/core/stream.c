@@ -31,7 +31,7 @@ bool ba_call_read(struct ba_call *call, struct ba_buffer *chunk)
     stream->in = spare;
   }
   if(stream->in_paused && !call->done)
-    ba_engine_command_locked(call, BA_COMMAND_RESUME, NULL);
+    ba_engine_command_locked(call, BA_COMMAND_RESUME);
   ba_unlock();
   return some;
 }
@@ -63,7 +63,7 @@ size_t ba_call_write(struct ba_call *call, const void *bytes, size_t length)
       taken = 0;
     stream->out_full = taken < length;
     if(taken && stream->out_paused)
-      ba_engine_command_locked(call, BA_COMMAND_RESUME, NULL);
+      ba_engine_command_locked(call, BA_COMMAND_RESUME);
   }
   ba_unlock();
   return taken;
@@ -78,7 +78,7 @@ void ba_call_write_end(struct ba_call *call)
   if(!stream->restart) {
     stream->out_ended = true;
     if(stream->out_paused && !call->done)
-      ba_engine_command_locked(call, BA_COMMAND_RESUME, NULL);
+      ba_engine_command_locked(call, BA_COMMAND_RESUME);
   }
   ba_unlock();
 }
@@ -92,7 +92,7 @@ void ba_call_write_fail(struct ba_call *call, const struct ba_error *failure)
   stream->out_failed = true;
   stream->out_error = *failure;
   if(!call->done)
-    ba_engine_command_locked(call, BA_COMMAND_RESUME, NULL);
+    ba_engine_command_locked(call, BA_COMMAND_RESUME);
   ba_unlock();
 }
 

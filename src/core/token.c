@@ -14,9 +14,11 @@ struct ba_token_fetch {
   struct ba_call *first, *last; /* who waits */
   struct ba_call *exchange;     /* our own call on the wire */
   struct ba_call *asked;        /* whose token function runs */
+  bool due;                     /* to be driven when it is not held any more */
 };
 
 static struct ba_token_fetch *all; /* I/O */
+static bool held;                  /* I/O */
 
 static void drive(struct ba_token_fetch *fetch);
 
@@ -52,17 +54,6 @@ static struct ba_token_fetch *fetch_for(struct ba_credential *credential)
   return fetch;
 }
 
-static struct ba_call *take_first(struct ba_token_fetch *fetch)
-{
-  struct ba_call *call = fetch->first;
-  fetch->first = call->next_for_token;
-  if(!fetch->first)
-    fetch->last = NULL;
-  call->next_for_token = NULL;
-  call->fetch = NULL;
-  return call;
-}
-
 /* Whoever waits at this moment goes on, or ends. The list is taken off first:
  * a call that goes on may come back here. */
 static void release_all(struct ba_token_fetch *fetch, const struct ba_error *failure)
@@ -77,7 +68,7 @@ static void release_all(struct ba_token_fetch *fetch, const struct ba_error *fai
   while(waiting) {
     struct ba_call *call = waiting;
     waiting = call->next_for_token;
-    call->next_for_token = NULL;
+    call->previous_for_token = call->next_for_token = NULL;
     if(failure)
       ba_flow_end(call, failure);
     else
@@ -195,7 +186,8 @@ static void drive(struct ba_token_fetch *fetch)
 {
   struct ba_error failure;
   struct ba_client *client;
-  if(fetch->exchange)
+  fetch->due = held;
+  if(held || fetch->exchange)
     return;
   if(!fetch->first) {
     forget(fetch);
@@ -219,8 +211,25 @@ static void drive(struct ba_token_fetch *fetch)
   }
 }
 
+static struct ba_token_fetch *first_due(void)
+{
+  struct ba_token_fetch *fetch = all;
+  while(fetch && !fetch->due)
+    fetch = fetch->next;
+  return fetch;
+}
+
+void ba_token_hold(bool hold)
+{
+  struct ba_token_fetch *fetch;
+  held = hold;
+  while(!held && (fetch = first_due()) != NULL)
+    drive(fetch);
+}
+
 void ba_token_after_fork(void)
 {
+  held = false;
   while(all)
     forget(all);
 }
@@ -236,6 +245,7 @@ void ba_token_wait(struct ba_call *call)
   }
   call->fetch = fetch;
   call->next_for_token = NULL;
+  call->previous_for_token = fetch->last;
   if(fetch->last)
     fetch->last->next_for_token = call;
   else
@@ -249,16 +259,16 @@ void ba_token_abandon(struct ba_call *call)
   struct ba_token_fetch *fetch = call->fetch;
   if(!fetch)
     return;
-  struct ba_call *before = NULL;
-  for(struct ba_call *at = fetch->first; at != call; at = at->next_for_token)
-    before = at;
+  struct ba_call *before = call->previous_for_token, *after = call->next_for_token;
   if(before)
-    before->next_for_token = call->next_for_token;
-  if(fetch->last == call)
+    before->next_for_token = after;
+  else
+    fetch->first = after;
+  if(after)
+    after->previous_for_token = before;
+  else
     fetch->last = before;
-  if(fetch->first == call)
-    take_first(fetch)->fetch = NULL;
-  call->next_for_token = NULL;
+  call->previous_for_token = call->next_for_token = NULL;
   call->fetch = NULL;
   if(fetch->asked == call)
     fetch->asked = NULL;
