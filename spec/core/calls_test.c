@@ -202,9 +202,11 @@ static void sends_much(struct exchange *exchange)
     reply_bytes(exchange, 200, "Content-Encoding: gzip\r\n", (const char *)bomb, sizeof(bomb));
   else if(strcmp(exchange->path, "/error-bomb") == 0)
     reply_bytes(exchange, 500, "Content-Encoding: gzip\r\n", (const char *)bomb, sizeof(bomb));
-  else if(strcmp(exchange->path, "/chunked") == 0) {
-    send_text(exchange, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for(int i = 0; i < 100; i++) {
+  else if(strcmp(exchange->path, "/chunked") == 0 || strcmp(exchange->path, "/refusal") == 0) {
+    bool refused = exchange->path[1] == 'r';
+    send_text(exchange, refused ? "HTTP/1.1 500 No\r\n" : "HTTP/1.1 200 OK\r\n");
+    send_text(exchange, "Transfer-Encoding: chunked\r\n\r\n");
+    for(int i = 0; i < (refused ? 1000 : 100); i++) {
       send_text(exchange, "800\r\n");
       send_bytes(exchange, body, 2048);
       send_text(exchange, "\r\n");
@@ -232,15 +234,11 @@ static void answers_have_caps(void **state)
     enum ba_kind kind;
     size_t body;
   } cases[] = {
-      {"/length", 100000, 0, BA_TOO_LARGE, 0},
-      {"/chunked", 100000, 0, BA_TOO_LARGE, 0},
-      {"/bomb", 1 << 19, 0, BA_TOO_LARGE, 0},
-      {"/bomb", 1 << 20, 0, BA_OK, 1 << 20},
-      {"/error-bomb", 1 << 19, 0, BA_HTTP, 1 << 19},
-      {"/head", 0, 65536, BA_TOO_LARGE, 0},
-      {"/head", 0, 1 << 20, BA_OK, 0},
-      {"/line", 0, 65536, BA_TOO_LARGE, 0},
-      {"/line", 0, 1 << 20, BA_TOO_LARGE, 0},
+      {"/length", 100000, 0, BA_TOO_LARGE, 0},       {"/chunked", 100000, 0, BA_TOO_LARGE, 0},
+      {"/bomb", 1 << 19, 0, BA_TOO_LARGE, 0},        {"/bomb", 1 << 20, 0, BA_OK, 1 << 20},
+      {"/error-bomb", 1 << 19, 0, BA_HTTP, 1 << 19}, {"/refusal", 0, 0, BA_HTTP, 1 << 20},
+      {"/head", 0, 65536, BA_TOO_LARGE, 0},          {"/head", 0, 1 << 20, BA_OK, 0},
+      {"/line", 0, 65536, BA_TOO_LARGE, 0},          {"/line", 0, 1 << 20, BA_TOO_LARGE, 0},
   };
   struct server *server = server_start(sends_much, NULL);
   struct ba_client *client = client_of((struct ba_client_settings){0});

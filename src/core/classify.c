@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CODE_BODY_MAX = 1 << 20 };
-
 static bool fail(struct ba_failure *out, enum ba_retry_reason reason, bool transient)
 {
   out->reason = reason;
@@ -132,7 +130,7 @@ static void read_code(struct ba_call *call, struct ba_failure *out)
   const struct ba_request *request = call->request;
   const struct ba_buffer *body = &call->sink.body;
   char code[BA_ERROR_CODE_MAX];
-  if(!body->length || body->length > CODE_BODY_MAX)
+  if(!body->length)
     return;
   for(char **path = request->code_paths; path && *path; path++) {
     if(!ba_json_string_at(body->bytes, body->length, *path, code, sizeof(code)) || !code[0])

@@ -185,6 +185,8 @@ void ba_stream_restart(struct ba_call *call);
 
 /* ---- sink.c ------------------------------------------------------------- */
 
+enum { BA_REFUSAL_BYTES = 1 << 20 }; /* of an answer of 300 and above that are kept */
+
 struct ba_sink {         /* I/O */
   struct ba_buffer body; /* memory, and every error answer */
   int fd;                /* file; -1: not open */

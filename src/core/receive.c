@@ -11,17 +11,29 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
   return ba_head_line(&call->head, line, length, &call->transfer.handle->failure) ? length : 0;
 }
 
+/* The text of a refusal is for people and for a code in it. It is searched for
+ * secrets by the I/O thread, so there is a bound to it that no option moves. */
+static size_t refusal_to_memory(struct ba_call *call, const char *bytes, size_t length)
+{
+  struct ba_sink *sink = &call->sink;
+  size_t most = sink->body.cap < BA_REFUSAL_BYTES ? sink->body.cap : BA_REFUSAL_BYTES;
+  size_t room = most - sink->body.length;
+  sink->overflowed = length > room; /* the status says enough: it is cut here */
+  struct ba_error *failure = &call->transfer.handle->failure;
+  bool ok = ba_buffer_append(&sink->body, bytes, length < room ? length : room, failure);
+  return ok && !sink->overflowed ? length : 0;
+}
+
 static size_t to_memory(struct ba_call *call, const char *bytes, size_t length)
 {
   struct ba_sink *sink = &call->sink;
   struct ba_error *failure = &call->transfer.handle->failure;
   struct ba_error err = {0};
+  if(call->head.status >= 300)
+    return refusal_to_memory(call, bytes, length);
   if(ba_buffer_append(&sink->body, bytes, length, &err))
     return length;
-  if(err.kind == BA_TOO_LARGE && call->head.status >= 300) {
-    sink->overflowed = true; /* the status says enough; its text is cut here */
-    ba_buffer_append(&sink->body, bytes, sink->body.cap - sink->body.length, NULL);
-  } else if(err.kind == BA_TOO_LARGE) {
+  if(err.kind == BA_TOO_LARGE) {
     ba_error_set(failure, BA_TOO_LARGE, NULL, "the answer is larger than %zu bytes",
                  sink->body.cap);
   } else {

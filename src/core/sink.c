@@ -140,12 +140,10 @@ static bool begin_whole(struct ba_call *call, struct ba_error *err)
 static bool begin_memory(struct ba_call *call, struct ba_error *err)
 {
   int64_t length = content_length(call);
-  if(length <= 0 || ba_head_get(&call->head, "content-encoding"))
+  if(length <= 0 || call->head.status >= 300 || ba_head_get(&call->head, "content-encoding"))
     return true;
   if((uint64_t)length <= call->sink.body.cap)
     return ba_buffer_reserve(&call->sink.body, (size_t)length, err);
-  if(call->head.status >= 300)
-    return true;
   return ba_error_set(err, BA_TOO_LARGE, NULL, "the answer has %lld bytes, more than %zu",
                       (long long)length, call->sink.body.cap);
 }
