@@ -47,7 +47,7 @@ describe("a job in trouble", function()
       assert.are.equal(3, #all(job))
       assert.are.equal(1, sandbox.count("batches", "all"))
       assert.is_true(sandbox.count("requests", "openai.list_batches") >= 2)
-      assert.are.equal(1, jobs.count_records(dir, "uncreated"))
+      assert.are.same({ 1, 1 }, { jobs.count_records(dir, "fencing"), jobs.count_records(dir, "fenced") })
     end)
   end)
 

@@ -8,8 +8,8 @@
 --- - `name`: short name, in messages (required)
 --- - `title`, `documentation`: for people, shown by help
 --- - `extends`: another definition (a table, or the name of one that is shipped) that this one
----   differs from: `headers`, `query`, `errors`, `response` are merged word by word, `options` and
----   `operations` by name, everything else is replaced
+---   differs from: `headers`, `query`, `errors`, `response`, `run` are merged word by word (`false`
+---   takes one away), `options` and `operations` by name, everything else is replaced
 --- - `base_url`: where paths begin (required); `{option}` stands for the value of an option
 --- - `environment`: variable that overrides `base_url`
 --- - `headers`, `query`: sent with every request

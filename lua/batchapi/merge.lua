@@ -64,7 +64,17 @@ local function by_name(base, change, name_of)
 end
 
 
-local word_by_word = { headers = true, query = true, errors = true, response = true }
+local word_by_word = { headers = true, query = true, errors = true, response = true, run = true }
+
+
+--- What the base says and the change takes away with `false`.
+local function without_false(words)
+  local kept = {}
+  for word, content in pairs(words) do
+    kept[word] = content or nil
+  end
+  return kept
+end
 
 
 --- The definition with what it extends filled in.
@@ -80,7 +90,7 @@ function M.extended(definition)
   result.extends = nil
   for word in pairs(word_by_word) do
     if type(base[word]) == "table" and type(definition[word]) == "table" then
-      result[word] = over(base[word], definition[word])
+      result[word] = without_false(over(base[word], definition[word]))
     end
   end
   if type(definition.options) == "table" then

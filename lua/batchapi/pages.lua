@@ -20,7 +20,7 @@ local MOST_EMPTY = 100 -- pages in a row: a list that says for ever that there i
 
 local function broken(pages, message)
   return errors.fail(errors.new{
-    kind = "decode", operation = pages._what, message = message, sent = true,
+    kind = "decode", code = "list_broken", operation = pages._what, message = message, sent = true,
     response = pages._response, status = pages._response and pages._response.status,
     request_id = pages._response and pages._response.request_id, attempts = 1,
   })

@@ -6,16 +6,18 @@
 --- nothing.
 
 local collect = require("batchapi.job.collect")
+local doubles = require("batchapi.job.doubles")
 local errors = require("batchapi.errors")
+local lookup = require("batchapi.job.lookup")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
+local ready = require("batchapi.job.ready")
 local submit = require("batchapi.job.submit")
 local watch = require("batchapi.job.watch")
 
 local M = {}
 
 local UPLOADS = 2 -- at once
-local UPLOAD_TRIES = 6
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
@@ -25,10 +27,20 @@ local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the wa
 --- whoever called `run` is there to hear of it.) A file sent twice costs nothing.
 local function send_file(job, known)
   return persist.run(job, function()
-    return job:call(job.run.upload, known)
-  end, function(err, tries)
-    return job.confirmed and tries < UPLOAD_TRIES and (err.retryable or submit.passes(err))
+    local answer, why, response = job:call(job.run.upload, known)
+    lookup.note_date(job, answer and response or response.response)
+    return answer, why, response
+  end, function(err)
+    return job.confirmed and (err.retryable or submit.passes(err))
   end)
+end
+
+
+--- The reasons of a batch that the service refused or never answered for.
+local function end_without_batch(job, part, outcome, code, message)
+  return job:record{
+    type = "ended", part = part.part, outcome = outcome, reasons = { { code = code, message = message } },
+  }
 end
 
 
@@ -43,16 +55,31 @@ local function upload(job, part)
   if type(id) ~= "string" then
     return errors.fail(errors.new{ kind = "decode", operation = job.run.upload.operation, sent = true,
       message = ("the answer names no file ('%s')"):format(job.run.upload.id) })
+  elseif part.spent[id] then -- a create of it may still be under way
+    return end_without_batch(job, part, "unknown", "unknown_outcome", ("the service gave the file %s twice: "
+      .. "the answer to a batch's creation from it was lost, and may not be told from another's"):format(id))
   end
-  return job:record{ type = "uploaded", part = part.part, file_id = id }
+  local ok
+  ok, why, err = job:record{ type = "uploaded", part = part.part, file_id = id }
+  if ok then
+    ready.take(job, part, answer)
+  end
+  return ok, why, err
 end
 
 
---- The reasons of a batch that the service refused or never answered for.
-local function end_without_batch(job, part, outcome, code, message)
-  return job:record{
-    type = "ended", part = part.part, outcome = outcome, reasons = { { code = code, message = message } },
-  }
+--- Takes back a file that no batch was made of, as `cleanup` asks: who called `run` hears of the
+--- refusal, and the job ends here.
+local function take_back(job, part)
+  if not (job.options.cleanup and job.run.delete and part.file_id) then
+    return
+  end
+  local answer, why, err = job:call(job.run.delete, { file_id = part.file_id })
+  if answer or err.status == 404 then
+    job:record{ type = "forgot", part = part.part }
+  else
+    job.warnings[#job.warnings + 1] = why
+  end
 end
 
 
@@ -62,20 +89,39 @@ local function submitted(job, part)
     job.confirmed = true
     job:schedule() -- the other parts have waited for this
     return true
+  elseif verdict == "anew" then
+    return true
   elseif verdict == "unknown" then
-    return end_without_batch(job, part, "unknown", "unknown_outcome",
-      "the answer to the batch's creation was lost, and the service has no way to find out what became of it")
+    return end_without_batch(job, part, "unknown", "unknown_outcome", "the answer to the batch's creation was lost: " .. why)
   elseif verdict == "queue" then
     return "queue", why
   elseif verdict == "refused" and (job.confirmed or part.attempt > 1) then
     return end_without_batch(job, part, "refused", err.code or err.kind, why)
+  elseif verdict == "refused" then
+    take_back(job, part)
   end
   return nil, why, err
 end
 
 
---- A batch that ended before anything ran, for a reason that passes.
+--- Did nothing of the batch run? Only then may it be made again: one that broke midway was paid in
+--- part, and what there is of it is collected.
+local function ran_nothing(part, ended)
+  local counts = part.counts or {}
+  for _, source in ipairs(ended.sources) do
+    if source then
+      return false
+    end
+  end
+  return ended.outcome == "failed" and (counts.completed or 0) + (counts.failed or 0) == 0
+end
+
+
+--- Why a batch that ended before anything ran may be made anew; nil: it may not.
 local function passing_failure(job, part, ended)
+  if job.state.cancelled or not ran_nothing(part, ended) then
+    return nil
+  end
   for _, reason in ipairs(ended.reasons or {}) do
     if submit.is_queue(job, reason.code, reason.message) then
       if job.active <= 1 then -- beside others of ours it may be them that stand in the way
@@ -87,6 +133,8 @@ local function passing_failure(job, part, ended)
       return part.not_yet <= 5 and "not_yet"
     end
   end
+  -- Its file may be gone for what was done to establish what became of its create.
+  return part.adopted and job.run.fence and "adopted"
 end
 
 
@@ -112,17 +160,21 @@ local function watched(job, part)
   if not ended then
     return nil, why, err
   end
-  local passing = ended.outcome == "failed" and not job.state.cancelled and passing_failure(job, part, ended)
+  local passing = passing_failure(job, part, ended)
+  local ok
   if passing then
-    local ok
     ok, why, err = job:record{ type = "requeued", part = part.part, why = passing }
     if not ok then
       return nil, why, err
     elseif passing == "queue" then
       return "queue"
     end
-    ok, why, err = job:sleep(2 ^ part.not_yet / 2)
+    ok, why, err = job:sleep(2 ^ (part.not_yet or 1) / 2)
     return ok and "again", why, err
+  end
+  ok, why, err = doubles.count(job, part)
+  if not ok then
+    return nil, why, err
   end
   ended.type, ended.part = "ended", part.part
   return job:record(ended)
@@ -132,6 +184,9 @@ end
 --- Deletes what the part left at the service, as `cleanup` asks. What is gone already is fine.
 local function clean(job, part)
   local ids = { part.file_id }
+  for _, id in ipairs(part.stale) do
+    ids[#ids + 1] = id
+  end
   for _, id in ipairs(part.sources or {}) do
     ids[#ids + 1] = type(id) == "string" and id or nil
   end
@@ -166,7 +221,7 @@ function steps.written(job, part)
   return submitted(job, part)
 end
 
-steps.creating = submitted
+steps.creating, steps.fencing = submitted, submitted
 steps.created = watched
 
 

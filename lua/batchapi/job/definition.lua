@@ -13,9 +13,10 @@
 --- | `request` | what a request is (below) |
 --- | `limits` | of one batch or call: `requests`, `bytes`, `inputs = { path =, url =, max = }` (elements of the array at `path`, in requests whose `url` field ends so) |
 --- | `concurrency` | batches, or calls, in flight unless the option says otherwise |
---- | `upload` | family "file": `operation`, `arguments` (templates), `id` (path of the file's id in the answer) |
+--- | `upload` | family "file": `operation`, `arguments` (templates), `id` (path of the file's id in the answer); `ready = { operation =, arguments =, status =, waits =, failed =, message = }`, where a batch can be made only of a file that the service has looked through: what tells of it, the path of its state, the states (lower case) to wait through and those in which it is of no use, the path of the reason |
 --- | `create` | `operation`, `arguments`, `id` (path of the batch's id; absent: the answer is the result), `not_yet` (texts in a message, any case, that mean "again in a moment"), `queue` (codes that mean "when another batch has ended") |
---- | `lookup` | how a create whose answer was lost is found again: `operation` (a list), `query`, `token` (path of the metadata's token in an item), `id`, `created` (path of its time) |
+--- | `lookup` | how a create whose answer was lost is found again: `operation` (a list), `query`, `token` (path of the metadata's token in an item), `id`, `created` (path of its time, a number; the list then is newest first), `file` (path of the id of the file it was made of) |
+--- | `fence` | family "file": how it is made sure that a lost create never makes a batch: `visible` and `delete`, each `operation` and `arguments` (with `$file_id`). Without it a lost create that was looked for in vain is made again |
 --- | `watch` | adds to the definition's `wait`: `arguments`, `expired`, `cancelled` (states), `counts = { total =, completed =, failed = }`, `usage` (path) |
 --- | `collect` | an array: `operation`, `arguments`, `id` (path, in the batch, of what is asked for; empty: there is none). A file of JSON lines; in the family "each", whose batches are of one request, the answer is the result |
 --- | `items` | envelope: path of the answers in the answer |
@@ -71,7 +72,7 @@ words.sections.run = {
   options = map_of(section("run_option")), request = section("run_request"),
   limits = section("run_limits"), concurrency = number,
   upload = section("run_upload"), create = required(section("run_create")),
-  lookup = section("run_lookup"), watch = section("run_watch"),
+  lookup = section("run_lookup"), fence = section("run_fence"), watch = section("run_watch"),
   collect = array_of(section("run_collect")), items = text,
   result = section("run_result"), pages = section("run_pages"),
   cancel = section("run_call"), delete = section("run_call"),
@@ -94,11 +95,13 @@ words.sections.run_among = {
 words.sections.run_limits = { requests = number, bytes = number, inputs = section("run_inputs") }
 words.sections.run_inputs = { path = required(text), url = required(text), max = required(number) }
 words.sections.run_call = call
-words.sections.run_upload = with{ id = required(text) }
+words.sections.run_upload = with{ id = required(text), ready = section("run_ready") }
+words.sections.run_ready = with{ status = required(text), waits = required(texts), failed = texts, message = text }
+words.sections.run_fence = { visible = required(section("run_call")), delete = required(section("run_call")) }
 words.sections.run_create = with{ id = text, not_yet = texts, queue = texts }
 words.sections.run_lookup = {
   operation = required(text), query = any_table, token = required(text), id = required(text),
-  created = text,
+  created = text, file = text,
 }
 words.sections.run_watch = {
   arguments = any_table, expired = texts, cancelled = texts, usage = text,
@@ -132,7 +135,8 @@ end
 local function check_operations(run, definition)
   local places = {
     { "upload", run.upload }, { "create", run.create }, { "lookup", run.lookup },
-    { "cancel", run.cancel }, { "delete", run.delete },
+    { "cancel", run.cancel }, { "delete", run.delete }, { "upload.ready", (run.upload or {}).ready },
+    { "fence.visible", (run.fence or {}).visible }, { "fence.delete", (run.fence or {}).delete },
   }
   for i, source in ipairs(run.collect or {}) do
     places[#places + 1] = { ("collect[%d]"):format(i), source }
@@ -172,6 +176,8 @@ local function check_family(run, definition)
     words.refuse("run.create", ("family = '%s' needs 'id'"):format(run.family))
   elseif (run.family == "file" or run.family == "inline") and not (run.request.id and (run.result or {}).id) then
     words.refuse("run", "answers of a batch match by id: 'request.id' and 'result.id' are needed")
+  elseif run.fence and not (run.family == "file" and (run.lookup or {}).file) then
+    words.refuse("run.fence", "is for family = 'file', and needs 'lookup.file'")
   elseif (run.request or {}).depends and not (run.family == "envelope" and run.request.id) then
     words.refuse("run.request.depends", "is for family = 'envelope' and requests with 'id'")
   elseif (run.request or {}).depends and run.request.send then -- the ids are looked for in what the user gave

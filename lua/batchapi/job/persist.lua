@@ -9,11 +9,12 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30 -- seconds, where the service names n
 ---@param job table
 ---@param attempt fun(): any, string|nil, table|nil the answer, or nil, message, err
 ---@param may_pass fun(err: table, tries: integer): boolean|nil `tries` counts what was made
+---@param first_pause number|nil seconds, at most half of one
 ---@return any answer
 ---@return string|nil message
 ---@return table|nil err
-function M.run(job, attempt, may_pass)
-  local pause, tries = FIRST_PAUSE, 0
+function M.run(job, attempt, may_pass, first_pause)
+  local pause, tries = math.max(math.min(FIRST_PAUSE, first_pause or FIRST_PAUSE), 0.01), 0
   while true do
     tries = tries + 1
     local answer, why, err = attempt()

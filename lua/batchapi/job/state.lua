@@ -3,10 +3,11 @@
 --- The same function applies a record when it is written and when it is read again, so that a job
 --- that was killed and one that was not know the same. Parts go through these states:
 ---
---- written -> uploaded -> creating -> created -> ended -> settled [-> cleaned]
+--- written -> uploaded -> creating [-> fencing] -> created -> ended -> settled [-> cleaned]
 ---
 --- "creating" stands between the intent and the outcome of a create: after a crash nobody knows
---- whether the service has the batch. Calls (families "envelope" and "each") have no parts: an open
+--- whether the service has the batch. "fencing": its file is being deleted, so that it never will;
+--- from there a part goes on as created, or back to written. Calls (families "envelope" and "each") have no parts: an open
 --- call is an intent without outcome, and a request is settled when its result is on disk.
 
 local M = {}
@@ -23,7 +24,7 @@ function M.new()
     last_call = 0,
     any_create = false, -- something may have been created at the service
     cancelled = false, finished = false,
-    duplicates = 0, strangers = 0, broken = 0,
+    duplicates = 0, strangers = 0, broken = 0, maybe_paid_twice = 0,
     usage = nil,      -- summed
   }, M)
 end
@@ -60,7 +61,10 @@ function apply.part(state, record)
   state.parts[record.part] = {
     part = record.part, attempt = record.attempt, file = record.file, first = record.first,
     span = record.span, count = record.count, bytes = record.bytes, hash = record.hash,
-    status = "written", past = {},
+    status = "written", past = {}, doubles = {},
+    spent = {},   -- files that a lost create named: their ids may not come again
+    stale = {},   -- files that are still at the service, and of no use
+    fences = 0,   -- how often it was made sure that no batch came of a create
   }
   state.last_part = math.max(state.last_part, record.part)
 end
@@ -86,6 +90,8 @@ end
 function apply.create(state, record)
   local part = state.parts[record.part]
   part.status, part.created_from, part.intent = "creating", part.status, record.at
+  part.first_intent = part.first_intent or { at = record.at, date = record.date }
+  part.lost, part.deleted = nil, nil
   state.any_create = true
 end
 
@@ -96,6 +102,45 @@ function apply.uncreated(state, record)
 end
 
 
+--- From when on a lost create is looked for: a moment of a boot's clock.
+function apply.lost(state, record)
+  local part = state.parts[record.part]
+  part.lost, part.was_lost = { boot = record.boot, since = record.since }, true
+end
+
+
+--- The service has the file, and is about to be told to delete it.
+function apply.fencing(state, record)
+  state.parts[record.part].status = "fencing"
+end
+
+
+--- It has answered that the file is gone: a moment of a boot's clock.
+function apply.deleted(state, record)
+  state.parts[record.part].deleted = { boot = record.boot, since = record.since }
+end
+
+
+--- The part has no file at the service that it could be made of.
+local function forget_file(part)
+  part.status, part.file_id, part.intent, part.lost, part.deleted = "written", nil, nil, nil, nil
+end
+
+
+--- No batch was made of the file, and none ever will be.
+function apply.fenced(state, record)
+  local part = state.parts[record.part]
+  part.spent[record.file_id], part.was_lost, part.fences = true, true, part.fences + 1
+  forget_file(part)
+end
+
+
+--- The service does not know the file, or was asked to forget it.
+function apply.forgot(state, record)
+  forget_file(state.parts[record.part])
+end
+
+
 function apply.created(state, record)
   if record.call then
     state.calls[record.call].batch_id = record.batch_id
@@ -103,14 +148,28 @@ function apply.created(state, record)
   end
   local part = state.parts[record.part]
   part.status, part.batch_id, part.intent = "created", record.batch_id, nil
+  part.adopted = record.found
+  part.was_lost = part.was_lost or record.found
 end
 
 
---- The batch ended before anything ran, for a reason that passes: it may be made anew.
+--- A batch beside ours that may have been paid too.
+function apply.doubled(state, record)
+  state.parts[record.part].doubles[record.batch_id] = true
+  state.maybe_paid_twice = state.maybe_paid_twice + record.requests
+end
+
+
+--- The batch ended before anything ran: it may be made anew, of a file of its own.
 function apply.requeued(state, record)
   local part = state.parts[record.part]
   part.past[part.batch_id] = true
   part.status, part.batch_id = part.created_from or "uploaded", nil
+  if part.file_id then
+    part.spent[part.file_id] = part.adopted
+    part.stale[#part.stale + 1] = part.file_id
+    forget_file(part)
+  end
 end
 
 

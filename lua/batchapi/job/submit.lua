@@ -1,18 +1,21 @@
---- Submitting once: a batch is created with its intent on disk before, its outcome after; when the
---- answer is lost the service is asked, again and again over the settling time, before anything is
---- repeated.
+--- Submitting once: a batch is created with its intent on disk before, its outcome after. What became
+--- of a create whose answer was lost is established before anything is repeated: where the service
+--- has files, by job/fence.lua; where it has only a list, by looking over the settling time.
 
+local fence = require("batchapi.job.fence")
+local lookup = require("batchapi.job.lookup")
 local paths = require("batchapi.path")
+local ready = require("batchapi.job.ready")
 
 local M = {}
 
 -- Repeats of what is surely not accepted: the file not visible yet, a rate limit, no connection.
-local NOT_YET_TRIES, PATIENCE = 8, 900
-local LONGEST_PAUSE = 60
--- A list is newest first; batches older than this before the intent are not looked at.
-local CLOCK_SLACK = 86400
+local NOT_YET_TRIES = 8
+local LONGEST_PAUSE, LONGEST_REST = 60, 900 -- seconds, between tries; before a part begins anew
 -- How often a create may be made anew after the service was asked and did not have it.
 local LOST_CREATES = 5
+-- How often a file that was there and cannot be found is uploaded anew.
+local UPLOADS_ANEW = 2
 
 
 local function contains(text, list)
@@ -43,75 +46,21 @@ function M.is_queue(job, code, message)
 end
 
 
---- Looks through the service's list for the part's token.
----@return string|nil batch_id nil: not there
----@return string|nil message nil when the list was read to its end
----@return table|nil err
-local function look_up(job, part)
-  local words = job.run.lookup
-  local token = job:token(part.part)
-  local items = job.client:each(words.operation, words.query)
-  local found
-  while true do
-    local item, why, err = items:next()
-    if err then
-      return nil, why, err
-    elseif item == nil then
-      return found
-    end
-    local id, created = paths.get(item, words.id), words.created and paths.get(item, words.created)
-    if paths.get(item, words.token) == token and not part.past[id] then
-      found = id -- the oldest of them is the one that was made first
-    end
-    if type(created) == "number" and part.intent and created < part.intent - CLOCK_SLACK then
-      return found
-    end
-    job:breathe()
-  end
-end
-
-
---- Asks until the batch is found or the settling time since the intent is over.
----@return string|nil batch_id
----@return string|nil message
----@return table|nil err
-local function find_lost(job, part, since)
-  local pause = math.min(1, job.options.settle / 4)
-  while true do
-    -- Taken before the look, so that the last look lies behind the settling time.
-    local over = job.clock.wall() - since >= job.options.settle or job.clock.wall() < since - CLOCK_SLACK
-    local id, why, err = look_up(job, part)
-    if id then
-      return id
-    elseif err and not (err.retryable or err.kind == "connect" or err.kind == "timeout") then
-      return nil, why, err
-    elseif not err and over then
-      return nil
-    elseif err and job.clock.wall() - since > job.options.settle + PATIENCE then
-      return nil, why, err
-    end
-    local ok
-    ok, why, err = job:sleep(math.max(pause, 0.01))
-    if not ok then
-      return nil, why, err
-    end
-    pause = math.min(pause * 1.5, math.max(1, job.options.settle / 4))
-  end
-end
-
-
 --- One attempt to create, with its intent and its outcome in the journal.
 ---@return table|nil answer
 ---@return string|nil message
 ---@return table|nil err
 local function create(job, part)
-  local ok, why, err = job:record{ type = "create", part = part.part, at = job.clock.wall() }
+  local ok, why, err = job:record{
+    type = "create", part = part.part, at = job.clock.wall(), date = lookup.service_time(job),
+  }
   if not ok then
     return nil, why, err
   end
   local known = job:known(part.part)
   local answer
   answer, why, err = job:call(job.run.create, known, job:create_overrides(part))
+  lookup.note_date(job, answer and err or err.response)
   local id = answer and paths.get(answer, job.run.create.id)
   if answer and (id == nil or id == "") then
     return nil, ("the service accepted the batch but names no '%s'"):format(job.run.create.id),
@@ -151,8 +100,8 @@ function M.passes(err)
 end
 
 
---- When the call whose answer was lost can last have been under way. An earlier process may have
---- died at any moment of it.
+--- When a lost create can last have been under way, where nothing but time keeps it from coming: an
+--- earlier process may have died at any moment of the call.
 local function lost_since(job, part)
   local now = job.clock.wall()
   if part.lost_at or not part.intent or part.intent > now then
@@ -162,37 +111,70 @@ local function lost_since(job, part)
 end
 
 
---- An answer was lost: finds the batch, or establishes that there is none.
----@return string outcome "created" or "absent" or "unknown" or "failed"
----@return string|nil message
----@return table|nil err
-local function settle_lost(job, part)
-  if not job.run.lookup then
-    return "unknown"
-  end
-  local id, why, err = find_lost(job, part, lost_since(job, part))
-  if id then
-    local ok
-    ok, why, err = job:record{ type = "created", part = part.part, batch_id = id, found = true }
-    return ok and "created" or "failed", why, err
-  elseif err then
-    return "failed", why, err
+--- Where the service has no files to delete: looks over the settling time, and believes that what
+--- has not come by then never will.
+local function look_only(job, part)
+  local began = lost_since(job, part)
+  local found, why, err = lookup.over(job, part, function()
+    return job.clock.wall() - began
+  end)
+  if found == nil then
+    return nil, why, err
   end
   local ok
-  ok, why, err = job:record{ type = "uncreated", part = part.part, why = "not found" }
-  return ok and "absent" or "failed", why, err
+  if found then
+    ok, why, err = job:record{ type = "created", part = part.part, batch_id = found.id, found = true }
+  else
+    ok, why, err = job:record{ type = "uncreated", part = part.part, why = "not found" }
+  end
+  return ok and (found and "created" or "absent"), why, err
+end
+
+
+--- Is it the job as a whole that cannot go on, and not only this part?
+local function stops_job(err)
+  return err.kind == "auth" or err.kind == "closed" or err.kind == "cancelled" or err.kind == "io"
+    or err.kind == "locked" or err.kind == "job"
+end
+
+
+--- An answer was lost: finds the batch, or establishes that there is none.
+---@return string|nil outcome "created", "absent", "fenced" or "unknown"; nil: the job cannot go on
+---@return string|nil message for "unknown": the cause
+---@return table|nil err
+local function settle_lost(job, part)
+  local cause = part.lost_because or "the process ended while the batch was being created"
+  if not job.run.lookup then
+    return "unknown", cause .. "; the service has no way to find out what became of it"
+  end
+  local outcome, why, err = (job.run.fence and fence.establish or look_only)(job, part)
+  if outcome then
+    return outcome
+  elseif stops_job(err) then
+    return nil, why, err
+  end
+  return "unknown", ("%s; what became of it could not be found out: %s"):format(cause, why), err
+end
+
+
+--- The service does not find a file that it once gave an id: another upload may help.
+local function upload_anew(job, part)
+  part.anew = (part.anew or 0) + 1
+  return job:record{ type = "forgot", part = part.part, file_id = part.file_id }
 end
 
 
 --- What to do after a create that was surely not accepted.
----@return string|nil verdict "queue", "refused", "again"; nil with why, err: the job cannot go on
-local function judge(job, tries, why, err)
+---@return string|nil verdict "queue", "refused", "again", "anew"; nil with why, err: the job cannot go on
+local function judge(job, part, tries, why, err)
   if M.is_queue(job, err.code, err.message) then
     return "queue"
   elseif M.is_not_yet(job, err.message) and tries.not_yet < NOT_YET_TRIES then
-    tries.not_yet = tries.not_yet + 1
+    tries.not_yet, part.ready = tries.not_yet + 1, nil
     return "again"
-  elseif M.passes(err) and job.confirmed and job.clock.now() - tries.began < PATIENCE then
+  elseif M.is_not_yet(job, err.message) and job.run.fence and (part.anew or 0) < UPLOADS_ANEW then
+    return "anew"
+  elseif M.passes(err) and (job.confirmed or err.kind == "rate_limit" and err.retry_after) then
     return "again"
   elseif err.kind == "auth" or M.passes(err) or err.retryable == false and err.status == 429
     or err.status == nil then
@@ -208,45 +190,93 @@ local function pause_before(job, tries, err)
 end
 
 
+--- The answers to so many creates were lost that the next one's would be.
+local function give_up(part, count)
+  local why = ("not submitted: the answers to %d creates were lost, and none of them made a batch (the last: %s)")
+    :format(count, part.lost_because or "the process ended")
+  return "refused", why, part.lost_error or { kind = "timeout", message = why, sent = true }
+end
+
+
+--- No batch was made of the file, which is gone: the part begins anew with another, up to a bound,
+--- and each time later.
+local function begin_anew(job, part)
+  if part.fences > LOST_CREATES then
+    return give_up(part, part.fences)
+  elseif part.fences > 1 then
+    local ok, why, err = job:sleep(math.min(job.options.settle * 2 ^ (part.fences - 2), LONGEST_REST))
+    return ok and "anew", why, err
+  end
+  return "anew"
+end
+
+
+--- What a create whose answer was lost came to.
+---@return string|nil verdict as submit() gives it; "absent": create it again
+local function after_lost(job, part, tries)
+  local outcome, why, err = settle_lost(job, part)
+  if outcome == "fenced" then
+    return begin_anew(job, part)
+  elseif outcome == "absent" and tries.lost > LOST_CREATES then
+    return give_up(part, tries.lost)
+  end
+  return outcome, why, err
+end
+
+
+--- One create and what follows from it at once.
+---@return string|nil verdict as submit() gives it; "again": at once; "lost"
+local function try(job, part, tries)
+  local usable, why, err = ready.wait(job, part)
+  if usable == nil then
+    return nil, why, err
+  elseif not usable then
+    return "refused", why, { kind = "http", code = "file_failed", message = why }
+  end
+  local answer
+  answer, why, err = create(job, part)
+  if answer then
+    return "created"
+  elseif part.status == "creating" then
+    if stops_job(err) then
+      return nil, why, err
+    end
+    tries.lost = tries.lost + 1
+    part.lost_at, part.lost_because, part.lost_error = job.clock.wall(), why, err
+    return "lost"
+  end
+  local verdict, reason, failure = judge(job, part, tries, why, err)
+  if verdict ~= "again" then
+    return verdict, reason, failure
+  end
+  local ok
+  ok, reason, failure = pause_before(job, tries, err)
+  return ok and "again", reason, failure
+end
+
+
 --- Makes the part's batch at the service, once.
 ---@param job table
 ---@param part table
----@return string|nil verdict "created", "queue", "refused" (with why, err) or "unknown"
+---@return string|nil verdict "created"; "anew", upload it again; "queue"; "refused", with why, err; "unknown", with why
 ---@return string|nil message
 ---@return table|nil err
 function M.submit(job, part)
-  local tries = { not_yet = 0, lost = 0, began = job.clock.now() }
-  while true do
-    if part.status == "creating" then
-      local outcome, why, err = settle_lost(job, part)
-      if outcome == "failed" then
-        return nil, why, err
-      elseif outcome ~= "absent" then
-        return outcome
-      end
-    end
-    local answer, why, err = create(job, part)
-    if answer then
-      return "created"
-    elseif part.status ~= "creating" then
-      local verdict, reason, failure = judge(job, tries, why, err)
-      if verdict ~= "again" then
-        return verdict, reason, failure
-      end
-      local ok
-      ok, why, err = pause_before(job, tries, err)
-      if not ok then
-        return nil, why, err
-      end
-    elseif err.kind == "io" or err.kind == "closed" then
-      return nil, why, err
+  local tries = { not_yet = 0, lost = 0 }
+  local verdict, why, err
+  repeat
+    if part.status == "creating" or part.status == "fencing" then
+      verdict, why, err = after_lost(job, part, tries)
     else
-      tries.lost, part.lost_at = tries.lost + 1, job.clock.wall()
-      if tries.lost > LOST_CREATES then
-        return nil, why, err
-      end
+      verdict, why, err = try(job, part, tries)
     end
+  until verdict ~= "again" and verdict ~= "lost" and verdict ~= "absent"
+  if verdict == "anew" and part.status ~= "written" then
+    local ok
+    ok, why, err = upload_anew(job, part)
+    return ok and "anew", why, err
   end
+  return verdict, why, err
 end
 
 

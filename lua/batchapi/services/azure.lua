@@ -41,4 +41,28 @@ return {
     reasons = { list = "errors.data", code = "code", message = "message", line = "line" },
     interval = 60, max_interval = 300, -- the service asks for at most one poll a minute
   },
+  run = {
+    upload = {
+      operation = "create_file", id = "id",
+      arguments = { {
+        file = "$path", purpose = "batch",
+        expires_after = { anchor = "created_at", seconds = "$expires_after" },
+      } },
+      ready = { -- a batch is taken only of a file that was looked through
+        operation = "retrieve_file", arguments = { "$file_id" }, status = "status", message = "status_details",
+        waits = { "uploaded", "pending", "running" }, failed = { "error", "deleting", "deleted" },
+      },
+    },
+    create = {
+      operation = "create_batch", id = "id",
+      arguments = { {
+        input_file_id = "$file_id", endpoint = "$endpoint", completion_window = "$completion_window",
+        metadata = "$metadata",
+        output_expires_after = { anchor = "created_at", seconds = "$output_expires_after" },
+      } },
+      not_yet = { "cannot find file", "not processed", "not yet processed", "processed state",
+        "still being processed", "pending" },
+      queue = { "token_limit_exceeded" },
+    },
+  },
 }

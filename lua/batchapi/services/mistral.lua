@@ -151,6 +151,11 @@ return {
     },
     lookup = {
       operation = "list_jobs", query = { page_size = 100 }, token = "metadata.batchapi_part", id = "id",
+      file = "input_files.1",
+    },
+    fence = {
+      visible = { operation = "retrieve_file", arguments = { "$file_id" } },
+      delete = { operation = "delete_file", arguments = { "$file_id" } },
     },
     watch = {
       expired = { "timeout_exceeded" }, cancelled = { "cancelled" },

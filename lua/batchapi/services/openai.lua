@@ -241,7 +241,11 @@ return {
     },
     lookup = {
       operation = "list_batches", query = { limit = 100 }, token = "metadata.batchapi_part",
-      id = "id", created = "created_at",
+      id = "id", created = "created_at", file = "input_file_id",
+    },
+    fence = {
+      visible = { operation = "retrieve_file", arguments = { "$file_id" } },
+      delete = { operation = "delete_file", arguments = { "$file_id" } },
     },
     watch = {
       expired = { "expired" }, cancelled = { "cancelled" }, usage = "usage",
