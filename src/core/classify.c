@@ -61,22 +61,27 @@ static bool too_slow(struct ba_call *call, struct ba_failure *out)
   return fail(out, BA_RETRY_TIMEOUT, true);
 }
 
-/* libcurl ends an answer whose header is larger than it takes at all (300 kB)
- * as if the connection had failed; only its words say which it was. */
+/* libcurl has bounds of its own for what it reads of a header: 100 kB a line, 300 kB in all. Each
+ * version says it in another way: out of memory before 8.6 and CURLE_TOO_LARGE (100) since for a
+ * line, a failed receive with these words for the whole. */
 static bool too_much_header(const struct ba_call *call, CURLcode code)
 {
-  return code == CURLE_RECV_ERROR && strstr(detail(call, code), "Too large response headers");
+  enum { SINCE_8_6 = 100 };
+  bool in_header = call->head.status && !call->head.closed;
+  return (in_header && (code == CURLE_OUT_OF_MEMORY || (int)code == SINCE_8_6)) ||
+         (code == CURLE_RECV_ERROR && strstr(detail(call, code), "Too large response headers"));
 }
 
 static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *out)
 {
+  if(too_much_header(call, code)) {
+    ba_error_set(&out->error, BA_TOO_LARGE, NULL,
+                 "the answer's header is larger than libcurl takes");
+    return fail(out, BA_RETRY_RESET, false);
+  }
   switch(code) {
   case CURLE_OUT_OF_MEMORY:
-    /* What libcurl says, too, of a single header line above its own 100 kB. */
-    if(call->head.status && !call->head.closed)
-      ba_error_set(&out->error, BA_TOO_LARGE, NULL, "a header line of the answer is too long");
-    else
-      ba_error_nomem(&out->error);
+    ba_error_nomem(&out->error);
     return fail(out, BA_RETRY_RESET, false);
   case CURLE_OPERATION_TIMEDOUT:
     return too_slow(call, out);
@@ -99,11 +104,6 @@ static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *ou
                  detail(call, code));
     return fail(out, BA_RETRY_RESET, false);
   default:
-    if(too_much_header(call, code)) {
-      ba_error_set(&out->error, BA_TOO_LARGE, NULL,
-                   "the answer's header is larger than libcurl takes");
-      return fail(out, BA_RETRY_RESET, false);
-    }
     return call->transfer.begun ? cut_off(call, code, out) : not_connected(call, code, out);
   }
 }

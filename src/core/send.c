@@ -14,9 +14,7 @@ static size_t on_produce(char *out, size_t size, size_t count, void *user)
   if(got == CURL_READFUNC_PAUSE || got == CURL_READFUNC_ABORT)
     return got;
   transfer->body_taken += got;
-  bool wrong = length >= 0 && ((int64_t)transfer->body_taken > length ||
-                               (got == 0 && (int64_t)transfer->body_taken < length));
-  if(!wrong)
+  if(got || length < 0 || (int64_t)transfer->body_taken == length)
     return got;
   ba_error_set(&transfer->handle->failure, BA_IO, NULL,
                "the body's producer gave %llu bytes, not the %lld it had announced",

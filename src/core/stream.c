@@ -98,15 +98,36 @@ void ba_call_write_fail(struct ba_call *call, const struct ba_error *failure)
 
 /* The I/O thread's halves. */
 
+/* How many of the `left` bytes libcurl may have now. Where the length was announced, the last byte
+ * waits for the producer's end: libcurl asks for no more than was announced, and only so is it
+ * known that there is no more. SIZE_MAX: there is. */
+static size_t ready(const struct ba_call *call, size_t left)
+{
+  int64_t announced = call->request->stream_length;
+  if(announced < 0)
+    return left;
+  uint64_t expected = (uint64_t)announced - call->transfer.body_taken;
+  if(left < expected)
+    return left;
+  if(left > expected)
+    return SIZE_MAX;
+  return call->stream->out_ended || expected == 0 ? left : left - 1;
+}
+
 size_t ba_stream_take(struct ba_call *call, char *out, size_t size)
 {
   struct ba_stream *stream = call->stream;
   size_t result;
   bool writable = false;
   ba_lock();
-  size_t left = stream->out.length - stream->out_taken;
+  size_t left = ready(call, stream->out.length - stream->out_taken);
   if(stream->out_failed) {
     call->transfer.handle->failure = stream->out_error;
+    result = CURL_READFUNC_ABORT;
+  } else if(left == SIZE_MAX) {
+    ba_error_set(&call->transfer.handle->failure, BA_IO, NULL,
+                 "the body's producer gave more bytes than the %lld it had announced",
+                 (long long)call->request->stream_length);
     result = CURL_READFUNC_ABORT;
   } else if(left) {
     result = left < size ? left : size;
