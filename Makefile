@@ -1,5 +1,5 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
-.PHONY: build demo test test-all test-kill check-memory fuzz format install \
+.PHONY: build demo test test-all test-kill simulate check-memory fuzz format install \
         bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
 
 build:
@@ -24,6 +24,11 @@ test-kill:
 	@tools/install-deps test
 	@tools/build 5.4
 	@tools/test-kill $(SEEDS)
+
+# SEEDS jobs in a simulated world, from SEED_FROM on; SEED: one, with its trace
+simulate:
+	@tools/install-deps test
+	@tools/simulate $(if $(SEED),--seed $(SEED),$(or $(SEEDS),2000) $(or $(SEED_FROM),1))
 
 check-memory:
 	@tools/install-deps test

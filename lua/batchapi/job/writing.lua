@@ -7,6 +7,7 @@ local drawing = require("batchapi.job.draw")
 local errors = require("batchapi.errors")
 local groups = require("batchapi.job.groups")
 local input = require("batchapi.job.input")
+local options_of = require("batchapi.job.options")
 local parts = require("batchapi.job.parts")
 local requests_of = require("batchapi.job.request")
 
@@ -360,7 +361,8 @@ function M.read(job, requests)
   elseif job.state.any_create then
     return true
   end
-  return job:record{ type = "input", requests = count, hash = hash }
+  -- With the options that the first request told: whoever resumes the job does not see it.
+  return job:record{ type = "input", requests = count, hash = hash, options = options_of.recorded(job.options) }
 end
 
 

@@ -1,0 +1,22 @@
+-- What the simulator found: each schedule that broke a promise once, made short.
+
+local world = require("simulate.world")
+
+local unpack = rawget(table, "unpack") or unpack
+
+--- { what was wrong, the seed, what happens in it, the parts of its plan that are not drawn }
+local found = {
+  { "a job that another process takes up knows the endpoint that its first request told", 39,
+    { { "batch.late", 3, 23.3 }, { "batch.late", 5, 19.2 } },
+    { shape = "file", durable = true, count = 9, per_batch = 1, attempts = 1, concurrency = 1, settle = 10 } },
+}
+
+
+describe("what the simulator found:", function()
+  for _, case in ipairs(found) do
+    local what, seed, script, fixed = unpack(case, 1, 4)
+    it(what, function()
+      assert.are.same({}, world.run(seed, script, fixed).violations)
+    end)
+  end
+end)

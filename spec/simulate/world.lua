@@ -1,0 +1,164 @@
+--- A whole run: a seed becomes a world, processes come and go in it, and at the end it is looked at
+--- whether every promise was kept.
+
+local clocks = require("simulate.clock")
+local invariants = require("simulate.invariants")
+local memory = require("simulated_disk")
+local plans = require("simulate.plan")
+local process_of = require("simulate.process")
+local program = require("simulate.program")
+local records = require("simulate.record")
+local shapes = require("simulate.shapes")
+local tapes = require("simulate.tape")
+
+local M = {}
+M.__index = M
+
+local PROCESSES = 7 -- from then on nothing bad happens any more
+local MOST_PROCESSES = PROCESSES + 4
+
+
+local function new(seed, script, fixed, trace)
+  local tape = tapes.new(seed, script)
+  local plan = plans.draw(tape, fixed)
+  local self = setmetatable({
+    seed = seed, tape = tape, plan = plan, shape = shapes[plan.shape], trace = trace, lines = {},
+    clock = clocks.new(), disk = memory.new(), record = records.new(), calls = 0, begun = false, out = {}, last = nil,
+  }, M)
+  self.service = self.shape.service.new(self)
+  self.requests = self.shape.requests(plan)
+  self.randomness = tape:draw("random")
+  return self
+end
+
+
+function M:random(bytes)
+  local digits = {}
+  for i = 1, bytes * 2 do
+    digits[i] = ("%x"):format(self.randomness:between(0, 15))
+  end
+  return table.concat(digits)
+end
+
+
+function M:say(text)
+  local line = ("%12.3f  %s"):format(self.clock.time - 1000, text)
+  if type(self.trace) == "function" then
+    self.trace(line)
+  end
+end
+
+
+--- What the job told its user when something failed.
+function M:told(what, why, err)
+  self.last = { what = what, why = why, err = err }
+end
+
+
+function M:check_slice(began, slice)
+  local over = self.clock.time - began - slice
+  if over > self.plan.slack then
+    self.record:violate("a wait of %g s took %g s longer", slice, over)
+  end
+end
+
+
+function M.check_status(_, job)
+  return job:status()
+end
+
+
+--- A result was given to the user: a later one for the same request must not contradict it.
+function M:handed_out(result)
+  invariants.handed_out(self, result)
+end
+
+
+local function death_of(tape)
+  local how = tape:event("process.killed", function(draw)
+    return draw:chance(0.5) and math.floor(draw:wide(1, 400)) or -math.floor(draw:wide(1, 200))
+  end)
+  if not how then
+    return nil
+  end
+  return how > 0 and { seam = how } or { disk = -how }
+end
+
+
+--- Between two processes: the power may have gone, time passes, bits rot.
+local function between(self, died)
+  local draw, tape = self.tape:draw("between"), self.tape
+  self.disk:crash(died and draw:chance(0.7) and draw:between(1, 2 ^ 30) or 0)
+  self.clock:pass(draw:wide(0.1, 3000))
+  local jump = tape:event("clock.jump", function(s) return s:pick{ -7200, -100, 100, 90000 } end)
+  if jump then
+    self.clock.offset = self.clock.offset + jump
+  end
+end
+
+
+--- Is there another reason for a result to say so?
+function M:explains(id, code)
+  local reasons = { uncollected = true, gone = true }
+  if not reasons[code] then
+    return false
+  end
+  for _, batch in ipairs(self.record.batches) do
+    for _, one in ipairs(batch.requests) do
+      if one == id and (batch.gone or not self.service:reachable(batch, {})
+        or not self.service:reachable(batch, { in_errors = true })) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+
+--- Lets processes come to the job until one has read all results.
+local function live(self)
+  for number = 1, MOST_PROCESSES do
+    if number > PROCESSES then
+      self.tape.rates, self.outage, self.calm = {}, 0, true
+    end
+    local process = process_of.new(self, number, death_of(self.tape))
+    self.processes = number
+    local ok, results = process:run(program.main)
+    if ok == nil then
+      self.record:violate("the program raised: %s", tostring(results))
+      return nil
+    elseif ok and results then
+      return results
+    elseif not self.plan.durable then
+      return nil
+    end
+    between(self, not ok)
+  end
+  self.record:violate("the job does not end: %s", self.last and tostring(self.last.why) or "it said nothing")
+end
+
+
+--- Runs a seed. `violations` is empty when all promises were kept.
+---@param seed integer
+---@param script table|nil what is to happen, and nothing else
+---@param fixed table|nil parts of the plan that are not drawn
+---@param trace fun(line: string)|nil
+---@return table run { violations, taken, plan, … }
+function M.run(seed, script, fixed, trace)
+  local self = new(seed, script, fixed, trace)
+  self.plan.slack = 700
+  local ok, results = pcall(live, self)
+  if not ok then
+    self.record:violate("%s", tostring(results))
+  elseif results then
+    local fine, why = pcall(invariants.check, self, results)
+    if not fine then
+      self.record:violate("invariants: %s", tostring(why))
+    end
+  end
+  return { seed = seed, violations = self.record.violations, taken = self.tape.taken, plan = self.plan,
+    processes = self.processes, calls = self.calls, time = self.clock.time - 1000, world = self }
+end
+
+
+return M
