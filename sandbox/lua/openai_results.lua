@@ -3,6 +3,7 @@
 local format = string.format
 local quote = require("cjson").encode
 local settings = require("settings")
+local spoil = require("spoil")
 
 local M = {}
 local BLOCK = 2000
@@ -41,10 +42,11 @@ function M.plan(batch)
     from[name] = value
   end
   local shuffle = settings.get().shuffle and not from.ordered
-  return {
-    shuffle = shuffle or from.reorder, drop = tonumber(from.drop) or 0, duplicate = tonumber(from.duplicate) or 0,
-    stranger = tonumber(from.stranger) or 0, garbage = tonumber(from.garbage) or 0, no_newline = from.no_newline,
-  }
+  local plan = { shuffle = shuffle or from.reorder, no_newline = from.no_newline, bom = from.bom, crlf = from.crlf }
+  for _, name in ipairs{ "drop", "duplicate", "stranger", "garbage", "stray", unpack(spoil.order) } do
+    plan[name] = tonumber(from[name]) or 0
+  end
+  return plan
 end
 
 
@@ -74,8 +76,13 @@ function Writer:flush(last)
     end
   end
   if last and plan.no_newline and #block > 0 then
-    block[#block] = block[#block]:gsub("\n$", "")
-    self.held = self.held - 1
+    self.held = self.held - #block[#block]
+    block[#block] = block[#block]:gsub("\r?\n$", "")
+    self.held = self.held + #block[#block]
+  end
+  if plan.bom and self.bytes == 0 and #block > 0 then
+    block[1] = "\239\187\191" .. block[1]
+    self.held = self.held + 3
   end
   for _, line in ipairs(block) do
     assert(self.handle:write(line))
@@ -86,6 +93,7 @@ end
 
 
 function Writer:put(line)
+  line = self.plan.crlf and line:gsub("\n$", "\r\n") or line
   self.block[#self.block + 1] = line
   self.held = self.held + #line
   self.lines = self.lines + 1
@@ -108,9 +116,19 @@ function Writer:add(line)
   if self:take("drop") then
     return
   end
+  local whole = line
+  for _, kind in ipairs(spoil.order) do
+    if line == whole and self:take(kind) then
+      line = spoil.kinds[kind](line)
+    end
+  end
   self:put(line)
   if self:take("duplicate") then
     self:put(line)
+  end
+  if self.plan.stray > 0 then
+    self:put(spoil.stray(self.plan.stray))
+    self:take("stray")
   end
   if self:take("stranger") then
     self:put((line:gsub('"custom_id":"', '"custom_id":"stranger-', 1)))

@@ -181,8 +181,8 @@ local function watched(job, part)
 end
 
 
---- Deletes what the part left at the service, as `cleanup` asks. What is gone already is fine.
-local function clean(job, part)
+--- The files that the part left at the service.
+local function ids_left(part)
   local ids = { part.file_id }
   for _, id in ipairs(part.stale) do
     ids[#ids + 1] = id
@@ -190,7 +190,29 @@ local function clean(job, part)
   for _, id in ipairs(part.sources or {}) do
     ids[#ids + 1] = type(id) == "string" and id or nil
   end
-  for _, id in ipairs(ids) do
+  return ids
+end
+
+
+--- Is there anything to be deleted there? Not while something was not handed out, or never came.
+local function needs_cleaning(job, part)
+  return job.options.cleanup and job.run.delete and not part.cleaned and not part.incomplete
+end
+
+
+--- Says once what `cleanup` leaves there.
+local function warn_of_left(job, part)
+  if job.options.cleanup and job.run.delete and part.incomplete and not part.warned then
+    part.warned = true
+    job.warnings[#job.warnings + 1] = ("part %d: not all of its answers could be handed out, so cleanup left its files at "
+      .. "the service: %s"):format(part.part, table.concat(ids_left(part), ", "))
+  end
+end
+
+
+--- Deletes what the part left at the service, as `cleanup` asks. What is gone already is fine.
+local function clean(job, part)
+  for _, id in ipairs(ids_left(part)) do
     local answer, why, err = job:call(job.run.delete, { file_id = id })
     if not answer and err.status ~= 404 then
       job.warnings[#job.warnings + 1] = why -- the results are safe; a file left behind is no failure
@@ -248,7 +270,8 @@ local function pipeline(job, part)
     job.confirmed = job.confirmed or part.status == "settled"
     job:changed()
   end
-  if job.options.cleanup and job.run.delete and not part.cleaned then
+  warn_of_left(job, part)
+  if needs_cleaning(job, part) then
     return clean(job, part)
   end
   return true
@@ -282,7 +305,7 @@ end
 
 
 local function is_done(job, part)
-  return part.status == "settled" and (part.cleaned or not (job.options.cleanup and job.run.delete))
+  return part.status == "settled" and not needs_cleaning(job, part)
 end
 
 

@@ -1,24 +1,22 @@
 --- Collecting: what a batch left at the service is brought here whole, and each request of the part
 --- gets its one result, whatever the batch came to.
 
+local claim = require("batchapi.job.claim")
 local core = require("batchapi.core")
+local kept = require("batchapi.job.kept_line")
 local outcomes = require("batchapi.job.outcome")
 local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
 local store = require("batchapi.job.store")
-local state = require("batchapi.job.state")
+local unclaimed = require("batchapi.job.unclaimed")
 
 local M = {}
 
 local DOWNLOAD_TRIES = 6
-local keep_null = { null = "keep" }
-
 -- In the ledger: settled by a process that died before the part was done.
 local RECOVERED = store.RECOVERED
-
--- What a batch comes to before all of it ran, and how a service's code for a request then reads.
-local CUT_OFF = { expired = "expire", cancelled = "cancel" }
+local CUT_OFF = claim.CUT_OFF
 
 
 --- The mark of requests that wait for an attempt: one for even and one for odd attempts.
@@ -27,11 +25,6 @@ local function waiting_mark(attempt)
 end
 
 M.waiting_mark = waiting_mark
-
-
-local function raw_name(part, i)
-  return ("part-%05d.answer-%d.jsonl"):format(part.part, i)
-end
 
 
 --- May a failed download work in a while? A file may also not be visible yet.
@@ -45,7 +38,7 @@ local function download_one(job, part, i, source)
   local known = job:known(part.part)
   known.result_id = part.sources[i]
   return persist.run(job, function()
-    return job:call(source, known, { to = job:path(raw_name(part, i)) })
+    return job:call(source, known, { to = job:path(claim.answer_name(part, i)) })
   end, function(err, tries)
     return tries < DOWNLOAD_TRIES and passes(err, tries)
   end)
@@ -90,10 +83,13 @@ function M.download(job, part)
 end
 
 
---- Removes what was collected for a part that is settled.
+--- Removes what was collected for a part that is settled, if all of it was handed on.
 function M.tidy(job, part)
+  if part.incomplete then
+    return
+  end
   for i in ipairs(job.run.collect) do
-    job.files:unlink(raw_name(part, i))
+    job.files:unlink(claim.answer_name(part, i))
   end
 end
 
@@ -103,6 +99,10 @@ end
 local settling = {}
 settling.__index = settling
 
+for name, method in pairs(claim) do
+  settling[name] = method
+end
+
 
 local function begin(job, part)
   local self = setmetatable({
@@ -111,6 +111,7 @@ local function begin(job, part)
     last = part.first + part.span - 1,
     repeats = part.attempt < job.options.attempts and not job.state.cancelled,
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
+    unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0,
     cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
   for index = part.first, part.recovered and self.last or 0 do
@@ -122,81 +123,15 @@ local function begin(job, part)
 end
 
 
---- The request of this part that an answer is for, or nil when it is counted and done with; `settled`
---- when a process that died has given it its result.
----@return integer|nil index
----@return string|nil id
----@return boolean|nil settled
-function settling:match(line)
-  local id = self.outcome:id(line)
-  local index = id and self.job:find(id)
-  if not index or index < self.part.first or index > self.last then
-    self.strangers = self.strangers + 1
-    return nil
-  end
-  local mark = self.ledger:state(index)
-  if mark == RECOVERED then
-    self.ledger:set(index, store.SETTLED)
-    return index, id, true
-  elseif mark ~= self.mine then
-    self.duplicates = self.duplicates + 1
-    return nil
-  end
-  return index, id
-end
-
-
 --- Settles a request, or marks it for its next attempt.
-function settling:take(index, id, result)
+function settling:take(index, id, result, line)
   if self.repeats and self.outcome:retryable(result) then
     self.ledger:set(index, self.next_mark)
     self.repeated = self.repeated + 1
     return true
   end
   result.index, result.custom_id = index, id
-  return self.job.store:append(result)
-end
-
-
-function settling:read_file(i)
-  local job, files = self.job, self.job.files
-  local reader, why, err = files:reader(raw_name(self.part, i), {
-    max_line_bytes = job.client._settings.max_line_bytes })
-  if not reader then
-    return nil, why, err
-  end
-  local ok = true
-  while ok do
-    local line, message, failure = files:json(reader, keep_null)
-    if line == nil and not message then
-      break
-    elseif line == nil and (failure or {}).kind ~= "decode" and (failure or {}).kind ~= "invalid" then
-      ok, why, err = nil, message, failure
-    elseif line == nil then
-      self.broken = self.broken + 1
-    else
-      ok, why, err = self:answer(line)
-    end
-    job:breathe()
-  end
-  files:close(reader)
-  return ok, why, err
-end
-
-
-function settling:answer(line)
-  local index, id, settled = self:match(line)
-  if not index then
-    return true
-  end
-  local result = self.outcome:read(line)
-  if not result.ok and result.status == nil and result.error.code:find(CUT_OFF[self.part.outcome] or "^$") then
-    self.cut_off = self.cut_off + 1
-  end
-  if not self.part.usage and type(result.body) == "table" then
-    self.usage = state.add_usage(self.usage, result.body.usage)
-  end
-  return settled or self:take(index, id, result)
+  return self.job.store:append(kept.pack(result, line))
 end
 
 
@@ -205,7 +140,9 @@ end
 function settling:absent_reason(line_number)
   local part = self.part
   if part.outcome == "completed" or self.cut_off > 0 then
-    return { code = "missing", message = "the service's answers hold none for this request" }
+    return { code = "missing", message = "the service's answers hold none for this request" .. (
+      self.unclaimed.count > 0 and ("; %d of their lines belong to no request: job:unclaimed() has them")
+      :format(self.unclaimed.count) or "") }
   elseif CUT_OFF[part.outcome] then
     return { code = part.outcome, message = ("the batch %s before this request was answered"):format(
       part.outcome == "expired" and "expired" or "was cancelled") }
@@ -260,6 +197,7 @@ function settling:fill_gap(writer, line, number)
       mark = self.next_mark
     else
       result.index, result.custom_id = index, id
+      self.missing = self.missing + (result.error.code == "missing" and 1 or 0)
       return self.job.store:append(result)
     end
   end
@@ -277,11 +215,13 @@ function settling:fill_gap(writer, line, number)
 end
 
 
---- Requests that an earlier process settled stay so.
+--- Requests that an earlier process settled stay so. Those that no line was for were missing then.
 function settling:close_recovered()
+  local missing = self.part.recovered and self:absent_reason().code == "missing" and 1 or 0
   for index = self.part.first, self.part.recovered and self.last or 0 do
     if self.ledger:state(index) == RECOVERED then
       self.ledger:set(index, store.SETTLED)
+      self.missing = self.missing + missing
     end
   end
 end
@@ -305,18 +245,17 @@ end
 ---@return table|nil err
 function M.settle(job, part)
   local self = begin(job, part)
-  local ok, why, err = true, nil, nil
-  for i in ipairs(job.run.collect) do
-    if ok and part.sources[i] then
-      ok, why, err = self:read_file(i)
-    end
-  end
+  local ok, why, err = self:read_files()
   local writer = parts.new(job)
   if ok then
     ok, why, err = self:fill_gaps(writer)
   end
+  if ok then
+    ok, why, err = self.unclaimed:finish()
+  end
   if not ok then
     writer:abandon()
+    self.unclaimed:abandon()
     return nil, why, err
   end
   self:close_recovered()
@@ -331,7 +270,8 @@ function M.settle(job, part)
   end
   ok, why, err = job:record{
     type = "settled", part = part.part, duplicates = self.duplicates, strangers = self.strangers,
-    broken = self.broken, usage = self.usage, retry = retry,
+    broken = self.broken, usage = self.usage, retry = retry, unclaimed = self.unclaimed.count,
+    unreadable = self.unreadable, missing = self.missing,
   }
   if not ok then
     return nil, why, err

@@ -4,6 +4,7 @@ local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 local results_of = require("batchapi.job.results")
 local status_of = require("batchapi.job.status")
+local unclaimed = require("batchapi.job.unclaimed")
 
 ---@class batchapi.Job
 ---@field id string
@@ -26,13 +27,15 @@ function M.remove_files(paths, files, outside)
     files:drop(name)
   end
   for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
-    "results.jsonl.part" } do
+    "results.jsonl.part", unclaimed.CALLS } do
     remove(name)
   end
   for number = 1, paths.part_count + 1 do
     for _, ending in ipairs{ "jsonl", "json", "jsonl.new", "json.new", "answer-1.jsonl", "answer-2.jsonl" } do
       remove(("part-%05d.%s"):format(number, ending))
     end
+    remove(unclaimed.name(number))
+    remove(unclaimed.name(number) .. ".new")
   end
   remove("lock")
   outside:rmdir(paths.dir)
@@ -49,6 +52,14 @@ function methods:results()
   end
   self.results_given = true
   return results_of.new(self)
+end
+
+
+--- The lines of the service that belong to no request, those that have come by now: their bytes, in a
+--- `for` or with `:next()`. `status().unclaimed` is their number.
+---@return batchapi.Unclaimed
+function methods:unclaimed()
+  return unclaimed.of(self)
 end
 
 

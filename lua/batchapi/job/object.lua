@@ -330,9 +330,10 @@ function methods:discard()
 end
 
 
---- An iterator has read all results of a job without a directory: its files go.
+--- An iterator has read all results of a job without a directory: its files go, unless they hold
+--- lines that were not handed out.
 function methods:results_ended()
-  if self.temporary and self.done then
+  if self.temporary and self.done and self.state.unclaimed == 0 then
     self:close()
   end
 end

@@ -1,8 +1,10 @@
 --- How an answer to one request is read: a definition's `result` words turned into a result `{
 --- custom_id, index, ok, status, body, error = { code, message } }`.
 
+local answer_lines = require("batchapi.job.answer_lines")
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
+local text = require("batchapi.text")
 
 local M = {}
 M.__index = M
@@ -53,13 +55,27 @@ function M.new(run)
 end
 
 
+--- Is a number one that %d writes on every Lua?
+local function is_whole(number)
+  return number == math.floor(number) and number >= -2 ^ 53 and number <= 2 ^ 53
+end
+
+
 --- The id that an answer line carries, or nil.
 function M:id(line)
   local id = value_at(line, self.spec.id)
   if type(id) == "number" then
-    return ("%d"):format(id)
+    return is_whole(id) and ("%d"):format(id) or nil
   end
   return type(id) == "string" and id or nil
+end
+
+
+--- The ids that stand in a line which cannot be read, in their order.
+---@param line string
+---@return fun(): string|nil
+function M:ids_in(line)
+  return answer_lines.values_of(line, (self.spec.id or ""):match("[^.]*$"))
 end
 
 
@@ -99,19 +115,23 @@ end
 --- Reads an answer.
 ---@param line any decoded
 ---@param status integer|nil of the call, where answers carry none of their own
+---@param repaired string|nil what a lenient reading of it mended
 ---@return table result without custom_id and index
-function M:read(line, status)
+function M:read(line, status, repaired)
   local own = value_at(line, self.spec.status)
   if type(own) == "string" then
     own = tonumber(own)
   end
-  status = type(own) == "number" and own or status
+  status = type(own) == "number" and is_whole(own) and own or status
   local failed = self.spec.failed and value_at(line, self.spec.failed) ~= nil
   local body = value_at(line, self.spec.body or "")
   local ok = not failed and succeeded(self, line, status)
-  local result = { ok = ok, status = status, body = body }
+  local result = { ok = ok, status = status, body = body, repaired = repaired }
   if not ok then
     result.error = self:reason(line, status, body)
+  end
+  if not ok and repaired then
+    result.error.code, result.error.message = text.valid(result.error.code), text.valid(result.error.message)
   end
   return result
 end

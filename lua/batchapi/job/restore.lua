@@ -2,6 +2,7 @@
 
 local collect = require("batchapi.job.collect")
 local parts = require("batchapi.job.parts")
+local unclaimed = require("batchapi.job.unclaimed")
 
 local M = {}
 
@@ -105,6 +106,7 @@ local function tidy(job)
     for _, ending in ipairs{ "jsonl", "json" } do
       job.files:unlink(("part-%05d.%s.new"):format(number, ending))
     end
+    job.files:unlink(unclaimed.name(number) .. ".new")
   end
   job.files:unlink("results.jsonl.ordered")
   if job.store.finished then
@@ -134,6 +136,9 @@ function M.account(job)
     return nil, why, err
   end
   ok, why, err = mark_attempts(job)
+  if ok then
+    ok, why, err = unclaimed.recover(job)
+  end
   if not ok then
     return nil, why, err
   end

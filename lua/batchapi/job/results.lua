@@ -3,6 +3,7 @@
 local errors = require("batchapi.errors")
 local in_order = require("batchapi.job.in_order")
 local iterator = require("batchapi.iterator")
+local kept = require("batchapi.job.kept_line")
 
 local M = {}
 
@@ -24,7 +25,7 @@ local function checked(self, result, message, err)
     return damaged(self)
   end
   self._count = self._count + 1
-  return result
+  return kept.unpack(result, self._job.outcome)
 end
 
 

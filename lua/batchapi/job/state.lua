@@ -24,9 +24,15 @@ function M.new()
     last_call = 0,
     any_create = false, -- something may have been created at the service
     cancelled = false, finished = false,
-    duplicates = 0, strangers = 0, broken = 0, maybe_paid_twice = 0,
+    duplicates = 0, strangers = 0, broken = 0, unclaimed = 0, maybe_paid_twice = 0,
     usage = nil,      -- summed
   }, M)
+end
+
+
+-- A result that was mended may hold NaN or an infinity.
+local function is_finite(value)
+  return type(value) == "number" and value - value == 0
 end
 
 
@@ -40,7 +46,7 @@ function M.add_usage(sum, more)
   end
   sum = sum or {}
   for name, value in pairs(more) do
-    if type(value) == "number" and type(sum[name] or 0) == "number" then
+    if is_finite(value) and type(sum[name] or 0) == "number" then
       sum[name] = (sum[name] or 0) + value
     elseif type(value) == "table" and type(sum[name] or {}) == "table" then
       sum[name] = M.add_usage(sum[name], value)
@@ -187,6 +193,10 @@ function apply.settled(state, record)
   state.duplicates = state.duplicates + (record.duplicates or 0)
   state.strangers = state.strangers + (record.strangers or 0)
   state.broken = state.broken + (record.broken or 0)
+  part.unclaimed = record.unclaimed
+  state.unclaimed = state.unclaimed + (record.unclaimed or 0)
+  -- Something of it was not handed out, or never came: then nothing of it may be deleted.
+  part.incomplete = (record.unclaimed or 0) + (record.unreadable or 0) + (record.missing or 0) > 0
   if not part.usage then
     state.usage = M.add_usage(state.usage, record.usage)
   end

@@ -69,7 +69,8 @@ end
 ---@field missing integer of the failed ones
 ---@field duplicates integer lines of the service for a request that had its answer
 ---@field strangers integer lines of the service that no request asked for
----@field broken integer lines of the service that are not JSON
+---@field broken integer lines of the service that cannot be read
+---@field unclaimed integer lines of the service, readable or not, that belong to no request: job:unclaimed() has them
 ---@field maybe_paid_twice integer requests of batches that ran beside another one of the same part
 ---@field bytes integer of the parts that were written
 ---@field parts table[] { part, attempt, state, requests, bytes, batch_id, file_id, outcome, service_state, counts }
@@ -90,7 +91,7 @@ function M.of(job)
     id = job.id, dir = job.options.dir, state = name_state(job), requests = requests, settled = settled,
     processed = math.min(settled + under_way(job), requests), ok = counts.ok, failed = counts.failed,
     missing = counts.missing, duplicates = job.state.duplicates, strangers = job.state.strangers,
-    broken = job.state.broken, maybe_paid_twice = job.state.maybe_paid_twice,
+    broken = job.state.broken, unclaimed = job.state.unclaimed, maybe_paid_twice = job.state.maybe_paid_twice,
     bytes = 0, parts = list_parts(job), states = {},
     usage = states.add_usage(nil, job.state.usage), elapsed = job.clock.now() - job.began, warnings = job.warnings,
   }
