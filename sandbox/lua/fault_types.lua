@@ -2,6 +2,7 @@
 -- work gave (`change`), or while the answer is being sent (deliver.lua).
 local body = require("body")
 local disk = require("disk")
+local late = require("late")
 
 local M = {}
 local REDIRECTED = 307
@@ -78,6 +79,15 @@ local types = {
   lost = { after = function(request, fault)
     return end_connection(request, fault)
   end },
+  late = { before = function(request, fault)
+    take_body(request, {})
+    late.schedule(request, fault.seconds or 1)
+    end_connection(request, fault)
+  end },
+  double = { after = function(request, fault, response)
+    late.schedule(request, fault.seconds or 0)
+    return fault.lost and end_connection(request, fault) or response
+  end },
   stall = {}, drip = {}, truncate = {}, reset_body = {}, headers = {}, chunked = {}, bomb = {}, bad_gzip = {}, hang_up = {},
     lines = {},
   html = { after = function(_, fault)
@@ -118,7 +128,10 @@ end
 -- Strikes before the work. True when the request has been dealt with; otherwise an answer in the work's place, or nil.
 function M.before(request, fault)
   local kind = types[fault.type]
-  if kind.ends then
+  if kind.before then
+    kind.before(request, fault)
+    return true
+  elseif kind.ends then
     if fault.read then
       take_body(request, fault)
     end

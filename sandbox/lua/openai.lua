@@ -1,5 +1,6 @@
 -- OpenAI: what its endpoints share, and the table of its routes. Azure OpenAI and Groq are the same service behind
 -- another prefix and another header.
+local clock = require("clock")
 local fail = require("openai_error")
 
 local M = { fail = fail }
@@ -40,6 +41,7 @@ end
 -- The headers every answer of the service has.
 local function finish(request, response)
   response.headers = response.headers or {}
+  response.headers["Date"] = ngx.http_time(clock.now())
   response.headers["openai-version"] = "2020-10-01"
   response.headers["openai-organization"] = request.headers["openai-organization"] or "sandbox-org"
   response.headers["openai-processing-ms"] = "1"

@@ -110,6 +110,9 @@ local function check_file(id)
     return nil, fail(400, "Cannot find file " .. id
       .. ". Please check that the file exists and that it belongs to your "
       .. "organization.", nil, "file_id")
+  elseif files.is_pending(file) then
+    return nil, fail(400, "The file " .. id .. " is not processed yet: its status is 'pending'.", "invalid_file_state",
+      "input_file_id")
   elseif file.purpose ~= "batch" then
     return nil, fail(400, "Invalid file purpose: '" .. file.purpose
       .. "'. The file must be uploaded with purpose 'batch'.",

@@ -14,23 +14,30 @@ local PURPOSES = { assistants = true, batch = true, ["fine-tune"] = true, vision
 local MONTH = 2592000
 
 
+-- Azure looks through a file before it takes batches of it.
+function M.is_pending(file)
+  return file.azure and clock.now() < file.created + settings.get().azure.file_pending
+end
+
+
 -- The record as the service shows it.
 function M.render(file)
   return {
     id = file.id, object = "file", purpose = file.purpose, filename = file.filename, bytes = file.bytes,
-    created_at = math.floor(file.created), expires_at = file.expires_at or json.null, status = "processed",
+    created_at = math.floor(file.created), expires_at = file.expires_at or json.null,
+    status = M.is_pending(file) and "pending" or "processed",
     status_details = json.null,
   }
 end
 
 
--- Makes a file of a range: { purpose, filename, range, expires_after (seconds or nil) }.
+-- Makes a file of a range: { purpose, filename, range, expires_after (seconds or nil), azure }.
 function M.add(wish)
   local now = clock.now()
   local life = wish.expires_after or (wish.purpose == "batch" or wish.purpose == "batch_output") and MONTH
   local file = {
     id = store.new_id("file-", "file"), purpose = wish.purpose, filename = wish.filename, bytes = wish.range.length,
-    created = now, expires_at = life and math.floor(now) + life, range = wish.range,
+    created = now, expires_at = life and math.floor(now) + life, range = wish.range, azure = wish.azure,
   }
   store.put("file", file)
   return file
@@ -39,10 +46,25 @@ end
 
 -- The file, unless it is unknown or its life is over.
 function M.find(id)
-  local file = store.get("file", id)
-  if file and not (json.given(file.expires_at) and clock.now() >= file.expires_at) then
+  local file, now = store.get("file", id), clock.now()
+  if file and not (json.given(file.expires_at) and now >= file.expires_at or file.dies_at and now >= file.dies_at) then
     return file
   end
+end
+
+
+-- The file as who asks for it finds it: not for a while after its upload, nor once its deletion was acknowledged.
+local function shown(id)
+  local file = M.find(id)
+  if file and not file.dies_at and clock.now() >= file.created + settings.get().file_lookup_delay then
+    return file
+  end
+end
+
+
+-- When a file that is not there was deleted; nil: never.
+function M.gone_at(id)
+  return not M.find(id) and ngx.shared.state:get("gone:" .. id) or nil
 end
 
 
@@ -144,7 +166,7 @@ function M.create(request)
     return fail(400, "Invalid file format. The file must be utf-8 encoded.", "invalid_file_format", "file")
   end
   local record = M.add { purpose = fields.purpose, filename = file.filename or "upload", expires_after = seconds,
-    range = range }
+    range = range, azure = request.service.name:find("^azure") ~= nil }
   local answer = M.render(record)
   if not seconds then
     answer.expires_at = json.null -- as the service does: the date shows only later
@@ -159,18 +181,23 @@ end
 
 
 function M.retrieve(request)
-  local file = M.find(request.params.file_id)
+  local file = shown(request.params.file_id)
   return file and { status = 200, json = M.render(file) } or missing(request.params.file_id)
 end
 
 
 function M.delete(request)
-  local file = M.find(request.params.file_id)
+  local file, delay = shown(request.params.file_id), settings.get().file_deletion_delay
   if not file then
     return missing(request.params.file_id)
+  elseif delay > 0 then
+    file.dies_at = clock.now() + delay
+    store.put("file", file)
+  else
+    store.delete("file", file)
+    os.remove(file.range.path)
   end
-  store.delete("file", file)
-  os.remove(file.range.path)
+  ngx.shared.state:set("gone:" .. file.id, clock.now() + delay)
   return { status = 200, json = { id = file.id, object = "file", deleted = true } }
 end
 
@@ -196,7 +223,7 @@ end
 
 
 function M.content(request)
-  local file = M.find(request.params.file_id)
+  local file = shown(request.params.file_id)
   if not file then
     return missing(request.params.file_id)
   end
@@ -218,8 +245,11 @@ function M.page(kind, maximum, default)
       .. ", but got " .. limit .. " instead.", limit < 1 and "integer_below_min_value" or "integer_above_max_value",
         "limit")
   end
-  local after
-  if query.after and query.after ~= "" then
+  local after, empty = nil, tonumber(tostring(query.after or "empty-0"):match("^empty%-(%d+)$"))
+  if empty and empty < settings.get().empty_pages then
+    return nil, { status = 200, json = { object = "list", data = json.array(), has_more = true,
+      first_id = json.null, last_id = "empty-" .. empty + 1 } }
+  elseif query.after and query.after ~= "" and not empty then
     after = store.get(kind, query.after)
     if not after then
       return nil, fail(400, "No such " .. kind .. ": '" .. query.after .. "'.", nil, "after")
@@ -258,7 +288,7 @@ function M.list(_)
       "invalid_value", "order")
   end
   return M.list_page("file", limit, after, query.order == "asc", function(file)
-    return (not query.purpose or file.purpose == query.purpose) and M.find(file.id)
+    return (not query.purpose or file.purpose == query.purpose) and shown(file.id)
   end, M.render)
 end
 

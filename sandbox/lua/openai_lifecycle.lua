@@ -3,6 +3,7 @@
 local clock = require("clock")
 local engine = require("engine")
 local files = require("openai_files")
+local json = require("json")
 local settings = require("settings")
 local store = require("store")
 local work = require("openai_work")
@@ -89,10 +90,19 @@ local function write_results(batch, count, reason)
 end
 
 
+-- When a batch broke whose input was deleted while it ran, where the service has no copy of its own.
+local function broken_at(batch, at)
+  local gone = settings.get().deleted_input == "break" and files.gone_at(batch.input_file_id)
+  return gone and gone < at and math.max(gone, batch.in_progress_at) or nil
+end
+
+
 local function check_input(batch)
   engine.work("check " .. batch.id, function()
     local file = files.find(batch.input_file_id)
+    local input = file and work.keep_input(batch, file)
     local found = work.check(batch, file)
+    found.input = input
     local fresh = store.get("batch", batch.id)
     if fresh then
       for name, value in pairs(found) do
@@ -127,6 +137,16 @@ function steps.in_progress(batch, now)
   local window_end = batch.created_at + (tonumber(batch.wishes.window) or batch.expires_at - batch.created_at)
   local at = batch.in_progress_at + running_time(batch)
   local endless = batch.unending or batch.wishes.expire
+  local broken = broken_at(batch, at)
+  if broken then
+    if not batch.written then
+      write_results(batch, lines_done(batch, broken), "cancelled")
+      return nil
+    end
+    batch.errors = { object = "list", data = { { code = "input_deleted", message = "The input file is gone.",
+      line = json.null, param = json.null } } }
+    return "failed", broken
+  end
   if not endless and at <= window_end then
     return now >= at and "finalizing" or nil, at
   elseif now < window_end then

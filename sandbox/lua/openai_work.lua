@@ -228,17 +228,24 @@ local function run_line(batch, request, line, outcome, reason)
 end
 
 
+-- The service's own copy of the input: what runs goes on when the file is deleted.
+function M.keep_input(batch, file)
+  local path = boot.directory .. "/files/" .. batch.id .. "-input"
+  disk.link(file.range.path, path)
+  return { path = path, offset = file.range.offset, length = file.range.length }
+end
+
+
 -- Writes the result files for the first `count` lines; the others ended for `reason`, or (nil) there are none.
 -- Gives the batch's new fields.
 function M.results(batch, count, reason)
-  local input = files.find(batch.input_file_id)
   local prefix = boot.directory .. "/files/" .. batch.id
   local how = results.plan(batch)
   local outcome = { completed = 0, failed = 0, input_tokens = 0, output_tokens = 0,
     output = results.writer(prefix .. "-output", batch, how), error = results.writer(prefix .. "-error", batch, how) }
   local pace = pacer()
-  if input then
-    for line, number in disk.lines(input.range) do
+  if batch.input then
+    for line, number in disk.lines(batch.input) do
       local request = json.decode(line)
       local unfinished = number > count or magic.of(request.body).never
       run_line(batch, request, line, outcome, unfinished and (reason or "expired") or nil)
