@@ -2,6 +2,7 @@
 --- of a create whose answer was lost is established before anything is repeated: where the service
 --- has files, by job/fence.lua; where it has only a list, by looking over the settling time.
 
+local errors = require("batchapi.errors")
 local fence = require("batchapi.job.fence")
 local lookup = require("batchapi.job.lookup")
 local paths = require("batchapi.path")
@@ -12,6 +13,7 @@ local M = {}
 -- Repeats of what is surely not accepted: the file not visible yet, a rate limit, no connection.
 local NOT_YET_TRIES = 8
 local LONGEST_PAUSE, LONGEST_REST = 60, 900 -- seconds, between tries; before a part begins anew
+local FIRST_PATIENCE = 120 -- seconds, before the service has accepted anything
 -- How often a create may be made anew after the service was asked and did not have it.
 local LOST_CREATES = 5
 -- How often a file that was there and cannot be found is uploaded anew.
@@ -164,6 +166,17 @@ local function upload_anew(job, part)
 end
 
 
+--- Is a create that was surely not accepted worth another try? Before anything was accepted whoever
+--- called `run` waits to hear of it; but one whose upload was taken has asked the right service.
+local function is_worth(job, part, tries, err)
+  if not M.passes(err) then
+    return false
+  end
+  return job.confirmed or err.kind == "rate_limit" and err.retry_after ~= nil
+    or part.file_id ~= nil and job.clock.now() - tries.began < FIRST_PATIENCE
+end
+
+
 --- What to do after a create that was surely not accepted.
 ---@return string|nil verdict "queue", "refused", "again", "anew"; nil with why, err: the job cannot go on
 local function judge(job, part, tries, why, err)
@@ -174,7 +187,7 @@ local function judge(job, part, tries, why, err)
     return "again"
   elseif M.is_not_yet(job, err.message) and job.run.fence and (part.anew or 0) < UPLOADS_ANEW then
     return "anew"
-  elseif M.passes(err) and (job.confirmed or err.kind == "rate_limit" and err.retry_after) then
+  elseif is_worth(job, part, tries, err) then
     return "again"
   elseif err.kind == "auth" or M.passes(err) or err.retryable == false and err.status == 429
     or err.status == nil then
@@ -194,7 +207,9 @@ end
 local function give_up(part, count)
   local why = ("not submitted: the answers to %d creates were lost, and none of them made a batch (the last: %s)")
     :format(count, part.lost_because or "the process ended")
-  return "refused", why, part.lost_error or { kind = "timeout", message = why, sent = true }
+  local last = part.lost_error or {}
+  return "refused", why, errors.new{ kind = last.kind or "timeout", message = why, status = last.status,
+    code = last.code, sent = true, retryable = true }
 end
 
 
@@ -231,7 +246,7 @@ local function try(job, part, tries)
   if usable == nil then
     return nil, why, err
   elseif not usable then
-    return "refused", why, { kind = "http", code = "file_failed", message = why }
+    return "refused", why, errors.new{ kind = "http", code = "file_failed", message = why, sent = true }
   end
   local answer
   answer, why, err = create(job, part)
@@ -262,7 +277,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.submit(job, part)
-  local tries = { not_yet = 0, lost = 0 }
+  local tries = { not_yet = 0, lost = 0, began = job.clock.now() }
   local verdict, why, err
   repeat
     if part.status == "creating" or part.status == "fencing" then
