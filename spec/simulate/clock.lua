@@ -138,6 +138,9 @@ function M.given(process)
     wall = function()
       return clock:wall()
     end,
+    boot = function()
+      return "boot-" .. process.world.boots, clock.time
+    end,
     sleep = loop.sleep,
   }
 end

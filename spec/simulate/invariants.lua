@@ -7,7 +7,10 @@ local M = {}
 
 local function mark_of(result)
   local body = result.body
-  return type(body) == "table" and body.mark or nil
+  if type(body) ~= "table" then
+    return nil
+  end
+  return body.mark or type(body.data) == "table" and body.data.mark or nil
 end
 
 
@@ -54,9 +57,9 @@ local function settling(world, id)
   local list, any = {}, {}
   for _, answer in ipairs(world.record.answers[id] or {}) do
     local batch = answer.batch and world.service.by_id and world.service.by_id[answer.batch]
-    local there = answer.readable and (not batch or world.service:reachable(batch, answer))
+    local there = answer.readable and not answer.lost and (not batch or world.service:reachable(batch, answer))
     any[#any + 1] = answer
-    if there and not (answer.unrun or answer.retryable and world.plan.attempts > 1) and not (batch and batch.shadow) then
+    if there and not (answer.unrun and batch or answer.retryable and world.plan.attempts > 1) and not (batch and batch.shadow) then
       list[#list + 1] = answer
     end
   end

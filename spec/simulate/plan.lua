@@ -13,7 +13,7 @@ M.behaviours = {
   ["names.late"] = 0.7, ["batch.fails"] = 0.3, ["batch.expires"] = 0.4, ["batch.cancelled"] = 0.3,
   ["line.failed"] = 0.4, ["line.dropped"] = 0.3, ["line.odd"] = 0.4, ["line.unreadable"] = 0.3, ["line.garbage"] = 0.2,
   ["line.doubled"] = 0.3, ["line.foreign"] = 0.3, ["line.reordered"] = 0.7, ["file.crlf"] = 0.5, ["file.mark"] = 0.5,
-  ["file.no_last_newline"] = 0.5,
+  ["file.no_last_newline"] = 0.5, ["item.failed"] = 0.4, ["item.dropped"] = 0.3,
   ["process.killed"] = 0.7, ["process.paused"] = 0.02, ["process.slice"] = 0.7, ["clock.jump"] = 0.3,
   ["disk.flip"] = 0.15,
 }
@@ -50,7 +50,7 @@ function M.draw(tape, fixed)
   tape.rates = draw_rates(tape, draw)
   local count = draw:pick{ 1, 2, 3, 4, 6, 9 }
   local plan = {
-    shape = draw:pick{ "file" },
+    shape = draw:pick{ "file", "file", "inline", "envelope", "graph", "batch", "single" },
     count = count,
     per_batch = draw:pick{ 1, 2, 3, 100 },
     attempts = draw:pick{ 1, 1, 2, 3 },

@@ -83,7 +83,8 @@ end
 function M.new(seed, script)
   local self = setmetatable({
     seed = seed, counts = {}, drawn = {}, taken = {}, script = nil,
-    rates = {}, -- of events by name; those that have none never happen
+    rates = {},   -- of events by name; those that have none never happen
+    calm = false, -- nothing bad happens any more
   }, M)
   if script then
     self.script = {}
@@ -111,16 +112,14 @@ local scratch = setmetatable({ state = 1 }, source)
 ---@param choose fun(source: table): any|nil a number, a string or true; nil: it does not after all
 ---@return any
 function M:event(name, choose)
-  local rate = self.rates[name]
-  if not rate then
-    return nil
-  end
   local n = (self.counts[name] or 0) + 1
   self.counts[name] = n
-  local value
-  if self.script then
+  local rate, value = self.rates[name], nil
+  if self.calm then
+    return nil
+  elseif self.script then
     value = self.script[name] and self.script[name][n]
-  else
+  elseif rate then
     scratch.state = mix(self.seed + 77, number_of(name), n)
     if scratch:real() < rate then
       value = choose == nil or choose(scratch)

@@ -219,7 +219,7 @@ local function parse(self, common, url, body)
   for i, part in ipairs(common.parts or {}) do
     request.parts[i] = { name = part.name, bytes = part.content or self.process.disk:send(part.file) }
   end
-  request.purpose = self.service.purpose(request)
+  request.purpose = self.service:purpose(request)
   return request
 end
 
@@ -235,14 +235,46 @@ local function end_call(self, made, outcome, after)
 end
 
 
+--- What was answered does not reach the process: its answers cannot be asked of it.
+local function miss(self, request)
+  for _, answer in ipairs(request.answers or {}) do
+    answer.lost = true
+  end
+  if not self.world.shape.lookup then
+    for _, id in ipairs(request.ids or {}) do
+      self.world.record:allow(id, "unknown_outcome")
+    end
+  end
+end
+
+
+--- A process has died: of what it had not written nobody can say what it came to.
+function M.died(process, count)
+  for i = 1, not process.world.shape.lookup and count or 0 do
+    if not process.world.shape.reads(i) then -- its intent may have been the last that was written
+      process.world.record:allow("r-" .. i, "unknown_outcome")
+    end
+  end
+  for _, request in ipairs(process.sent) do
+    if not (request.batch and request.batch.polled) then
+      miss(process.wire, request)
+    end
+  end
+end
+
+
 local function travel(self, made, request)
   local tape, clock, process = self.world.tape, self.world.clock, self.process
   local latency = tape:draw("latency"):wide(0.02, 2)
   local most = request.timeout and request.timeout > 0 and request.timeout or 600
   local stopped = intercepted(self, request)
   if stopped then
+    if stopped.maybe_sent and (stopped.status == 0 or stopped.status >= 500 or stopped.status == 408 or stopped.status == 409) then
+      miss(self, request)
+    end
     return end_call(self, made, stopped, latency)
   elseif tape:event("net.lost_request") then
+    miss(self, request)
     return end_call(self, made, lost(tape), math.min(most, latency * 10))
   end
   local late = tape:event("net.late", function(draw) return draw:wide(1, 4 * 3600) end)
@@ -255,15 +287,17 @@ local function travel(self, made, request)
         self.service:handle(request)
       end)
     end
-    if late then
-      return
+    if late or process.dead then
+      return miss(self, request)
     elseif tape:event("net.lost_answer") then
+      miss(self, request)
       end_call(self, made, lost(tape), math.min(most, latency * 10))
     else
       end_call(self, made, outcome, latency / 2)
     end
   end)
   if late then
+    miss(self, request)
     end_call(self, made, lost(tape), math.min(most, latency * 10))
   end
 end
@@ -276,6 +310,9 @@ function wire:start(_, given, url, body)
   local common = given.common or given
   local request = parse(self, common, url or common.url, body)
   self.world.calls = self.world.calls + 1
+  if request.ids then
+    process.sent[#process.sent + 1] = request
+  end
   local made = setmetatable({ number = FIRST_ID + self.world.calls, done = false, dropped = false, result = nil }, call)
   process:trace("%s %s %s", request.purpose, request.method, request.path)
   travel(self, made, request)

@@ -10,6 +10,7 @@ local program = require("simulate.program")
 local records = require("simulate.record")
 local shapes = require("simulate.shapes")
 local tapes = require("simulate.tape")
+local wire = require("simulate.wire")
 
 local M = {}
 M.__index = M
@@ -23,7 +24,7 @@ local function new(seed, script, fixed, trace)
   local plan = plans.draw(tape, fixed)
   local self = setmetatable({
     seed = seed, tape = tape, plan = plan, shape = shapes[plan.shape], trace = trace, lines = {},
-    clock = clocks.new(), disk = memory.new(), record = records.new(), calls = 0, begun = false, out = {}, last = nil,
+    clock = clocks.new(), disk = memory.new(), record = records.new(), calls = 0, boots = 1, begun = false, out = {}, last = nil,
   }, M)
   self.service = self.shape.service.new(self)
   self.requests = self.shape.requests(plan)
@@ -88,7 +89,9 @@ end
 --- Between two processes: the power may have gone, time passes, bits rot.
 local function between(self, died)
   local draw, tape = self.tape:draw("between"), self.tape
-  self.disk:crash(died and draw:chance(0.7) and draw:between(1, 2 ^ 30) or 0)
+  local outage = died and draw:chance(0.7)
+  self.boots = self.boots + (outage and 1 or 0)
+  self.disk:crash(outage and draw:between(1, 2 ^ 30) or 0)
   self.clock:pass(draw:wide(0.1, 3000))
   local jump = tape:event("clock.jump", function(s) return s:pick{ -7200, -100, 100, 90000 } end)
   if jump then
@@ -105,7 +108,7 @@ function M:explains(id, code)
   end
   for _, batch in ipairs(self.record.batches) do
     for _, one in ipairs(batch.requests) do
-      if one == id and (batch.gone or not self.service:reachable(batch, {})
+      if one == id and (batch.gone or batch.answer and not self.service:reachable(batch) or not self.service:reachable(batch, {})
         or not self.service:reachable(batch, { in_errors = true })) then
         return true
       end
@@ -119,7 +122,7 @@ end
 local function live(self)
   for number = 1, MOST_PROCESSES do
     if number > PROCESSES then
-      self.tape.rates, self.outage, self.calm = {}, 0, true
+      self.tape.calm, self.outage = true, 0
     end
     local process = process_of.new(self, number, death_of(self.tape))
     self.processes = number
@@ -131,6 +134,9 @@ local function live(self)
       return results
     elseif not self.plan.durable then
       return nil
+    end
+    if not ok then
+      wire.died(process, self.plan.count)
     end
     between(self, not ok)
   end

@@ -336,16 +336,26 @@ local function refused(job, call, why, err, perform)
 end
 
 
---- Nobody knows whether the call was carried out, and that may not be repeated; nor may what was to
---- come after it, and only then.
-local function unknown(job, call, why, perform)
-  local lost, rest, ids = { items = {}, number = call.number }, { items = {} }, {}
+--- The items of a call that must not be repeated when nobody knows whether it was carried out: those
+--- that write, and what was to come after them, and only then; and the others.
+---@return table[] harmed
+---@return table[] rest
+function M.harmed(call)
+  local harmed, rest, ids = {}, {}, {}
   for _, item in ipairs(call.items) do
-    local gone = not item.safe or groups.depends_on(item, ids)
-    ids[item.custom_id] = gone or nil
-    local into = gone and lost or rest
-    into.items[#into.items + 1] = item
+    local is = not item.safe or groups.depends_on(item, ids)
+    ids[item.custom_id] = is or nil
+    local into = is and harmed or rest
+    into[#into + 1] = item
   end
+  return harmed, rest
+end
+
+
+--- Nobody knows whether the call was carried out.
+local function unknown(job, call, why, perform)
+  local lost, rest = { number = call.number }, {}
+  lost.items, rest.items = M.harmed(call)
   local ok, message, failure = M.settle_all(job, lost, "unknown_outcome",
     "it may have been carried out or not, and was not repeated: " .. why)
   if ok then
@@ -354,7 +364,10 @@ local function unknown(job, call, why, perform)
   if not ok then
     return nil, message, failure
   end
-  return #rest.items == 0 or perform(job, rest)
+  if #rest.items == 0 then
+    return true
+  end
+  return perform(job, rest)
 end
 
 

@@ -234,7 +234,7 @@ end
 
 
 --- What a request is for: the name of its faults.
-function M.purpose(request)
+function M.purpose(_, request)
   local method, path = request.method, request.path
   return method == "DELETE" and "delete" or method == "POST" and (path == "/files" and "upload"
     or path == "/batches" and "create" or "cancel")
