@@ -9,6 +9,11 @@ local found = {
   { "a job that another process takes up knows the endpoint that its first request told", 39,
     { { "batch.late", 3, 23.3 }, { "batch.late", 5, 19.2 } },
     { shape = "file", durable = true, count = 9, per_batch = 1, attempts = 1, concurrency = 1, settle = 10 } },
+  { "the reads of a call that nobody knows the outcome of are not forgotten when they fail in turn", 276,
+    { { "net.outage", 1, 3753 } },
+    { shape = "graph", durable = true, count = 2, per_batch = 100, attempts = 1, concurrency = 1, yields = false } },
+  { "the reads of a call whose process died are read again", 116, { { "process.killed", 1, 1 } },
+    { shape = "envelope", durable = true, count = 2, per_batch = 100, attempts = 1, concurrency = 1, yields = false } },
 }
 
 

@@ -122,7 +122,7 @@ function M.put(world, list, id, answer, batch, word)
     list[#list + 1] = answer.line
   end
   if tape:event("line.foreign") then
-    list[#list + 1] = answer.line:gsub(id, "stranger-" .. answer.mark, 1)
+    list[#list + 1] = answer.line:gsub(id:gsub("%-", "%%-"), "stranger-" .. answer.mark, 1)
     record.unclaimed[#record.unclaimed + 1] = list[#list]
     batch.bad = true
   end

@@ -95,7 +95,10 @@ function settling:answer(value, line, repaired)
   if not self.part.usage and type(result.body) == "table" then
     self.usage = state.add_usage(self.usage, result.body.usage)
   end
-  return settled or self:take(index, id, result, line)
+  if settled then
+    return true
+  end
+  return self:take(index, id, result, line)
 end
 
 
