@@ -59,7 +59,8 @@ local function settling(world, id)
     local batch = answer.batch and world.service.by_id and world.service.by_id[answer.batch]
     local there = answer.readable and not answer.lost and (not batch or world.service:reachable(batch, answer))
     any[#any + 1] = answer
-    if there and not (answer.unrun and batch or answer.retryable and world.plan.attempts > 1) and not (batch and batch.shadow) then
+    local settles = not (answer.unrun and batch or answer.retryable and world.plan.attempts > 1)
+    if there and settles and not (batch and batch.shadow) then
       list[#list + 1] = answer
     end
   end

@@ -263,13 +263,20 @@ function M.died(process, count)
 end
 
 
+--- May the request have been carried out, as far as a client can tell?
+local function is_ambiguous(outcome)
+  local status = outcome.status
+  return outcome.maybe_sent and (status == 0 or status >= 500 or status == 408 or status == 409)
+end
+
+
 local function travel(self, made, request)
   local tape, clock, process = self.world.tape, self.world.clock, self.process
   local latency = tape:draw("latency"):wide(0.02, 2)
   local most = request.timeout and request.timeout > 0 and request.timeout or 600
   local stopped = intercepted(self, request)
   if stopped then
-    if stopped.maybe_sent and (stopped.status == 0 or stopped.status >= 500 or stopped.status == 408 or stopped.status == 409) then
+    if is_ambiguous(stopped) then
       miss(self, request)
     end
     return end_call(self, made, stopped, latency)

@@ -24,7 +24,8 @@ local function new(seed, script, fixed, trace)
   local plan = plans.draw(tape, fixed)
   local self = setmetatable({
     seed = seed, tape = tape, plan = plan, shape = shapes[plan.shape], trace = trace, lines = {},
-    clock = clocks.new(), disk = memory.new(), record = records.new(), calls = 0, boots = 1, begun = false, out = {}, last = nil,
+    clock = clocks.new(), disk = memory.new(), record = records.new(),
+    calls = 0, boots = 1, begun = false, out = {}, last = nil,
   }, M)
   self.service = self.shape.service.new(self)
   self.requests = self.shape.requests(plan)
@@ -108,8 +109,7 @@ function M:explains(id, code)
   end
   for _, batch in ipairs(self.record.batches) do
     for _, one in ipairs(batch.requests) do
-      if one == id and (batch.gone or batch.answer and not self.service:reachable(batch) or not self.service:reachable(batch, {})
-        or not self.service:reachable(batch, { in_errors = true })) then
+      if one == id and self.service:lacks(batch) then
         return true
       end
     end

@@ -336,26 +336,10 @@ local function refused(job, call, why, err, perform)
 end
 
 
---- The items of a call that must not be repeated when nobody knows whether it was carried out: those
---- that write, and what was to come after them, and only then; and the others.
----@return table[] harmed
----@return table[] rest
-function M.harmed(call)
-  local harmed, rest, ids = {}, {}, {}
-  for _, item in ipairs(call.items) do
-    local is = not item.safe or groups.depends_on(item, ids)
-    ids[item.custom_id] = is or nil
-    local into = is and harmed or rest
-    into[#into + 1] = item
-  end
-  return harmed, rest
-end
-
-
 --- Nobody knows whether the call was carried out.
 local function unknown(job, call, why, perform)
   local lost, rest = { number = call.number }, {}
-  lost.items, rest.items = M.harmed(call)
+  lost.items, rest.items = groups.harmed(call)
   local ok, message, failure = M.settle_all(job, lost, "unknown_outcome",
     "it may have been carried out or not, and was not repeated: " .. why)
   if ok then

@@ -61,7 +61,7 @@ local function announce(job, call)
   end
   call.number = job.state.last_call + 1
   local indexes = {}
-  for i, item in ipairs(answers.harmed(call)) do
+  for i, item in ipairs(groups.harmed(call)) do
     indexes[i] = item.index
   end
   return job:record{ type = "call", call = call.number, requests = indexes, at = job.clock.wall() }

@@ -245,4 +245,20 @@ function M.held_back(run, result)
 end
 
 
+--- The items of a call that must not be repeated when nobody knows whether it was carried out: those
+--- that write, and what was to come after them, and only then; and the others.
+---@return table[] harmed
+---@return table[] rest
+function M.harmed(call)
+  local harmed, rest, ids = {}, {}, {}
+  for _, item in ipairs(call.items) do
+    local is = not item.safe or M.depends_on(item, ids)
+    ids[item.custom_id] = is or nil
+    local into = is and harmed or rest
+    into[#into + 1] = item
+  end
+  return harmed, rest
+end
+
+
 return M

@@ -111,4 +111,9 @@ function M.reachable()
 end
 
 
+function M.lacks()
+  return false
+end
+
+
 return M

@@ -250,4 +250,11 @@ function M:reachable(batch, answer)
 end
 
 
+--- Can something of a batch no longer be had, for good?
+function M:lacks(batch)
+  local out, errors = self.files[batch.output], self.files[batch.errors]
+  return batch.gone or out and out.gone or errors and errors.gone or false
+end
+
+
 return M

@@ -108,4 +108,10 @@ function M.reachable(_, batch)
 end
 
 
+--- Can something of a batch no longer be had, for good?
+function M.lacks(_, batch)
+  return batch.results_gone or batch.gone or false
+end
+
+
 return M
