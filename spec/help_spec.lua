@@ -79,7 +79,7 @@ describe("batchapi.help for verbs and functions", function()
         assert.is_true(#line <= 125, line)
       end
     end
-    assert.truthy(batchapi.help("wait"):find("seconds for all of it (90000)", 1, true))
+    assert.truthy(batchapi.help("wait"):find("seconds for all of it (the batch's window and an hour)", 1, true))
     assert.truthy(batchapi.help("map"):find("calls of f at once (16)", 1, true))
   end)
 

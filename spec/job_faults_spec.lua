@@ -146,7 +146,7 @@ describe("a job in trouble", function()
     end)
 
     it("nothing of an expired batch that reports no line: all are expired", function()
-      local job = assert(openai:run(chats(10), words("expire=0.5 window=1 drop=10")))
+      local job = assert(openai:run(chats(10), words("expire=0 window=1 drop=10")))
       assert.are.same({ expired = 10 }, codes_of(all(job)))
       assert.are.equal(0, job:status().missing)
     end)

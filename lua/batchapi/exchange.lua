@@ -84,7 +84,11 @@ local function enter(context)
   if not known_contexts[context] then
     check_context(context)
   end
-  return loop.enter(context.host)
+  local host = loop.host(context.host)
+  if host.check then
+    host:check()
+  end
+  return host
 end
 
 

@@ -166,7 +166,7 @@ end
 ---@field max_requests_per_batch integer|nil below the service's own limit
 ---@field max_bytes_per_batch integer|nil below the service's own limit
 ---@field interval number|nil seconds between two looks at a batch, at first (1); grows to a tenth of its age, at most 60
----@field timeout number|nil seconds for the whole job (90000)
+---@field timeout number|nil seconds for each wait (the completion window and an hour)
 ---@field cleanup boolean|nil delete the files at the service once the results are here
 ---@field expires_after number|nil seconds after which the service deletes the input files
 ---@field output_expires_after number|nil seconds after which it deletes the output files

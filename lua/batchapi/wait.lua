@@ -1,88 +1,37 @@
 --- Polls a job until the service says that its work has ended.
 ---
---- What the states are is the definition's `wait`. They are compared in lower case, an unknown one
---- counts as still running, and the body's state goes before the HTTP status.
+--- What its states are is read in batchapi/batch_state.lua, and what is waited out in
+--- batchapi/polling.lua, as `run` does.
 
+local batch_state = require("batchapi.batch_state")
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
+local loop = require("batchapi.loop")
 local options = require("batchapi.options")
-local path = require("batchapi.path")
+local polling = require("batchapi.polling")
+local windows = require("batchapi.window")
 
 ---@class batchapi.WaitOptions
 ---@field interval number|nil seconds between polls at first (5)
 ---@field max_interval number|nil seconds between polls at most: the pace slows down to it (60)
----@field timeout number|nil seconds for all of it (90000: the 24 h window and an hour)
+---@field timeout number|nil seconds for all of it (the batch's window and an hour: 90000 for one of 24 h)
+---@field settle number|nil seconds over which the service may not know a batch that was just made (60)
 ---@field on_update fun(answer: table)|nil called with each answer
 
 local M = {}
 
 local growth = 1.5
+local clock = { now = core.now, wall = core.wall }
 
 M.options = {
   { name = "interval", kind = "number", above = 0, default = 5 },
   { name = "max_interval", kind = "number", above = 0, default = 60 },
-  { name = "timeout", kind = "number", above = 0, default = 90000 },
+  { name = "timeout", kind = "number", above = 0 },
+  { name = "settle", kind = "number", min = 0, default = 60 },
   { name = "on_update", kind = "function" },
 }
 for _, option in ipairs(M.options) do
   M.options[option.name] = option
-end
-
-
-local function is_among(word, list)
-  for _, one in ipairs(list or {}) do
-    if one:lower() == word then
-      return true
-    end
-  end
-  return false
-end
-
-
-local function counts_say_done(pending, answer)
-  local left = tonumber(path.get(answer, pending.zero))
-  local all = pending.positive and tonumber(path.get(answer, pending.positive)) or 1
-  return left == 0 and all ~= nil and all > 0
-end
-
-
---- What an answer says of a job: "running", "done" or "failed", and the service's own word for it.
----@param definition table compiled
----@param answer table
----@param status integer|nil the HTTP status, asked only when the body has no state
----@return "running"|"done"|"failed" state, string|nil word
-function M.state(definition, answer, status)
-  local words = definition.wait
-  local word = path.get(answer, words.status)
-  if type(word) == "string" and word ~= "" then
-    local lowered = word:lower()
-    if is_among(lowered, words.done) then
-      return "done", lowered
-    elseif is_among(lowered, words.failed) then
-      return "failed", lowered
-    end
-    return "running", lowered
-  elseif words.pending and counts_say_done(words.pending, answer) then
-    return "done"
-  end
-  for _, code in ipairs(words.done_statuses or {}) do
-    if code == status then
-      return "done"
-    end
-  end
-  return "running"
-end
-
-
-local function one_reason(words, entry)
-  local code, message = words.code and path.get(entry, words.code), path.get(entry, words.message)
-  local line = words.line and path.get(entry, words.line)
-  local text = code and message and ("%s: %s"):format(tostring(code), tostring(message))
-    or message and tostring(message) or code and tostring(code)
-  if text and type(line) == "number" then
-    text = ("line %d: %s"):format(line, text)
-  end
-  return text, code and tostring(code)
 end
 
 
@@ -91,23 +40,17 @@ end
 ---@param answer table
 ---@return string|nil text, string|nil code
 function M.reasons(definition, answer)
-  local words = definition.wait.reasons
-  if not words then
-    return nil
-  end
-  if not words.list then
-    return one_reason(words, answer)
-  end
-  local list = path.get(answer, words.list)
+  local list = batch_state.reasons(definition, answer) or {}
   local texts, first_code = {}, nil
-  for i, entry in ipairs(type(list) == "table" and list or {}) do
-    local text, code = one_reason(words, entry)
-    first_code = first_code or code
+  for i, reason in ipairs(list) do
+    first_code = first_code or reason.code
     if i > 3 then
       texts[#texts + 1] = ("and %d more"):format(#list - 3)
       break
     end
-    texts[#texts + 1] = text
+    local text = reason.code and reason.message and ("%s: %s"):format(reason.code, reason.message)
+      or reason.message or reason.code
+    texts[#texts + 1] = text and reason.line and ("line %d: %s"):format(reason.line, text) or text
   end
   return #texts > 0 and table.concat(texts, "; ") or nil, first_code
 end
@@ -133,20 +76,12 @@ function M.failed(definition, operation, id, answer, response, word)
 end
 
 
-local function ended_early(kind, message, answer, response)
+--- The wait ends before the work. `extra` is the last answer's response, or the last failure.
+local function ended_early(kind, message, answer, extra, retryable)
   return errors.fail(errors.new{
-    kind = kind, operation = "wait", message = message, body = answer, response = response,
-    retryable = kind == "timeout", sent = true, attempts = response and response.attempts,
+    kind = kind, operation = "wait", message = message, body = answer, response = answer and extra or extra.response,
+    retryable = retryable or false, sent = true, attempts = extra.attempts, status = extra.status,
   })
-end
-
-
---- Seconds until the next poll: the pace, but never before the service's Retry-After, nor before
---- its rate window begins anew when nothing is left in it.
-local function pause(interval, response)
-  local rate = response.ratelimit or {}
-  local window = rate.remaining == 0 and rate.reset or 0
-  return math.max(interval, response.retry_after or 0, window)
 end
 
 
@@ -172,8 +107,100 @@ local function check(client, id, given)
 end
 
 
+-- ---- one wait -----------------------------------------------------------------------------------
+
+local waiting = {}
+waiting.__index = waiting
+
+
+--- The last poll's failure, with why the wait goes on no longer.
+local function given_up(err, message)
+  err.message = ("%s; %s"):format(err.message, message)
+  return errors.fail(err)
+end
+
+
+--- What a batch that is asked for no longer came to.
+---@param verdict string
+---@param answer table|nil
+---@param message string|nil
+---@param extra table
+---@param state batchapi.BatchState|nil
+function waiting:result(verdict, answer, message, extra, state)
+  if verdict == "ended" and state.outcome == "failed" then
+    return M.failed(self.client._definition, "wait", self.id, answer, extra, state.word)
+  elseif verdict == "ended" then
+    return answer, nil, extra
+  elseif verdict == "late" then
+    return ended_early("job", ("%s has ended as %s, but does not name its %s; ask again later"):format(self.id,
+      state.word or state.outcome, state.lacks), answer, extra, true)
+  elseif verdict == "gone" and self.polling.heard then
+    return given_up(extra, "the service does not know it any more")
+  end
+  return nil, message, extra
+end
+
+
+--- The time is over.
+---@param answer table|nil the last answer
+---@param extra table its response, or the last failure
+function waiting:over(answer, extra)
+  local problem = self.polling.trouble
+  local standing = problem and ("could not be asked for %d times, the last with: %s"):format(problem.count, problem.message)
+    or "is still " .. (self.word or "running")
+  return ended_early("timeout", ("%s %s after %g s; wait again, or raise timeout"):format(self.id, standing,
+    self.timeout), answer, extra, true)
+end
+
+
+--- One poll: what the wait came to, or `again` alone.
+function waiting:ask()
+  local answer, message, extra = poll(self.client, self.words.operation, self.id, self.deadline - core.now())
+  if answer and self.on_update then
+    self.on_update(answer)
+  end
+  local verdict, state = self.polling:take(answer, message, extra)
+  if answer then
+    self.word = state.word
+    self:adjust(answer)
+  end
+  return verdict, answer, message, extra, state
+end
+
+
+--- Without a timeout of the user's the batch's own window counts, once it is known.
+---@param answer table
+function waiting:adjust(answer)
+  local run = self.client._definition.run
+  if not self.given_timeout and windows.of(run, answer) then
+    self.timeout = windows.timeout(run, answer)
+    self.deadline = self.began + self.timeout
+  end
+end
+
+
+--- Sleeps until the next poll. Nil, why, err when there is to be none.
+---@param answer table|nil the last answer
+---@param extra table its response, or the last failure
+function waiting:pause(answer, extra)
+  local left = self.deadline - core.now()
+  local seconds = self.polling:pause(self.interval, extra)
+  if seconds >= left then
+    loop.sleep(math.max(0, left), self.host)
+    return self:over(answer, extra)
+  elseif not loop.sleep(seconds, self.host) then
+    return ended_early("closed", "the process ends while it waits for " .. self.id, answer, extra)
+  elseif self.client._core:closed() then
+    return ended_early("closed", "the client was closed while it waited for " .. self.id, answer, extra)
+  end
+  self.interval = math.min(self.most, self.interval * growth)
+  return true
+end
+
+
 --- Polls until the job `id` has ended, and returns the last answer, also when the job was cancelled
---- or expired. A job of which nothing ran gives `nil, why, err` with `err.kind == "job"`.
+--- or expired. A job of which nothing ran gives `nil, why, err` with `err.kind == "job"`. What may
+--- pass (an outage, a page in place of JSON, a job that is not visible yet) is waited out.
 ---@param client batchapi.Client
 ---@param id string
 ---@param given batchapi.WaitOptions|nil
@@ -181,40 +208,23 @@ end
 function M.wait(client, id, given)
   local words = check(client, id, given)
   given = given or {}
-  local timeout = given.timeout or 90000
-  local deadline = core.now() + timeout
+  local timeout = given.timeout or windows.timeout()
   local interval = given.interval or words.interval or 5
-  local most = math.max(interval, given.max_interval or words.max_interval or 60)
-  local loop = require("batchapi.loop")
+  local self = setmetatable({
+    client = client, id = id, words = words, host = client._context.host, on_update = given.on_update,
+    given_timeout = given.timeout, timeout = timeout, began = core.now(), deadline = core.now() + timeout,
+    interval = interval, most = math.max(interval, given.max_interval or words.max_interval or 60),
+    polling = polling.new(client._definition, clock, given.settle or 60), word = nil,
+  }, waiting)
   while true do
-    local answer, message, extra = poll(client, words.operation, id, deadline - core.now())
-    if answer == nil then
-      return nil, message, extra
+    local verdict, answer, message, extra, state = self:ask()
+    if verdict ~= "again" then
+      return self:result(verdict, answer, message, extra, state)
     end
-    if given.on_update then
-      given.on_update(answer)
+    local ok, why, err = self:pause(answer, extra)
+    if not ok then
+      return nil, why, err
     end
-    local state, word = M.state(client._definition, answer, extra.status)
-    if state == "done" then
-      return answer, nil, extra
-    elseif state == "failed" then
-      return M.failed(client._definition, "wait", id, answer, extra, word)
-    end
-    local left = deadline - core.now()
-    local seconds = pause(interval, extra)
-    if seconds >= left then
-      loop.sleep(math.max(0, left), client._context.host)
-      return ended_early("timeout",
-        ("%s is still %s after %g s; wait again, or raise timeout"):format(
-        id, word or "running", timeout), answer, extra)
-    end
-    if not loop.sleep(seconds, client._context.host) then
-      return ended_early("closed", "the process ends while it waits for " .. id, answer, extra)
-    elseif client._core:closed() then
-      return ended_early("closed", "the client was closed while it waited for " .. id, answer,
-        extra)
-    end
-    interval = math.min(most, interval * growth)
   end
 end
 

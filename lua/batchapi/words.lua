@@ -174,8 +174,10 @@ M.sections = {
     operation = required(text), status = required(text),
     done = required(texts), failed = texts, done_statuses = numbers,
     pending = section("pending"), reasons = section("reasons"),
+    needs = array_of(section("need")), ended = text,
     interval = number, max_interval = number,
   },
+  need = { any = required(texts), count = text },
   pending = { zero = required(text), positive = text },
   reasons = { list = text, code = text, message = required(text), line = text },
   parameter = {

@@ -1,6 +1,7 @@
 -- Which fault a request meets: by a header of its own, or by the rules that a test has set. README.md, "Faults".
 local fault_types = require("fault_types")
 local json = require("json")
+local store = require("store")
 local generator = require("openai_results").generator
 
 local M = {}
@@ -34,11 +35,22 @@ local function path_fits(wish, path)
 end
 
 
+-- Is a request about the n-th batch that was made, or about one of its files?
+local function is_about(request, n)
+  local id = state:get("batch#" .. n)
+  local batch = id and store.get("batch", id)
+  local asked = request.params or {}
+  return batch and (asked.batch_id == id or asked.file_id ~= nil and (asked.file_id == batch.output_file_id
+    or asked.file_id == batch.error_file_id))
+end
+
+
 local function fits(match, request)
   return (not match.method or match.method == request.method)
     and (not match.path or path_fits(match.path, request.raw_path))
     and (not match.service or request.service and match.service == request.service.name)
     and (not match.operation or match.operation == request.operation)
+    and (not match.batch or is_about(request, match.batch))
     and (match.reused == nil or match.reused == (ngx.var.connection_requests ~= "1"))
     and (not match.port or match.port == tonumber(ngx.var.server_port))
 end
@@ -152,7 +164,7 @@ local function check_rule(rule, place)
 end
 
 M.words = { method = true, path = true, service = true, operation = true, port = true, reused = true, nth = true,
-  first = true,
+  first = true, batch = true,
   every = true,
   probability = true, seed = true }
 

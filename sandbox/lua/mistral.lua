@@ -2,6 +2,7 @@
 local answers = require("openai_answers")
 local body = require("body")
 local boot = require("boot")
+local clock = require("clock")
 local disk = require("disk")
 local files = require("openai_files")
 local jobs = require("line_jobs")
@@ -115,12 +116,13 @@ end
 
 local function render(job)
   local counts = job.counts or { succeeded = 0, failed = 0 }
+  local named = not job.ended or clock.now() >= job.ended + (tonumber(job.wishes.unnamed) or 0)
   return {
     id = job.id, object = "batch", input_files = json.array(job.input_files), metadata = json.given(job.metadata)
       or json.null,
-    endpoint = job.endpoint, model = job.model or json.null, agent_id = json.null, output_file = job.output_file
+    endpoint = job.endpoint, model = job.model or json.null, agent_id = json.null, output_file = named and job.output_file
       or json.null,
-    error_file = job.error_file or json.null, errors = json.array(job.errors), outputs = job.outputs
+    error_file = named and job.error_file or json.null, errors = json.array(job.errors), outputs = job.outputs
       and outputs_of(job) or json.null,
     status = status_of(job), created_at = math.floor(job.created), started_at = job.started and math.floor(job.started)
       or json.null,

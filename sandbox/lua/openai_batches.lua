@@ -28,6 +28,9 @@ local function render(batch)
       answer[name] = math.floor(value)
     end
   end
+  if not lifecycle.is_named(batch, clock.now()) then
+    answer.output_file_id, answer.error_file_id = json.null, json.null
+  end
   answer.request_counts = lifecycle.counts(batch, clock.now())
   if type(answer.errors) == "table" then
     json.array(answer.errors.data)

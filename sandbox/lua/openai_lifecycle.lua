@@ -72,6 +72,13 @@ function M.counts(batch, now)
 end
 
 
+-- Does a batch that has ended name its files? It may come to that only later.
+function M.is_named(batch, now)
+  local ended = batch[batch.status .. "_at"]
+  return not (TERMINAL[batch.status] and ended) or now >= ended + (tonumber(batch.wishes.unnamed) or 0)
+end
+
+
 -- Writes the results of the first `count` lines; `reason` is why the others have none.
 local function write_results(batch, count, reason)
   engine.work("results " .. batch.id, function()

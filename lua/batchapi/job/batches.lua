@@ -12,12 +12,13 @@ local lookup = require("batchapi.job.lookup")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
 local ready = require("batchapi.job.ready")
+local schedule = require("batchapi.job.schedule")
 local submit = require("batchapi.job.submit")
+local trouble = require("batchapi.trouble")
 local watch = require("batchapi.job.watch")
 
 local M = {}
 
-local UPLOADS = 2 -- at once
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
@@ -256,11 +257,30 @@ function steps.ended(job, part)
 end
 
 
+--- A step of a part failed. What the service refuses of this part alone, once it has accepted
+--- another, is the end of this part alone.
+local function failed(job, part, why, err)
+  local is_made = part.batch_id ~= nil
+  if (part.status == "written" or part.status == "uploaded") and job.confirmed and trouble.is_refusal(err) then
+    return end_without_batch(job, part, "refused", err.code or err.kind, why)
+  elseif is_made and err.kind == "auth" and not err.told then
+    err.told = true
+    err.message = err.message .. "; its batches go on at the service: put this right, then wait for the job again"
+      .. (job.temporary and "" or " or resume it")
+    why = err.message
+  end
+  return nil, why, err
+end
+
+
 --- Takes a part from where it is to its end. "queue" gives its place to another.
 local function pipeline(job, part)
   while steps[part.status] do
     local before = part.status
     local ok, why, err = steps[before](job, part)
+    if not ok then
+      ok, why, err = failed(job, part, why, err)
+    end
     if not ok then
       return nil, why, err
     elseif ok == "queue" then
@@ -278,90 +298,11 @@ local function pipeline(job, part)
 end
 
 
--- ---- which part is next -------------------------------------------------------------------------
-
-local function begin(job, part, f, counter)
-  part.busy = true
-  job[counter] = job[counter] + 1
-  job.machine:spawn(function()
-    local ok, why, err = f(job, part)
-    part.busy = false
-    job[counter] = job[counter] - 1
-    return ok, why, err
-  end)
-end
-
-
---- Uploads of parts that are written while others are still to come.
-local function begin_uploads(job)
-  for number = 1, job.state.last_part do
-    local part = job.state.parts[number]
-    if part and job.uploading < UPLOADS and not part.busy and part.status == "written" and job.run.upload
-      and not part.unconfirmed and not job.state.cancelled and not job.discarding then
-      begin(job, part, upload, "uploading")
-    end
-  end
-end
-
-
-local function is_done(job, part)
-  return part.status == "settled" and not needs_cleaning(job, part)
-end
-
-
---- Once no other batch of ours is under way, a held part is tried again after a pause.
-local function release_held(job)
-  local held
-  for _, part in pairs(job.state.parts) do
-    held = held or part.held
-  end
-  if not held or job.active > 0 or job.releasing then
-    return
-  end
-  job.releasing = true
-  job.machine:spawn(function()
-    job.queue_pause = math.min((job.queue_pause or job.options.interval) * 2, 600)
-    local ok, why, err = job:sleep(job.queue_pause)
-    job.releasing = false
-    for _, part in pairs(job.state.parts) do
-      part.held = false
-    end
-    return ok, why, err
-  end)
-end
-
-
 --- Begins what can begin; says whether anything is left to do.
 ---@param job table
 ---@return boolean left
 function M.schedule(job)
-  begin_uploads(job)
-  if not job.state.input then
-    return true
-  end
-  local left = false
-  for number = 1, job.state.last_part do
-    local part = job.state.parts[number]
-    if part and not is_done(job, part) then
-      left = true
-      -- Until one batch was accepted, only one is tried: a refusal then has cost nothing.
-      local most = job.confirmed and job.concurrency or 1
-      if not part.busy and not part.held and job.active < most then
-        begin(job, part, function(...)
-          local was_held_by = job.active
-          local ok, why, err = pipeline(...)
-          if ok and not part.held and was_held_by > 0 then
-            for _, other in pairs(job.state.parts) do
-              other.held = false
-            end
-          end
-          return ok, why, err
-        end, "active")
-      end
-    end
-  end
-  release_held(job)
-  return left
+  return schedule.run(job, upload, pipeline, needs_cleaning)
 end
 
 

@@ -9,11 +9,13 @@ local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
 local store = require("batchapi.job.store")
+local trouble = require("batchapi.trouble")
 local unclaimed = require("batchapi.job.unclaimed")
 
 local M = {}
 
-local DOWNLOAD_TRIES = 6
+local REFUSALS = 3 -- of a download, before it is believed
+
 -- In the ledger: settled by a process that died before the part was done.
 local RECOVERED = store.RECOVERED
 local CUT_OFF = claim.CUT_OFF
@@ -27,21 +29,16 @@ end
 M.waiting_mark = waiting_mark
 
 
---- May a failed download work in a while? A file may also not be visible yet.
-local function passes(err, tries)
-  return err.retryable or err.kind == "truncated" or err.kind == "connect" or err.kind == "timeout"
-    or (err.status == 404 or err.status == 409) and tries <= 3
-end
-
-
 local function download_one(job, part, i, source)
-  local known = job:known(part.part)
+  local known, began, refusals = job:known(part.part), job.clock.now(), 0
   known.result_id = part.sources[i]
   return persist.run(job, function()
     return job:call(source, known, { to = job:path(claim.answer_name(part, i)) })
-  end, function(err, tries)
-    return tries < DOWNLOAD_TRIES and passes(err, tries)
-  end)
+  end, function(err)
+    refusals = refusals + (trouble.is_refusal(err) and 1 or 0)
+    return trouble.is_endured(err, job.knows_batches, job.clock.now() - began)
+      or refusals > 0 and refusals < REFUSALS -- a file may not be visible yet
+  end, nil, part)
 end
 
 
@@ -66,7 +63,8 @@ end
 
 
 --- Brings every file of the part's batch here. A short file never arrives: the transfer is checked
---- against its length and made whole, or fails.
+--- against its length and made whole, or fails. What the service refuses to give is left out, and the
+--- part says so.
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
@@ -74,8 +72,10 @@ function M.download(job, part)
   for i, source in ipairs(job.run.collect) do
     if part.sources[i] then
       local ok, why, err = download_one(job, part, i, source)
-      if not ok then
+      if not ok and not trouble.is_of_part(err) then
         return nil, why, err
+      elseif not ok then
+        part.sources[i], part.uncollected = false, why
       end
     end
   end
@@ -111,7 +111,7 @@ local function begin(job, part)
     last = part.first + part.span - 1,
     repeats = part.attempt < job.options.attempts and not job.state.cancelled,
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
-    unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0,
+    unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
     cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
   for index = part.first, part.recovered and self.last or 0 do
@@ -139,7 +139,9 @@ end
 --- the service reports such requests one by one, one that it does not report is.
 function settling:absent_reason(line_number)
   local part = self.part
-  if part.outcome == "completed" or self.cut_off > 0 then
+  if part.uncollected then
+    return { code = "uncollected", message = part.uncollected }
+  elseif part.outcome == "completed" or self.cut_off > 0 then
     return { code = "missing", message = "the service's answers hold none for this request" .. (
       self.unclaimed.count > 0 and ("; %d of their lines belong to no request: job:unclaimed() has them")
       :format(self.unclaimed.count) or "") }
@@ -191,13 +193,15 @@ function settling:fill_gap(writer, line, number)
   local mark = self.ledger:state(index)
   if mark == self.mine then
     local result = { ok = false, error = self:absent_reason(number) }
-    if self.repeats and self.part.outcome == "expired" then
+    if self.repeats and result.error.code == "expired" then
       self.ledger:set(index, self.next_mark)
       self.repeated = self.repeated + 1
       mark = self.next_mark
     else
       result.index, result.custom_id = index, id
-      self.missing = self.missing + (result.error.code == "missing" and 1 or 0)
+      local code = result.error.code
+      self.missing = self.missing + (code == "missing" and 1 or 0)
+      self.uncollected = self.uncollected + (code == "uncollected" and 1 or 0)
       return self.job.store:append(result)
     end
   end
@@ -271,7 +275,7 @@ function M.settle(job, part)
   ok, why, err = job:record{
     type = "settled", part = part.part, duplicates = self.duplicates, strangers = self.strangers,
     broken = self.broken, usage = self.usage, retry = retry, unclaimed = self.unclaimed.count,
-    unreadable = self.unreadable, missing = self.missing,
+    unreadable = self.unreadable, missing = self.missing, uncollected = self.uncollected,
   }
   if not ok then
     return nil, why, err

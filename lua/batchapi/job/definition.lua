@@ -9,7 +9,7 @@
 --- | word | what it says |
 --- |---|---|
 --- | `family` | "file": a file is uploaded, a batch made of it, and files collected; "inline": the requests stand in the body that makes the batch; "envelope": one call carries many requests and answers them; "each": one call (or one batch) for each request |
---- | `options` | options of `run` beyond the common ones: name = `{ type =, required =, default =, one_of =, help = }`; `infer`, a path in the first request it is taken from, then `needed` if it cannot do without |
+--- | `options` | options of `run` beyond the common ones: name = `{ type =, required =, default =, one_of =, help = }`; `infer`, a path in the first request it is taken from, then `needed` if it cannot do without; `window`, where it says how long the service may take: the unit of a plain number ("s", "m", "h", "d", "w") |
 --- | `request` | what a request is (below) |
 --- | `limits` | of one batch or call: `requests`, `bytes`, `inputs = { path =, url =, max = }` (elements of the array at `path`, in requests whose `url` field ends so) |
 --- | `concurrency` | batches, or calls, in flight unless the option says otherwise |
@@ -79,7 +79,7 @@ words.sections.run = {
 }
 words.sections.run_option = {
   type = one_of{ "string", "number", "boolean", "table" }, required = flag, needed = flag, infer = text,
-  default = anything,
+  default = anything, window = one_of{ "s", "m", "h", "d", "w" },
   one_of = texts, help = text,
 }
 words.sections.run_request = {

@@ -12,6 +12,7 @@ local states = require("batchapi.job.state")
 local status_of = require("batchapi.job.status")
 local store = require("batchapi.job.store")
 local template = require("batchapi.job.template")
+local windows = require("batchapi.window")
 local wire = require("batchapi.request")
 
 local handle = require("batchapi.job.handle")
@@ -369,13 +370,15 @@ function M.new(client, options, world)
     done = false, ending = false, releasing = false, results_given = false,
     pass = nil, kept = {}, drawing = false, paced = {}, warnings = {},
     dirty = false, hook = nil, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
+    troubled = {},       -- what is being waited out, by whose it is (batchapi/trouble.lua)
+    knows_batches = false, -- the service has told of one of them
   }, job_mt)
   self.machine = machine.new(host, clock, function()
     self:schedule()
   end, function()
     self:forget_tasks()
   end)
-  self.machine.deadline = clock.now() + options.timeout
+  self.machine.deadline = clock.now() + (options.timeout or windows.timeout(run, options))
   self.checker = checker_of(self)
   self.store = store.new(self, options.dir or "")
   return self

@@ -20,7 +20,7 @@ local common = {
   max_requests_per_batch = { "integer", least = 1, shapes = true },
   max_bytes_per_batch = { "integer", least = 1, shapes = true },
   interval = { "number", least = 0.001 },
-  timeout = { "number", default = 90000, least = 0 },
+  timeout = { "number", least = 0 },
   cleanup = { "boolean", default = false },
   expires_after = { "number", least = 1, shapes = true },
   output_expires_after = { "number", least = 1, shapes = true },

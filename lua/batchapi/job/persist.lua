@@ -1,5 +1,7 @@
 --- A transfer that is made again while its failure may pass: what a repeat of costs nothing.
 
+local trouble = require("batchapi.trouble")
+
 local M = {}
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30 -- seconds, where the service names no time
@@ -10,19 +12,21 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30 -- seconds, where the service names n
 ---@param attempt fun(): any, string|nil, table|nil the answer, or nil, message, err
 ---@param may_pass fun(err: table, tries: integer): boolean|nil `tries` counts what was made
 ---@param first_pause number|nil seconds, at most half of one
+---@param holder table|nil whose trouble it is
 ---@return any answer
 ---@return string|nil message
 ---@return table|nil err
-function M.run(job, attempt, may_pass, first_pause)
+function M.run(job, attempt, may_pass, first_pause, holder)
+  holder = holder or {}
   local pause, tries = math.max(math.min(FIRST_PAUSE, first_pause or FIRST_PAUSE), 0.01), 0
   while true do
     tries = tries + 1
     local answer, why, err = attempt()
-    if answer then
-      return answer
-    elseif not may_pass(err, tries) then
-      return nil, why, err
+    if answer or not may_pass(err, tries) then
+      trouble.note(job, holder, nil)
+      return answer, why, err
     end
+    trouble.note(job, holder, trouble.more(holder.trouble, why, job.clock.wall()))
     local ok
     ok, why, err = job:sleep(err.retry_after or pause)
     if not ok then

@@ -182,7 +182,7 @@ end
 function apply.ended(state, record)
   local part = state.parts[record.part]
   part.status, part.outcome, part.sources = "ended", record.outcome, record.sources or {}
-  part.reasons, part.usage = record.reasons, record.usage
+  part.reasons, part.usage, part.uncollected = record.reasons, record.usage, record.uncollected
   state.usage = M.add_usage(state.usage, record.usage)
 end
 
@@ -190,13 +190,15 @@ end
 function apply.settled(state, record)
   local part = state.parts[record.part]
   part.status = "settled"
+  part.uncollected = (record.uncollected or 0) > 0 and record.uncollected or nil -- how many requests
   state.duplicates = state.duplicates + (record.duplicates or 0)
   state.strangers = state.strangers + (record.strangers or 0)
   state.broken = state.broken + (record.broken or 0)
   part.unclaimed = record.unclaimed
   state.unclaimed = state.unclaimed + (record.unclaimed or 0)
   -- Something of it was not handed out, or never came: then nothing of it may be deleted.
-  part.incomplete = (record.unclaimed or 0) + (record.unreadable or 0) + (record.missing or 0) > 0
+  part.incomplete = (record.unclaimed or 0) + (record.unreadable or 0) + (record.missing or 0)
+    + (record.uncollected or 0) > 0
   if not part.usage then
     state.usage = M.add_usage(state.usage, record.usage)
   end

@@ -1,6 +1,7 @@
 --- How far a job is.
 
 local states = require("batchapi.job.state")
+local trouble = require("batchapi.trouble")
 
 local M = {}
 
@@ -9,7 +10,7 @@ local function part_status(part)
   return {
     part = part.part, attempt = part.attempt, state = part.status, requests = part.count, bytes = part.bytes,
     batch_id = part.batch_id, file_id = part.file_id, outcome = part.outcome, service_state = part.state,
-    counts = part.counts,
+    counts = part.counts, trouble = part.trouble,
   }
 end
 
@@ -79,6 +80,7 @@ end
 ---@field elapsed number seconds since this process began with it
 ---@field remaining number|nil seconds, estimated
 ---@field ends_at number|nil estimated end, seconds since 1970
+---@field trouble batchapi.Trouble|nil what is being waited out, the longest
 ---@field warnings string[]
 
 ---@param job table
@@ -94,6 +96,7 @@ function M.of(job)
     broken = job.state.broken, unclaimed = job.state.unclaimed, maybe_paid_twice = job.state.maybe_paid_twice,
     bytes = 0, parts = list_parts(job), states = {},
     usage = states.add_usage(nil, job.state.usage), elapsed = job.clock.now() - job.began, warnings = job.warnings,
+    trouble = trouble.of(job),
   }
   for _, part in ipairs(status.parts) do
     status.bytes = status.bytes + (part.attempt == 1 and part.bytes or 0)

@@ -1,91 +1,17 @@
---- Watching a batch until the service says that it has ended.
+--- Watching a batch until the service says that it has ended, and what it made can be had.
+---
+--- What may pass is waited out as long as the job is waited for; a batch that the service does not
+--- tell of any more ends alone, with the reason.
 
-local among = require("batchapi.among")
+local batch_state = require("batchapi.batch_state")
 local collect = require("batchapi.job.collect")
 local paths = require("batchapi.path")
+local polling_of = require("batchapi.polling")
+local trouble = require("batchapi.trouble")
 
 local M = {}
 
 local LONGEST_PAUSE = 60
-local PATIENCE = 120 -- seconds without one good answer
-local MOST_REASONS = 1000
-
-
-local function number_at(value, path)
-  local found = path and paths.get(value, path)
-  return type(found) == "number" and found or nil
-end
-
-
---- How far a batch is: { total, completed, failed }, as far as the service says.
----@param run table
----@param batch table
----@return table|nil
-function M.counts(run, batch)
-  local words = (run.watch or {}).counts
-  if not words then
-    return nil
-  end
-  return {
-    total = number_at(batch, words.total), completed = number_at(batch, words.completed),
-    failed = number_at(batch, words.failed),
-  }
-end
-
-
---- What a batch came to: "completed", "failed", "expired", "cancelled"; nil while it runs. An
---- unknown state counts as running.
----@param definition table
----@param batch table
----@param status integer|nil of the answer
----@return string|nil
-function M.outcome(definition, batch, status)
-  local wait, more = definition.wait, definition.run.watch or {}
-  local word = paths.get(batch, wait.status or "status")
-  if type(word) ~= "string" then
-    if wait.pending then
-      local zero, positive = number_at(batch, wait.pending.zero), number_at(batch, wait.pending.positive)
-      return zero == 0 and (positive == nil or positive > 0) and "completed" or nil
-    end
-    return among(status, wait.done_statuses) and "completed" or nil
-  end
-  word = word:lower()
-  if among(word, wait.failed) then
-    return "failed"
-  elseif among(word, more.expired) then
-    return "expired"
-  elseif among(word, more.cancelled) then
-    return "cancelled"
-  end
-  return among(word, wait.done) and "completed" or nil
-end
-
-
-local function text_of(value)
-  return type(value) == "string" and value or nil
-end
-
-
---- The service's own reasons: an array of { code, message, line }.
-local function reasons(wait, batch)
-  local words = wait.reasons
-  if not words then
-    return nil
-  end
-  local list = words.list and paths.get(batch, words.list) or { batch }
-  local found = {}
-  for i, entry in ipairs(type(list) == "table" and list or {}) do
-    if i > MOST_REASONS then
-      break
-    end
-    found[i] = {
-      code = words.code and text_of(paths.get(entry, words.code)),
-      message = text_of(paths.get(entry, words.message)),
-      line = words.line and number_at(entry, words.line),
-    }
-  end
-  return found
-end
 
 
 --- The longer a batch has run, the more seldom it is asked for: a tenth of its age, within bounds.
@@ -102,22 +28,42 @@ local function poll(job, part)
 end
 
 
---- May polling go on after this failure?
-local function endures(job, err, good)
-  local passes = err.retryable or err.kind == "connect" or err.kind == "timeout" or err.kind == "rate_limit"
-    or err.kind == "truncated"
-  return passes and job.clock.now() - good < PATIENCE
+--- What is kept of a batch that has ended.
+local function ended(job, batch, state)
+  local more = job.run.watch or {}
+  local usage = more.usage and paths.get(batch, more.usage)
+  return {
+    outcome = state.outcome,
+    sources = collect.sources(job.run, batch),
+    reasons = state.outcome == "failed" and batch_state.reasons(job.definition, batch) or nil,
+    usage = type(usage) == "table" and usage or nil,
+    uncollected = state.lacks and ("the batch ended as %s, but does not name its %s"):format(
+      state.word or state.outcome, state.lacks) or nil,
+  }
+end
+
+
+--- The service tells nothing of the batch any more. Where it has told nothing of any batch, another
+--- account may be asked: then the results may be there all the same.
+local function lost(job, verdict, why)
+  if verdict == "gone" and job.knows_batches then
+    return { outcome = "gone", sources = {}, reasons = { {
+      code = "gone", message = "the service does not know the batch any more: " .. why } } }
+  end
+  return { outcome = "uncollected", sources = {}, uncollected = "the service does not tell of the batch: " .. why }
 end
 
 
 --- Polls until the batch has ended. Gives the fields of the journal's record.
 ---@param job table
 ---@param part table
----@return table|nil ended { outcome, sources, reasons, usage }
+---@return table|nil ended { outcome, sources, reasons, usage, uncollected }
 ---@return string|nil message
 ---@return table|nil err
 function M.until_ended(job, part)
-  local began, good = job.clock.now(), job.clock.now()
+  local began = job.clock.now()
+  job.knows_batches = job.knows_batches or not part.resumed -- it was made by this process
+  local polling = polling_of.new(job.definition, job.clock, job.options.settle, job.knows_batches, true)
   local pause = part.resumed and 0 or job.options.interval
   while true do
     local ok, why, err = job:sleep(pause)
@@ -125,34 +71,25 @@ function M.until_ended(job, part)
       return nil, why, err
     end
     local batch, message, response = poll(job, part)
+    local verdict, state = polling:take(batch, message, response)
     if batch then
-      good = job.clock.now()
-      part.counts, part.state = M.counts(job.run, batch), paths.get(batch, job.definition.wait.status or "status")
-      job:changed()
-      local outcome = M.outcome(job.definition, batch, response and response.status)
-      if outcome then
-        return M.ended(job, batch, outcome)
-      end
-      pause = pause_after(job, began)
-    elseif endures(job, response, good) then
-      pause = response.retry_after or pause_after(job, began)
-    else
+      job.knows_batches = true
+      part.counts, part.state = batch_state.counts(job.run, batch), paths.get(batch, job.definition.wait.status)
+    end
+    trouble.note(job, part, polling.trouble)
+    job:changed()
+    if verdict ~= "again" then
+      trouble.note(job, part, nil)
+    end
+    if verdict == "ended" or verdict == "late" then
+      return ended(job, batch, state)
+    elseif verdict == "gone" or verdict == "refused" then
+      return lost(job, verdict, message)
+    elseif verdict == "stop" then
       return nil, message, response
     end
+    pause = polling:pause(pause_after(job, began), response)
   end
-end
-
-
---- What is kept of a batch that has ended.
-function M.ended(job, batch, outcome)
-  local more = job.run.watch or {}
-  local usage = more.usage and paths.get(batch, more.usage)
-  return {
-    outcome = outcome,
-    sources = collect.sources(job.run, batch),
-    reasons = outcome == "failed" and reasons(job.definition.wait, batch) or nil,
-    usage = type(usage) == "table" and usage or nil,
-  }
 end
 
 

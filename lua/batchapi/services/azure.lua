@@ -38,6 +38,10 @@ return {
   wait = {
     operation = "retrieve_batch", status = "status",
     done = { "completed", "expired", "cancelled" }, failed = { "failed" },
+    needs = { -- "completed" comes before the files are named
+      { any = { "output_file_id" }, count = "request_counts.completed" },
+      { any = { "error_file_id" }, count = "request_counts.failed" },
+    },
     reasons = { list = "errors.data", code = "code", message = "message", line = "line" },
     interval = 60, max_interval = 300, -- the service asks for at most one poll a minute
   },

@@ -122,6 +122,10 @@ return {
   wait = {
     operation = "retrieve_job", status = "status",
     done = { "success", "timeout_exceeded", "cancelled" }, failed = { "failed" },
+    needs = { -- a job of requests given inline has its answers in `outputs`
+      { any = { "output_file", "outputs" }, count = "succeeded_requests" },
+      { any = { "error_file", "outputs" }, count = "failed_requests" },
+    },
     reasons = { list = "errors", message = "message" },
   },
   run = {
@@ -130,7 +134,7 @@ return {
       endpoint = { type = "string", required = true,
         help = "path every request is for, such as /v1/chat/completions" },
       model = { type = "string", help = "the model of every request" },
-      timeout_hours = { type = "number", help = "hours the service may take (24)" },
+      timeout_hours = { type = "number", window = "h", help = "hours the service may take (24)" },
     },
     request = {
       id = "custom_id", required = { "body" },

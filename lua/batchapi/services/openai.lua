@@ -201,6 +201,10 @@ return {
   wait = {
     operation = "retrieve_batch", status = "status",
     done = { "completed", "expired", "cancelled" }, failed = { "failed" },
+    needs = { -- "completed" comes before the files are named
+      { any = { "output_file_id" }, count = "request_counts.completed" },
+      { any = { "error_file_id" }, count = "request_counts.failed" },
+    },
     reasons = { list = "errors.data", code = "code", message = "message", line = "line" },
   },
   run = {
@@ -208,7 +212,7 @@ return {
     options = {
       endpoint = { type = "string", infer = "url", needed = true,
         help = "path every request is for, such as /v1/chat/completions" },
-      completion_window = { type = "string", default = "24h", help = "time the service may take" },
+      completion_window = { type = "string", default = "24h", window = "s", help = "time the service may take" },
     },
     request = {
       id = "custom_id", required = { "body" },
