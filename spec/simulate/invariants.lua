@@ -1,8 +1,11 @@
 --- What must be true of every run, checked against the world's own record.
 
 local core = require("batchapi.core")
+local paths = require("batchapi.path")
 
 local M = {}
+
+local sorted = { sort_keys = true }
 
 
 local function mark_of(result)
@@ -68,6 +71,27 @@ local function settling(world, id)
 end
 
 
+local bodies = { openai = "response.body", anthropic = "result.message" }
+
+
+--- Of an answer that came as a line everything must be there, byte for byte where the line is given.
+local function check_whole(world, id, result, answer)
+  local form = world.service.by_id and (world.service.by_id[answer.batch] or {}).form
+  if not form or not answer.readable then
+    return
+  end
+  local body = not answer.odd and answer.ok and paths.get(core.decode(answer.line), bodies[form])
+  if body and core.encode(body, sorted) ~= core.encode(result.body, sorted) then
+    world.record:violate("%s: the body is not the one that came: %s", id, core.encode(result.body))
+  elseif (result.repaired ~= nil) ~= (answer.odd or false) and not result.error
+    and not tostring(result.repaired):find("byte order mark") then
+    world.record:violate("%s: repaired says %s", id, tostring(result.repaired))
+  elseif world.plan.raw and result.raw and result.raw:gsub("^\239\187\191", ""):gsub("\r$", "") ~= answer.line then
+    world.record:violate("%s: raw is not the line that came: %s", id, result.raw)
+  end
+end
+
+
 local function matches(result, answer)
   if answer.ok then
     return result.ok and mark_of(result) == answer.mark
@@ -83,7 +107,7 @@ local function check_answer(world, id, result)
   local list, any = settling(world, id)
   for _, answer in ipairs(any) do
     if matches(result, answer) then
-      return
+      return check_whole(world, id, result, answer)
     end
   end
   local code = says(result)
@@ -121,21 +145,45 @@ end
 
 
 --- What was deleted had been read, and all of it.
-local function check_deletes(world, seen)
+local function check_deletes(world)
   for _, entry in ipairs(world.record.deletes) do
     local batch = entry.file.batch
     if batch and batch.bad then
       world.record:violate("cleanup deleted %s of %s, of which not every answer could be read", entry.file.id, batch.id)
     end
   end
-  return seen
 end
 
 
+--- What belonged to no request was kept, if its file was read.
+local function check_unclaimed(world)
+  for _, entry in ipairs(world.record.unclaimed) do
+    local file = world.service.files and world.service.files[entry.errors and entry.batch.errors or entry.batch.output]
+    if file and file.read and not file.gone and not world.kept[entry.line] and not world.kept[entry.line .. "\r"] then
+      world.record:violate("a line that belongs to nobody was thrown away: %s", entry.line)
+    end
+  end
+end
+
+
+--- Nothing is sent again because a wait ended: what is uploaded once more has a reason.
+local function check_uploads(world)
+  local failed = 0
+  for _, batch in ipairs(world.record.batches) do
+    failed = failed + (batch.state == "failed" and 1 or 0)
+  end
+  for content, times in pairs(world.record.uploads) do
+    if times > world.missed + world.processes + failed + #world.record.deletes then
+      world.record:violate("a file of %d bytes was uploaded %d times", #content, times)
+    end
+  end
+end
+
+
+--- A process that ended by itself has closed what it opened.
 local function check_disk(world)
-  collectgarbage()
   local open = world.disk:open_files()
-  if open > 0 then
+  if world.processes == 1 and open > 0 then
     world.record:violate("%d files are still open at the end", open)
   end
 end
@@ -150,13 +198,10 @@ function M.check(world, results)
     end
     check_sent(world, id)
   end
-  check_deletes(world, seen)
-  if world.plan.check_disk then
-    check_disk(world)
-  end
+  check_deletes(world)
+  check_unclaimed(world)
+  check_uploads(world)
+  check_disk(world)
 end
-
-
-M.core = core
 
 return M

@@ -106,7 +106,7 @@ function M.put(world, list, id, answer, batch, word)
     return draw:between(1, #odd)
   end)
   if how then
-    answer.line = odd[how](answer.line)
+    answer.line, answer.odd = odd[how](answer.line), true
   end
   if tape:event("line.unreadable") then
     answer.line, answer.readable, answer.broken = answer.line:sub(1, -10), false, true
@@ -115,7 +115,7 @@ function M.put(world, list, id, answer, batch, word)
   elseif tape:event("line.garbage") then
     answer.line = "<html>" .. answer.mark
     absent()
-    record.unclaimed[#record.unclaimed + 1] = answer.line
+    record.unclaimed[#record.unclaimed + 1] = { line = answer.line, batch = batch, errors = answer.in_errors }
   end
   list[#list + 1] = answer.line
   if answer.readable and tape:event("line.doubled") then
@@ -123,7 +123,7 @@ function M.put(world, list, id, answer, batch, word)
   end
   if tape:event("line.foreign") then
     list[#list + 1] = answer.line:gsub(id:gsub("%-", "%%-"), "stranger-" .. answer.mark, 1)
-    record.unclaimed[#record.unclaimed + 1] = list[#list]
+    record.unclaimed[#record.unclaimed + 1] = { line = list[#list], batch = batch, errors = answer.in_errors }
     batch.bad = true
   end
 end

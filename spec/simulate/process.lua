@@ -123,8 +123,15 @@ function M:seam(what)
     if pause then
       self:trace("is stopped for %d s", pause)
       self.world.clock:pass(pause)
+      self.world.paused = self.world.paused + pause
     end
   end
+end
+
+
+--- Is the time of its job over?
+function M:is_late()
+  return self.world.clock.time - self.began >= (self.world.plan.timeout or 90000)
 end
 
 

@@ -29,7 +29,7 @@ local function open(process)
   local client = world.shape.client(process)
   local draw = world.tape:draw("open")
   if world.begun and draw:chance(0.7) then
-    local job, why, err = runner.resume(process_of.DIR, { client = client }, process.given)
+    local job, why, err = runner.resume(process_of.DIR, { client = client, salvage = world.salvage }, process.given)
     if job or not err or err.code ~= "input_incomplete" and err.code ~= "ENOENT" then
       return job, why, err
     end
@@ -39,14 +39,16 @@ local function open(process)
 end
 
 
---- Looks at a failure: nil, why, err of the job's; a wait that was cut short is none.
+--- A failure of the job's: nil, why.
 local function told(process, what, why, err)
-  process:trace("%s: %s (%s)", what, tostring(why), tostring(err and err.kind))
+  process:trace("%s: %s (%s)", what, tostring(why), tostring(err and (err.code or err.kind)))
   process.world:told(what, why, err)
+  return nil, why
 end
 
 
-local function wait_in_slices(process, job)
+--- Waits, in slices at random; nil, why when the job fails.
+local function wait(process, job)
   local world = process.world
   local tape, clock = world.tape, world.clock
   while true do
@@ -55,54 +57,91 @@ local function wait_in_slices(process, job)
     local status, why, err = job:wait(slice and { timeout = slice } or nil)
     if status then
       return status
-    elseif not (slice and err and err.kind == "timeout") then
-      told(process, "wait", why, err)
-      return nil, why, err
     end
-    world:check_slice(began, slice)
+    local over = slice and clock.time - began >= slice - 0.001
+    if not (over and err and err.kind == "timeout") or process:is_late() then
+      return told(process, "wait", why, err)
+    end
+    world:check_time("a wait of", began, slice)
   end
 end
 
 
-local function read(process, job)
-  local results, list = job:results(), {}
-  while true do
+--- Reads results, all or so many. The list, or nil and why.
+local function read(process, job, most)
+  local world = process.world
+  local results, list = job:results(world.plan.raw and { raw = true } or nil), {}
+  while #list < most do
     local result, why, err = results:next()
     if result then
       list[#list + 1] = result
-      process.world:handed_out(result)
+      world:handed_out(result)
     elseif why then
-      told(process, "results", why, err)
-      return nil, why, err
+      return told(process, "results", why, err)
     else
       return list
     end
   end
+  return list
+end
+
+
+--- Does the user cancel the job now?
+local function cancel(process, job)
+  local world = process.world
+  if world.tape:event("job.cancelled") then
+    process:trace("cancels the job")
+    world:cancelled()
+    local status, why, err = job:cancel()
+    if not status then
+      return told(process, "cancel", why, err)
+    end
+  end
+  return true
+end
+
+
+local function use(process, job)
+  local world = process.world
+  local draw = world.tape:draw("program")
+  world:look(job)
+  local ok, why = cancel(process, job)
+  if ok and draw:chance(0.5) then
+    ok, why = wait(process, job)
+  end
+  if ok and world.plan.durable and world.tape:event("process.leaves") then
+    local _
+    _, why = read(process, job, draw:between(0, world.plan.count - 1))
+    return nil, why or "it left"
+  end
+  if not ok then
+    return nil, why
+  end
+  local list
+  list, why = read(process, job, math.huge)
+  if list then
+    world:read_all(job)
+  end
+  if list and world.plan.durable and draw:chance(0.2) then
+    return read(process, job, math.huge)
+  end
+  return list, why
 end
 
 
 --- The program. Gives the list of results once all were read, or nil and why.
 function M.main(process)
   local world = process.world
-  local draw = world.tape:draw("program")
+  process.began = world.clock.time
   local job, why, err = open(process)
   if not job then
-    told(process, "open", why, err)
-    return nil, why
-  end
-  world:check_status(job)
-  if draw:chance(0.6) then
-    local status
-    status, why = wait_in_slices(process, job)
-    if not status then
-      job:close()
-      return nil, why
-    end
+    return told(process, "open", why, err)
   end
   local list
-  list, why = read(process, job)
-  world:check_status(job)
+  list, why = use(process, job)
+  world:look(job)
   job:close()
+  world:check_time("a process with a timeout of", process.began, world.plan.timeout or 90000)
   return list, why
 end
 

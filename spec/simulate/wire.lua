@@ -237,6 +237,7 @@ end
 
 --- What was answered does not reach the process: its answers cannot be asked of it.
 local function miss(self, request)
+  self.world.missed = self.world.missed + 1
   for _, answer in ipairs(request.answers or {}) do
     answer.lost = true
   end

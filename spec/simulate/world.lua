@@ -16,7 +16,8 @@ local M = {}
 M.__index = M
 
 local PROCESSES = 7 -- from then on nothing bad happens any more
-local MOST_PROCESSES = PROCESSES + 4
+local MOST_PROCESSES = PROCESSES + 5
+local SLACK = 3 -- seconds that what has a time may take longer
 
 
 local function new(seed, script, fixed, trace)
@@ -25,7 +26,7 @@ local function new(seed, script, fixed, trace)
   local self = setmetatable({
     seed = seed, tape = tape, plan = plan, shape = shapes[plan.shape], trace = trace, lines = {},
     clock = clocks.new(), disk = memory.new(), record = records.new(),
-    calls = 0, boots = 1, begun = false, out = {}, last = nil,
+    calls = 0, boots = 1, paused = 0, missed = 0, begun = false, out = {}, last = nil,
   }, M)
   self.service = self.shape.service.new(self)
   self.requests = self.shape.requests(plan)
@@ -57,16 +58,46 @@ function M:told(what, why, err)
 end
 
 
-function M:check_slice(began, slice)
-  local over = self.clock.time - began - slice
-  if over > self.plan.slack then
-    self.record:violate("a wait of %g s took %g s longer", slice, over)
+--- What may take so long did not take longer; the time for which a process was stopped is nobody's.
+function M:check_time(what, began, seconds)
+  local over = self.clock.time - began - seconds - self.paused
+  if over > SLACK then
+    self.record:violate("%s %g s took %g s longer", what, seconds, over)
   end
 end
 
 
-function M.check_status(_, job)
+--- The user looks how the job stands.
+function M.look(_, job)
+  tostring(job)
   return job:status()
+end
+
+
+--- The user cancels the job: what is not answered then may say so.
+function M:cancelled()
+  self.was_cancelled = true
+  for i = 1, self.plan.count do
+    for _, code in ipairs{ "cancelled", "canceled" } do
+      self.record:allow("r-" .. i, code)
+    end
+  end
+end
+
+
+--- All results were read: what belongs to nobody is there too.
+function M:read_all(job)
+  self.kept = {}
+  local lines = job:unclaimed()
+  while true do
+    local line, why = lines:next()
+    if why then
+      self.record:violate("unclaimed lines: %s", tostring(why))
+    elseif line == nil then
+      return
+    end
+    self.kept[line] = true
+  end
 end
 
 
@@ -103,6 +134,9 @@ end
 
 --- Is there another reason for a result to say so?
 function M:explains(id, code)
+  if self.was_cancelled and (code == "token_limit_exceeded" or code == "invalid_file") then
+    return true -- why its batch failed, which is not made anew
+  end
   local reasons = { uncollected = true, gone = true }
   if not reasons[code] then
     return false
@@ -152,7 +186,6 @@ end
 ---@return table run { violations, taken, plan, … }
 function M.run(seed, script, fixed, trace)
   local self = new(seed, script, fixed, trace)
-  self.plan.slack = 700
   local ok, results = pcall(live, self)
   if not ok then
     self.record:violate("%s", tostring(results))

@@ -193,6 +193,9 @@ local function list(self, query)
     end
     from = from - 1
   end
+  if #items > 0 and self.world.tape:event("list.empty_page") then
+    return 200, '{"object":"list","data":[],"has_more":true,"first_id":null,"last_id":null}'
+  end
   local more = from >= 1
   return 200, ('{"object":"list","data":[%s],"has_more":%s,"last_id":%s}'):format(table.concat(items, ","),
     tostring(more), more and quoted(("batch_%d"):format(last_number)) or "null")
