@@ -147,11 +147,12 @@ end
 --- Asks a batch to end.
 function M.cancel(world, service, batch)
   if batch.state == "validating" then
-    batch.state, batch.ended, batch.named_at = "cancelled", true, world.clock.time
-    for _, id in ipairs(batch.requests) do
-      world.record:allow(id, "cancelled")
+    batch.state, batch.ended, batch.named_at, batch.entries = "cancelled", true, world.clock.time, {}
+    for i in ipairs(batch.requests) do
+      batch.entries[i] = {}
     end
-    service:leave(batch, "", false, false)
+    local out = write_answers(world, batch, 0, "cancelled")
+    service:leave(batch, lines.file(world, out, false), false, false)
   elseif batch.state == "in_progress" and not batch.cancelling then
     batch.cancelling = true
     batch.cancel_at = world.tape:draw("cancel"):between(0, #batch.requests)

@@ -14,6 +14,9 @@ local found = {
     { shape = "graph", durable = true, count = 2, per_batch = 100, attempts = 1, concurrency = 1, yields = false } },
   { "the reads of a call whose process died are read again", 116, { { "process.killed", 1, 1 } },
     { shape = "envelope", durable = true, count = 2, per_batch = 100, attempts = 1, concurrency = 1, yields = false } },
+  { "a file of results that was synced is still there after a power cut", 466, { { "process.killed", 1, 253 } },
+    { shape = "batch", durable = true, count = 2, per_batch = 100, attempts = 1, concurrency = 1, interval = 0.5,
+      settle = 10, slowest = 7200, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
 }
 
 

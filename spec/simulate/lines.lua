@@ -95,11 +95,13 @@ local odd = {
 function M.put(world, list, id, answer, batch, word)
   local tape, record = world.tape, world.record
   local function absent()
-    answer.readable, batch.bad = false, true
+    answer.readable = false
+    answer.retryable = answer.retryable or word == "expired" -- as if it had not been come to
     record:allow(id, word == "completed" and "missing" or word)
     record:allow(id, "missing")
   end
   if tape:event("line.dropped") then
+    batch.bad = batch.bad or word == "completed" -- else it looks as if it had not been come to
     return absent()
   end
   local how = tape:event("line.odd", function(draw)
@@ -113,7 +115,7 @@ function M.put(world, list, id, answer, batch, word)
     batch.bad = true
     record:allow(id, "unreadable")
   elseif tape:event("line.garbage") then
-    answer.line = "<html>" .. answer.mark
+    answer.line, batch.bad = "<html>" .. answer.mark, true
     absent()
     record.unclaimed[#record.unclaimed + 1] = { line = answer.line, batch = batch, errors = answer.in_errors }
   end

@@ -89,6 +89,11 @@ local function many(count, from)
 end
 
 
+for name in (os.getenv("WITHOUT") or ""):gmatch("%S+") do
+  assert(plan.behaviours[name], "no behaviour is called " .. name)
+  plan.without[name] = true
+end
+
 if arg[1] == "--seed" or arg[1] == "--short" then
   one(tonumber(arg[2]), arg[1] == "--short")
 else

@@ -19,6 +19,8 @@ M.behaviours = {
   ["disk.flip"] = 0.15,
 }
 
+M.without = {} -- behaviours that no run meets (tools/simulate: WITHOUT)
+
 M.names = {}
 for name in pairs(M.behaviours) do
   M.names[#M.names + 1] = name
@@ -31,7 +33,7 @@ local function draw_rates(tape, draw)
   local rates = {}
   for _, name in ipairs(M.names) do
     local one = tape:draw("rate " .. name)
-    if one:chance(share) then
+    if one:chance(share) and not M.without[name] then
       rates[name] = M.behaviours[name] * one:wide(0.1, 1)
     end
   end

@@ -82,7 +82,7 @@ end
 ---@param script table[]|nil what happens, as `taken` of another tape: { name, n, value } each
 function M.new(seed, script)
   local self = setmetatable({
-    seed = seed, counts = {}, drawn = {}, taken = {}, script = nil,
+    seed = seed, counts = {}, drawn = {}, taken = {}, met = {}, script = nil,
     rates = {},   -- of events by name; those that have none never happen
     calm = false, -- nothing bad happens any more
   }, M)
@@ -127,6 +127,7 @@ function M:event(name, choose)
   end
   if value ~= nil then
     self.taken[#self.taken + 1] = { name, n, value }
+    self.met[name] = true
   end
   return value
 end

@@ -242,6 +242,9 @@ local function miss(self, request)
     answer.lost = true
   end
   if not self.world.shape.lookup then
+    if request.batch then
+      request.batch.lost = true
+    end
     for _, id in ipairs(request.ids or {}) do
       self.world.record:allow(id, "unknown_outcome")
     end
@@ -291,8 +294,11 @@ local function travel(self, made, request)
     local again = request.purpose ~= "upload" and tape:event("net.doubled", function(draw) return draw:wide(0.1, 900) end)
     if again then
       clock:after(again, function()
-        request.shadow, request.to = true, nil
-        self.service:handle(request)
+        local copy = setmetatable({ shadow = true }, { __index = request })
+        self.service:handle(copy)
+        for _, answer in ipairs(rawget(copy, "answers") or {}) do
+          answer.lost = true
+        end
       end)
     end
     if late or process.dead then

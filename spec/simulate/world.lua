@@ -96,7 +96,7 @@ function M:read_all(job)
     elseif line == nil then
       return
     end
-    self.kept[line] = true
+    self.kept[line:gsub("^\239\187\191", ""):gsub("\r$", "")] = true
   end
 end
 
@@ -137,6 +137,9 @@ function M:explains(id, code)
   if self.was_cancelled and (code == "token_limit_exceeded" or code == "invalid_file") then
     return true -- why its batch failed, which is not made anew
   end
+  if code == "unknown_outcome" and self.tape.met["list.empty_page"] then
+    return true -- the list could not be gone through
+  end
   local reasons = { uncollected = true, gone = true }
   if not reasons[code] then
     return false
@@ -169,9 +172,7 @@ local function live(self)
     elseif not self.plan.durable then
       return nil
     end
-    if not ok then
-      wire.died(process, self.plan.count)
-    end
+    wire.died(process, self.plan.count)
     between(self, not ok)
   end
   self.record:violate("the job does not end: %s", self.last and tostring(self.last.why) or "it said nothing")

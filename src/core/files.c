@@ -14,6 +14,7 @@ struct ba_file {
   intptr_t handle;
   bool open;
   bool piped;      /* it has no offsets */
+  bool fresh;      /* perhaps made by its opening: its name may not be on the disk */
   uint64_t start;  /* its length when it was opened */
   uint64_t offset; /* of the next read */
   atomic_bool failed;
@@ -39,6 +40,7 @@ static bool open_file(struct ba_file *file, const char *name, enum ba_file_mode 
   file->open = failure == 0;
   if(file->open && mode == BA_FILE_APPEND)
     failure = ops->size(place, file->handle, &file->start);
+  file->fresh = mode == BA_FILE_APPEND && file->start == 0;
   return failure == 0 || ba_disk_error(file->disk, name, failure, err);
 }
 
@@ -170,7 +172,9 @@ bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struc
 }
 
 /* A failed fsync has lost data that no second fsync brings back (the kernel
- * drops the pages), so it is remembered too. */
+ * drops the pages), so it is remembered too. What was synced must be found
+ * again: a file that was made for appending keeps its name (one that is written
+ * anew gets its own by a rename, which sees to that). */
 bool ba_file_sync(struct ba_file *file, struct ba_error *err)
 {
   void *place;
@@ -178,6 +182,9 @@ bool ba_file_sync(struct ba_file *file, struct ba_error *err)
   if(!ba_file_sound(file, err) || !is_open(file, err))
     return false;
   int failure = ops->sync(place, file->handle);
+  if(failure == 0 && file->fresh) /* a disk's names are one directory's: any will do */
+    failure = ops->sync_names(place, file->path);
+  file->fresh = file->fresh && failure != 0;
   return failure == 0 || remember(file, failure, err);
 }
 

@@ -43,7 +43,8 @@ bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struc
 bool ba_file_sound(struct ba_file *file, struct ba_error *err);
 /* Bytes that were meant for the file are lost: from now on it is unsound. */
 void ba_file_spoil(struct ba_file *file);
-bool ba_file_sync(struct ba_file *file, struct ba_error *err); /* data and size on the disk */
+/* Data and size on the disk; of a file made for appending the name too. */
+bool ba_file_sync(struct ba_file *file, struct ba_error *err);
 /* Closes now and says what release would swallow. */
 bool ba_file_close(struct ba_file *file, struct ba_error *err);
 

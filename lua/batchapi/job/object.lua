@@ -206,6 +206,10 @@ end
 function methods:release()
   self.journal:close()
   self.store:close()
+  if self.pass and self.pass.reader then
+    self.files:close(self.pass.reader)
+    self.pass.reader = nil
+  end
   if self.lock then
     self.lock:release()
     self.lock = nil
