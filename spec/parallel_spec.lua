@@ -204,6 +204,142 @@ describe("batchapi.parallel", function()
 end)
 
 
+describe("what was done when one of them fails", function()
+  -- Three requests are answered, the fourth fails, the fifth waits, the sixth is not begun.
+  local function mixed(fail, options)
+    options = options or {}
+    options.concurrency = 2
+    return parallel.map({ 1, 2, 3, 4, 5, 6 }, function(item)
+      if item <= 3 then
+        return get("/bytes/" .. item)
+      elseif item == 4 then
+        get("/delay/0.3")
+        return fail()
+      end
+      return get("/delay/20")
+    end, options)
+  end
+
+  local function check(outcomes, err)
+    assert.equal(5, #outcomes)
+    for i = 1, 3 do
+      assert.same({ ok = true, value = ("x"):rep(i) }, outcomes[i])
+    end
+    assert.same({ ok = false, error = err }, outcomes[4])
+    assert.is_false(outcomes[5].ok)
+    assert.equal("cancelled", outcomes[5].error.kind)
+    get("/bytes/1")
+    assert.equal(0, client:stats().in_flight)
+  end
+
+  it("comes with the failure that is returned", function()
+    local _, why, err = mixed(function() return get("/status/429") end)
+    assert.is_string(why)
+    assert.equal(429, err.status)
+    check(err.outcomes, err)
+  end)
+
+  it("comes with an error object that is raised, and with a string, which is put into one", function()
+    local object = { "mine" }
+    local ok, err = pcall(mixed, function() error(object) end)
+    assert.is_false(ok)
+    assert.equal(object, err)
+    check(err.outcomes, err)
+    ok, err = pcall(mixed, function() error("a text", 0) end)
+    assert.is_false(ok)
+    assert.equal("a text", tostring(err))
+    assert.equal("a text", err.cause)
+    assert.equal("raised", err.kind)
+    assert.match("parallel_spec", err.traceback)
+    check(err.outcomes, err)
+  end)
+
+  it("comes with what the iterator raises or reports, and the others have ended", function()
+    local function failing(how)
+      local count = 0
+      return function()
+        count = count + 1
+        if count == 3 then
+          get("/delay/0.3") -- the first has been answered
+          return how()
+        end
+        return count == 1 and "/bytes/1" or "/delay/20"
+      end
+    end
+    local ok, err = pcall(parallel.map, failing(function() error("the list is broken", 0) end), get)
+    assert.is_false(ok)
+    assert.equal("the list is broken", tostring(err))
+    assert.same({ ok = true, value = "x" }, err.outcomes[1])
+    assert.equal("cancelled", err.outcomes[2].error.kind)
+    get("/bytes/1")
+    assert.equal(0, client:stats().in_flight)
+    local results, why, failure = parallel.map(failing(function() return nil, "no more pages", { kind = "http" } end), get)
+    assert.is_nil(results)
+    assert.equal("no more pages", why)
+    assert.equal("http", failure.kind)
+    assert.same({ ok = true, value = "x" }, failure.outcomes[1])
+  end)
+
+  it("is all that comes with `outcomes`: nothing is cancelled", function()
+    local outcomes = parallel.map({ 200, 404, 0, 201 }, function(status)
+      if status == 0 then
+        error("raised", 0)
+      elseif status == 404 then
+        return get("/status/404")
+      end
+      return get("/bytes/" .. status)
+    end, { outcomes = true, concurrency = 2 })
+    assert.equal(4, #outcomes)
+    assert.same({ ok = true, value = ("x"):rep(200) }, outcomes[1])
+    assert.equal(404, outcomes[2].error.status)
+    assert.equal("raised", outcomes[3].error.cause)
+    assert.is_true(outcomes[4].ok)
+
+    local first, second, third = parallel.parallel({ outcomes = true },
+      function() return get("/status/404") end,
+      function() return get("/delay/0.1") end,
+      function() end)
+    assert.equal(404, first.error.status)
+    assert.same({ ok = true, value = "0.1" }, second)
+    assert.same({ ok = true }, third)
+  end)
+end)
+
+
+describe("batchapi.cancel", function()
+  it("ends what a coroutine waits for: a call, a sleep, a whole map", function()
+    local waiting, kinds = {}, {}
+    local function one(f)
+      return function()
+        waiting[#waiting + 1] = coroutine.running()
+        local _, why, err = f()
+        kinds[#kinds + 1] = err and err.kind or why
+        return true
+      end
+    end
+    local time = elapsed(function()
+      parallel.parallel(
+        one(function() return get("/delay/20") end),
+        one(function() return loop.sleep(20) end),
+        one(function()
+          return parallel.map({ 20, 21 }, function(seconds) return get("/delay/" .. seconds) end)
+        end),
+        function()
+          get("/delay/0.1")
+          for i = 1, 3 do
+            assert.is_true(loop.stop(waiting[i]))
+          end
+        end)
+    end)
+    assert.is_true(time < 5)
+    assert.same({ "cancelled", "cancelled", "cancelled" }, kinds)
+    assert.is_false(loop.stop(waiting[1]))
+    get("/bytes/1")
+    assert.equal(0, client:stats().in_flight)
+  end)
+end)
+
+
 describe("batchapi.map", function()
   it("gives an array in the order of the items", function()
     local times = { 0.05, 0.01, 0.03, 0.02 }

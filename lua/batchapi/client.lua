@@ -220,6 +220,19 @@ function methods:run(requests, given)
 end
 
 
+--- Begins an operation and returns at once; `callback` gets what its method would have returned. For
+--- programs without coroutines: it is called from batchapi.pump(), or, in an event loop that is known, from
+--- a coroutine of the loop's.
+---@param name string
+---@param ... any the operation's arguments, and last the callback: fun(value, message, extra)
+---@return batchapi.Started|nil started it has cancel() and ended()
+---@return string|nil message
+function methods:start(name, ...)
+  check_open(self, "start")
+  return require("batchapi.start").start(self, name, pack(...))
+end
+
+
 --- Counts since the client was made: requests, attempts, succeeded, failed, connections_opened,
 --- connections_reused, bytes_sent, bytes_received, retries by reason, token_requests, in_flight,
 --- queued.

@@ -35,7 +35,7 @@
 ---@field token? function|string a bearer token, or a function that returns one and its lifetime in seconds
 ---@field on_token? function function(refresh_token), called when the server has renewed it, to be stored
 ---@field api_key_file? string file that holds the key; read by the core
----@field host? string how calls wait
+---@field host? string|table how calls wait; a table is an event loop of your own
 ---@field json? table a codec in the built-in one's place: encode and decode as lua-cjson has them
 ---@field on_change? function function(change), called once for each change the service announces
 

@@ -50,6 +50,10 @@ function core.pid() end
 ---@return integer
 function core.forks() end
 
+---Can the coroutine that runs yield here? Not the main one, and none that C has called in between.
+---@return boolean
+function core.can_yield() end
+
 ---"libcurl/… OpenSSL/…"
 ---@return string
 function core.versions() end

@@ -20,6 +20,7 @@
 ---| "io" # a local file; the errno's name is the code
 ---| "locked" # the job's directory is held by another process
 ---| "job" # the work failed as a whole
+---| "raised" # a function given to map or parallel raised something that is no table; it is the `cause`
 
 ---@class batchapi.Error
 ---@field kind batchapi.ErrorKind
@@ -33,6 +34,7 @@
 ---@field attempts integer how many times it was tried; 0: nothing was begun
 ---@field body any the decoded answer if it was JSON, else its text
 ---@field response batchapi.Response|nil as on success, when an answer came
+---@field outcomes table[]|nil of map and parallel: `{ ok, value | error }` of each function begun
 ---@field sent boolean false only if no byte of the request can have reached the server
 
 local M = {}
@@ -131,6 +133,32 @@ function M.adopt(operation, err, message)
     fields[name] = value
   end
   return M.fail(M.new(fields))
+end
+
+
+-- Is the function that runs inside a pcall or an xpcall, as far as its coroutine's stack tells?
+local function is_protected()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "f")
+    if not info then
+      return false
+    elseif info.func == pcall or info.func == xpcall then
+      return true
+    end
+    level = level + 1
+  end
+end
+
+
+--- To be called before an error is raised. Where nobody catches it nginx logs it, but only strings:
+--- of an error object it says "unknown reason". There its text is logged beside that.
+---@param err any
+function M.tell(err)
+  local ngx = rawget(_G, "ngx")
+  if type(ngx) == "table" and ngx.log and type(err) ~= "string" and not is_protected() then
+    ngx.log(ngx.ERR, tostring(err))
+  end
 end
 
 

@@ -84,11 +84,7 @@ local function enter(context)
   if not known_contexts[context] then
     check_context(context)
   end
-  local host = loop.host(context.host)
-  if host.check then
-    host:check()
-  end
-  return host
+  return loop.enter(context.host)
 end
 
 

@@ -40,7 +40,7 @@ function M.new(host, disk)
   if disk then
     direct.direct = direct
   end
-  if not loop.host(host).yields then
+  if host == "block" or not loop.host(host).yields then
     return direct
   end
   return setmetatable({

@@ -15,9 +15,11 @@ if core._VERSION ~= version then
     version, tostring(core._VERSION)), 0)
 end
 
+local background = require("batchapi.loop.background")
 local client = require("batchapi.client")
 local definition = require("batchapi.definition")
 local errors = require("batchapi.errors")
+local loop = require("batchapi.loop")
 local merge = require("batchapi.merge")
 
 ---@class batchapi
@@ -114,11 +116,67 @@ end
 ---@async
 ---@param items any[]|fun(): any
 ---@param f fun(item: any, index: integer): any
----@param given? { concurrency?: integer }
+---@param given? batchapi.MapOptions
 ---@return any[]|nil results, string|nil why, batchapi.Error|nil err
 function M.map(items, f, given)
   return require("batchapi.parallel").map(items, f, given)
 end
+
+
+--- A descriptor that is readable when something of ours has happened: a loop of your own watches it and
+--- calls batchapi.pump(). It is the same as long as the process lives; a child of fork has another.
+---@return integer|nil fd, string|nil message, table|nil err
+function M.fd()
+  local mailbox, why, err = loop.mailbox()
+  if not mailbox then
+    return errors.adopt("fd", err, why)
+  end
+  return mailbox:fd()
+end
+
+
+--- Takes what has happened, wakes who waits for it, and lets what client:start and batchapi.defer
+--- began go on; never waits. Callbacks run in here; what one raises is raised here.
+---@return integer count how many of those still run
+function M.pump()
+  return background.pump()
+end
+
+
+--- Seconds until batchapi.pump() has something to do even if the descriptor says nothing: 0 when it has
+--- now, nil when it has not.
+---@return number|nil
+function M.next_timeout()
+  return background.next_timeout()
+end
+
+
+--- Runs a function soon where it may wait, also from where nothing can: in nginx in a timer
+--- (`init_worker`, `log` and filter phases), in an event loop in a coroutine of its own, elsewhere when
+--- batchapi.pump() is called.
+---@param f fun()
+---@return true|nil ok, string|nil message
+function M.defer(f)
+  if not loop.is_callable(f) then
+    errors.misuse("defer: a function expected, got a %s", type(f))
+  end
+  return background.defer(f)
+end
+
+
+--- Cancels what a coroutine waits for, from another one: its call ends there as `nil, why, err` with
+--- `err.kind == "cancelled"`; of a map or a parallel every call does. Also takes what client:start gave.
+---@param what thread|batchapi.Started
+---@return boolean cancelled false when it waits for nothing that can be cancelled
+function M.cancel(what)
+  if type(what) == "thread" then
+    return loop.stop(what)
+  elseif type(what) == "table" and type(what.cancel) == "function" then
+    return what:cancel()
+  end
+  errors.misuse("cancel: a coroutine, or what client:start gave, expected, got a %s", type(what))
+end
+
 
 -- Parts that not every program needs are loaded when they are first named.
 local on_demand = { oauth = "batchapi.oauth", webhook = "batchapi.webhook" }

@@ -5,6 +5,7 @@
 --- err`;
 --- `object:next()` gives the value, `nil` alone at the end, or `nil, why, err`.
 
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
 
 local M = {}
@@ -14,6 +15,7 @@ local function call(object)
   loop.check_iterator(object._host)
   local value, _, err = object:next()
   if err then
+    errors.tell(err)
     error(err, 0)
   end
   return value

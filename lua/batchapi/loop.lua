@@ -1,16 +1,19 @@
 --- How a coroutine waits for the engine, whatever host it runs in.
 ---
 --- Each Lua state has one mailbox, made on first use: its descriptor says that some call has news.
---- Whoever waits drains it and wakes the others whose calls were named; a host only has to bring
---- one waiter back to life.
+--- Whoever waits drains it and wakes the others whose calls were named (loop/board.lua); a host only
+--- has to bring one waiter back to life. Which host that is, loop/hosts.lua says.
 ---
 --- A host is a table (see `batchapi.loop.block` and its neighbours):
 ---   name              what `tostring` and messages call it
 ---   yields            true when waiting yields the coroutine
+---   stackful          true when it can do so anywhere (Tarantool's fibers)
 ---   host:check()      raises where nothing may wait (nginx phases); optional
 ---   host:waiter()     a new waiter: `waiter:wait(seconds|nil)` suspends the coroutine until
 ---                     `waiter:wake()` or the time is over (it may also return early);
----                     wake() only marks or schedules, it never runs the coroutine itself
+---                     wake() only marks or schedules, it never runs the coroutine itself;
+---                     `waiter:abandon()`, optional, is told that nobody waits with it any more,
+---                     since its coroutine was closed
 ---   host:call_waiter()  optional: a waiter that the coroutine uses for one call after the other
 ---   host:register(call, waiter)  optional: told before a waiter waits for a call, by a host where
 ---                     something else than Lua drains the mailbox
@@ -19,160 +22,181 @@
 ---   host.now()        optional: its own clock, in the place of core.now
 ---   host:exiting()    optional: is the process about to end? A waiter that waits with a time is
 ---                     then woken early
+---   host:spawn(f)     optional: runs a function in a coroutine of its own, soon
 ---
---- `host = "auto"` is resolved by these rules, the first that holds:
----   1. the coroutine was made by batchapi.parallel or batchapi.map
----   2. openresty   there is a global `ngx` with `get_phase`
----   3. cqueues     `cqueues` is loaded and `cqueues.running()` gives a controller
----   4. copas, luv  the module is loaded and the call is made inside a coroutine; if both are, luv
----                  when its loop runs (`uv.loop_mode()`), else copas
----   5. block       everywhere else
+--- Whoever is about to begin something asks `loop.enter` first, which raises where this coroutine
+--- could not wait for it.
 
+local board = require("batchapi.loop.board")
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
+local hosts = require("batchapi.loop.hosts")
 
-local M = {}
+local M = {
+  mailbox = board.mailbox, pump = board.pump, wake = board.wake, turn = board.turn,
+  host = hosts.host, coroutine = hosts.coroutine, adopt = hosts.adopt,
+}
 
-local forks, running = core.forks, coroutine.running
-local drain_at_once = 256 -- what mailbox:drain() takes at a time
+local running, can_yield, turn_now = coroutine.running, core.can_yield, board.turn
+local enlist, strike = board.enlist, board.strike
 
-local mailbox, owner
-local ids = {}
+-- Lua 5.1 proper cannot yield across pcall, a metamethod or a `for` iterator; LuaJIT can.
+local old_lua = _VERSION == "Lua 5.1" and rawget(_G, "jit") == nil
 
--- Who waits, by id; several may wait for one thing: they are a chain (`next`). Ids are never used
--- twice, and a Lua table whose keys come and go is rehashed as often as at every new one; so there
--- is an array that `id % places` is the place in, and a table for those whose place was taken.
--- Weak: waiters are kept alive by their coroutines.
-local places = 1024
-local weak = { __mode = "v" }
-local placed, others
-local turns = 0 -- how often reports were taken
 
-local function forget_all()
-  placed, others = setmetatable({}, weak), setmetatable({}, weak)
-  for i = 1, places do
-    placed[i] = false
+-- ---- may it wait? -------------------------------------------------------------------------------
+
+
+local function refuse(host)
+  errors.misuse("nothing can wait here, so nothing was sent: C has called this function (string.gsub, table.sort, "
+    .. "require%s), and a coroutine of the host '%s' cannot yield across that; make the call outside of it",
+    old_lua and ", and on Lua 5.1 pcall, a metamethod or a `for` iterator" or "", host.name)
+end
+
+
+--- Raises, at the caller's line, where this coroutine cannot wait in the host.
+---@param host table as `loop.host` gave it
+function M.check(host)
+  if host.check then
+    host:check()
+  end
+  if host.yields and not host.stackful and not can_yield() then
+    refuse(host)
   end
 end
 
-forget_all()
+
+--- The host that this coroutine waits in; raises where it cannot.
+---@param given string|table|nil as `loop.host` takes it
+---@return table
+function M.enter(given)
+  local host = hosts.host(given)
+  M.check(host)
+  return host
+end
 
 
-local function enlist(id, waiter)
-  local place, other = id % places + 1, others[id]
-  local there = placed[place]
-  waiter.id = id
-  if other or (there and there.id ~= id) then
-    waiter.next = other
-    others[id] = waiter
+--- Can a coroutine of this host wait inside pcall, a metamethod and a `for` iterator?
+---@param host string|table|nil
+---@return boolean
+function M.yields_anywhere(host)
+  return not (old_lua and hosts.host(host).yields)
+end
+
+
+--- Raises, where this Lua cannot wait inside a `for` iterator, and says what to do instead.
+---@param host string|table|nil
+function M.check_iterator(host)
+  if not M.yields_anywhere(host) then
+    errors.misuse("Lua 5.1 cannot wait inside a `for` iterator when the host is '%s': call "
+      .. "object:next() in a `while` loop instead", hosts.host(host).name)
+  end
+end
+
+
+-- ---- what is waited for, and its end ------------------------------------------------------------
+
+-- What each coroutine waits with, or waited with last. Weak: the coroutine keeps its waiter.
+local waiters = setmetatable({}, { __mode = "kv" })
+
+
+--- Ends what a coroutine waited for that will not go on. A piece of file work cannot be cancelled:
+--- it ends by itself.
+---@param call batchapi.core.Call|batchapi.core.Work
+function M.cancel(call)
+  if call.cancel then
+    call:cancel()
+  end
+end
+
+
+--- Nobody waits with this waiter any more: its coroutine was closed, or its wait raised.
+---@param waiter table
+function M.break_off(waiter)
+  local call = waiter.call
+  waiter.waits = false
+  if call then
+    strike(waiter.id, waiter)
+    waiter.call = nil
+    M.cancel(call)
+  elseif waiter.cancel then
+    waiter.cancel()
+  end
+  if waiter.abandon then
+    waiter:abandon()
+  end
+end
+
+
+local Guard = {
+  __close = function(guard)
+    if guard.waiter.waits then
+      M.break_off(guard.waiter)
+    end
+  end,
+}
+
+local closes = rawget(coroutine, "close") ~= nil and rawget(_G, "jit") == nil and _VERSION >= "Lua 5.4"
+
+
+local function once(_, begun)
+  return not begun or nil
+end
+
+
+--- Waits with a waiter. Since Lua 5.4 a coroutine may be closed while it waits: what a generic `for`
+--- gets as its fourth value is closed then, and the wait broken off.
+---@async
+---@param waiter table
+---@param seconds number|nil
+function M.hold(waiter, seconds)
+  waiter.waits = true
+  waiters[running() or M] = waiter
+  if not closes then
+    waiter:wait(seconds)
   else
-    if there then
-      waiter.next = there
+    local guard = waiter.guard
+    if not guard then
+      guard = setmetatable({ waiter = waiter }, Guard)
+      waiter.guard = guard
     end
-    placed[place] = waiter
-  end
-end
-
-
-local function find(id)
-  local waiter = placed[id % places + 1]
-  if waiter and waiter.id == id then
-    return waiter
-  end
-  return others[id]
-end
-
-
--- Takes a waiter out of a chain that it is not the first of, or out of `others`.
-local function unchain(id, waiter, following)
-  local before = find(id)
-  if before == waiter then
-    others[id] = following
-    return
-  end
-  while before and before.next ~= waiter do
-    before = before.next
-  end
-  if before then
-    before.next = following
-  end
-end
-
-
-local function strike(id, waiter)
-  local place, following = id % places + 1, waiter.next
-  if placed[place] == waiter then
-    placed[place] = following or false
-  else
-    unchain(id, waiter, following)
-  end
-  if following then
-    waiter.next = nil
-  end
-end
-
-
-local schedulers = setmetatable({}, { __mode = "kv" }) -- coroutine -> the scheduler that runs it
-
-
---- The coroutine that runs, nil in the main one.
----@return thread|nil
-function M.coroutine()
-  local co, main = running()
-  if main then
-    return nil
-  end
-  return co
-end
-
-
---- This state's mailbox. A child of fork gets its own: the parent's calls are not its.
----@return batchapi.core.Mailbox|nil, string|nil, table|nil
-function M.mailbox()
-  local process = forks()
-  if process ~= owner then
-    local made, why, err = core.mailbox()
-    if not made then
-      return nil, why, err
+    for _ in once, nil, nil, guard do
+      waiter:wait(seconds)
+      waiter.waits = false
     end
-    mailbox, owner = made, process
-    forget_all()
   end
-  return mailbox
+  waiter.waits = false
 end
 
 
---- Wakes the coroutines that wait for a call (or what else has that id).
----@param id integer
-function M.wake(id)
-  local waiter = find(id)
-  while waiter do
-    waiter:wake()
-    waiter = waiter.next
+--- Notes that a coroutine waits for a call without a waiter of the kind above (a host's own way).
+---@param record table { call, waits }
+function M.note(record)
+  waiters[running() or M] = record
+end
+
+
+--- Cancels what a coroutine waits for: its call ends with kind "cancelled", its sleep ends early, of
+--- a map or a parallel every call. False when it waits for nothing that can be cancelled.
+---@param co thread
+---@return boolean
+function M.stop(co)
+  local waiter = waiters[co]
+  if not waiter or not waiter.waits then
+    return false
+  elseif waiter.call then
+    M.cancel(waiter.call)
+    return waiter.call.cancel ~= nil
+  elseif waiter.stop then
+    return waiter.stop()
   end
-end
-
-local wake = M.wake
-
-
---- Takes the reports that wait and wakes the coroutines they are for.
-function M.pump()
-  local count
-  turns = turns + 1
-  repeat
-    count = mailbox:drain(ids)
-    for i = 1, count do
-      wake(ids[i])
-    end
-  until count < drain_at_once
+  waiter.stopped = true
+  waiter:wake()
+  return true
 end
 
 
---- A number that is another one after reports were taken.
----@return integer
-function M.turn()
-  return turns
-end
+-- ---- waiting ------------------------------------------------------------------------------------
 
 
 --- Waits for one call with a waiter of the host, once; may return early.
@@ -189,8 +213,8 @@ function M.wait_for(call, host, turn, id)
   if host.register then
     host:register(call, waiter)
   end
-  if not turn or turn == turns then
-    waiter:wait()
+  if not turn or turn == turn_now() then
+    M.hold(waiter)
   end
   strike(id, waiter)
   waiter.call = nil
@@ -208,7 +232,7 @@ end
 function M.wait(call, host, turn, id)
   if not host.wait then
     M.wait_for(call, host, turn, id)
-  elseif not turn or turn == turns then
+  elseif not turn or turn == turn_now() then
     host:wait(call)
   end
 end
@@ -233,27 +257,15 @@ function M.await(call, host)
 end
 
 
---- Ends what a coroutine waited for that will not go on. A piece of file work cannot be cancelled:
---- it ends by itself.
----@param call batchapi.core.Call|batchapi.core.Work
-function M.cancel(call)
-  if call.cancel then
-    call:cancel()
-  end
-end
-
-
 --- Blocks this coroutine for a time. False and "closed" when the process is about to end (an nginx
---- worker that was told to): whoever waits for something far away must then give up.
+--- worker that was told to): whoever waits for something far away must then give up. False and
+--- "cancelled" when it was told to (batchapi.cancel).
 ---@async
 ---@param seconds number
 ---@param host string|table|nil
 ---@return boolean, string|nil
 function M.sleep(seconds, host)
-  host = M.host(host)
-  if host.check then
-    host:check()
-  end
+  host = M.enter(host)
   if host.sleep then
     return host:sleep(seconds)
   end
@@ -265,10 +277,39 @@ function M.sleep(seconds, host)
     if host.exiting and host:exiting() then
       return false, "closed"
     end
-    waiter:wait(left)
+    M.hold(waiter, left)
+    if waiter.stopped then
+      return false, "cancelled"
+    end
     left = deadline - now()
   end
   return true
+end
+
+
+-- Those who wait for the clock without a host of their own: schedulers.
+local timekeepers = setmetatable({}, { __mode = "k" })
+
+
+--- The object has `time_left()`, `is_ready()` and `stopped`; see next_timeout().
+---@param object table
+function M.keep_time(object)
+  timekeepers[object] = true
+end
+
+
+--- Seconds until a task has something to do that no report tells of: 0 when one has now, nil when none
+--- waits for the clock.
+---@return number|nil
+function M.next_timeout()
+  local soonest
+  for each in pairs(timekeepers) do
+    if not each.stopped then
+      local left = each:is_ready() and 0 or each:time_left()
+      soonest = math.min(left or math.huge, soonest or math.huge)
+    end
+  end
+  return soonest ~= math.huge and soonest or nil
 end
 
 
@@ -276,69 +317,8 @@ end
 ---@param host string|table|nil
 ---@return boolean
 function M.exiting(host)
-  host = M.host(host)
+  host = hosts.host(host)
   return host.exiting ~= nil and host:exiting()
-end
-
-
--- ---- which host ---------------------------------------------------------------------------------
-
-
-local names = { block = true, openresty = true, cqueues = true, luv = true, copas = true }
-
-
-local hosts = {} -- by name, those that were loaded
-
-local function load(name)
-  local host = hosts[name]
-  if not host then
-    host = require("batchapi.loop." .. name)
-    hosts[name] = host
-  end
-  return host
-end
-
-
-local function recognise()
-  local scheduler = schedulers[running()]
-  if scheduler then
-    return scheduler
-  end
-  local ngx = rawget(_G, "ngx")
-  if type(ngx) == "table" and ngx.get_phase then
-    return load("openresty")
-  end
-  local loaded = package.loaded
-  if loaded.cqueues and loaded.cqueues.running() then
-    return load("cqueues")
-  end
-  local co = M.coroutine()
-  if co and (loaded.copas or loaded.luv) then
-    local in_luv = loaded.luv and (not loaded.copas or loaded.luv.loop_mode())
-    return load(in_luv and "luv" or "copas")
-  end
-  return load("block")
-end
-
-
---- The host that this coroutine waits in.
----@param name string|table|nil "auto" (default), a host's name, or a host already resolved
----@return table
-function M.host(name)
-  if name == nil or name == "auto" then
-    return recognise()
-  elseif type(name) == "table" then
-    return name
-  end
-  if not names[name] then
-    errors.misuse("unknown host '%s': it is one of auto, block, openresty, cqueues, luv, copas",
-      tostring(name))
-  end
-  local ok, host = pcall(load, name) -- loading a module waits for nothing
-  if not ok then
-    errors.misuse("host '%s' cannot be used here: %s", name, tostring(host):match("^[^\n]*"))
-  end
-  return host
 end
 
 
@@ -351,36 +331,6 @@ function M.is_callable(value)
   end
   local metatable = getmetatable(value)
   return type(metatable) == "table" and type(metatable.__call) == "function"
-end
-
-
---- Tells which scheduler runs a coroutine (batchapi.loop.scheduler).
----@param co thread
----@param scheduler table
-function M.adopt(co, scheduler)
-  schedulers[co] = scheduler
-end
-
-
--- Lua 5.1 proper cannot yield across pcall, a metamethod or a `for` iterator; LuaJIT can.
-local old_lua = _VERSION == "Lua 5.1" and rawget(_G, "jit") == nil
-
-
---- Can a coroutine of this host wait inside pcall, a metamethod and a `for` iterator?
----@param host string|table|nil
----@return boolean
-function M.yields_anywhere(host)
-  return not (old_lua and M.host(host).yields)
-end
-
-
---- Raises, where this Lua cannot wait inside a `for` iterator, and says what to do instead.
----@param host string|table|nil
-function M.check_iterator(host)
-  if not M.yields_anywhere(host) then
-    errors.misuse("Lua 5.1 cannot wait inside a `for` iterator when the host is '%s': call "
-      .. "object:next() in a `while` loop instead", M.host(host).name)
-  end
 end
 
 

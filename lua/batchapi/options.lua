@@ -1,14 +1,13 @@
 --- The options of a client: one list from which checking, messages and help all come.
 
 local among = require("batchapi.among")
+local custom = require("batchapi.loop.custom")
 local errors = require("batchapi.errors")
+local hosts = require("batchapi.loop.hosts")
 local suggest = require("batchapi.suggest")
 local values = require("batchapi.values")
 
 local M = {}
-
---- Hosts that `host` may name (design 1.6).
-local hosts = { "auto", "block", "openresty", "cqueues", "luv", "copas" }
 
 --- The general options, in the order help shows them. `kind` is a Lua type or a list of them;
 --- `above` is an exclusive lower bound; `where` says who obeys it: "core" (settings of the
@@ -65,8 +64,8 @@ M.general = {
     help = "function(refresh_token), called when the server has renewed it, to be stored" },
   { name = "api_key_file", kind = "string", where = "client",
     help = "file that holds the key; read by the core" },
-  { name = "host", kind = "string", one_of = hosts, where = "client", default = "auto",
-    help = "how calls wait" },
+  { name = "host", kind = { "string", "table" }, one_of = hosts.names, check = custom.check, where = "client",
+    default = "auto", help = "how calls wait; a table is an event loop of your own" },
   { name = "json", kind = "table", where = "client",
     help = "a codec in the built-in one's place: encode and decode as lua-cjson has them" },
   { name = "on_change", kind = "function", where = "client",
@@ -152,6 +151,8 @@ function M.check_one(name, value, option)
     errors.misuse("option %s must be a %s, got a %s", name, kinds, type(value))
   elseif type(value) == "number" then
     check_number(name, value, option)
+  elseif type(value) == "table" and option.check then
+    option.check(value)
   elseif option.one_of then
     for _, word in ipairs(option.one_of) do
       if word == value then

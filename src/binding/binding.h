@@ -30,6 +30,7 @@ void ba_open_process(lua_State *L);
 void ba_open_timer(lua_State *L);
 void ba_open_webhook(lua_State *L);
 void ba_open_work(lua_State *L);
+void ba_open_yield(lua_State *L);
 
 /* Ends a function that failed: nil, message, { kind, code, message }. Memory
  * and misuse raise instead. [-0, +3, e] */

@@ -49,6 +49,11 @@ void ba_set_functions(lua_State *L, const luaL_Reg *functions);
 void ba_new_type(lua_State *L, const char *type, const luaL_Reg *methods,
                  const luaL_Reg *metamethods);
 
+/* Can the coroutine that runs yield here? ba_learn_to_yield() must have been
+ * called once (compat_yield.c says why). [-0, +0, -], [-0, +0, m] */
+bool ba_can_yield(lua_State *L);
+void ba_learn_to_yield(lua_State *L);
+
 /* A new userdata of that type, zeroed, with its metatable set: from here on
  * its __gc frees what is put into it. [-0, +1, m] */
 void *ba_new_userdata(lua_State *L, size_t size, const char *type);

@@ -124,6 +124,12 @@ function waiter:wake()
 end
 
 
+function M.spawn(_, f)
+  copas.addthread(f)
+  return true
+end
+
+
 function M.waiter()
   return setmetatable({ woken = false, call = nil, id = nil, fd = -1, deadline = nil }, waiter)
 end

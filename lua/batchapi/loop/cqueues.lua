@@ -1,7 +1,8 @@
 --- cqueues: the mailbox's descriptor is polled beside everything else of the controller.
 ---
---- The first waiter of a controller polls the descriptor for all of them (the leader); the others
---- wait for a condition of their own. A leader that is done wakes another waiter, which takes over.
+--- The first waiter of a controller begins a coroutine of the controller's that polls the descriptor
+--- for all of them; the waiters wait for conditions of their own. That coroutine is nobody's: it cannot
+--- die with a call, or be left suspended by whoever resumes it. It ends when all were woken.
 
 local cqueues = require("cqueues")
 local condition = require("cqueues.condition")
@@ -10,8 +11,7 @@ local loop = require("batchapi.loop")
 
 local M = { name = "cqueues", yields = true }
 
-local leaders = setmetatable({}, { __mode = "kv" }) -- controller -> the waiter that polls
-local waiting = setmetatable({}, { __mode = "k" }) -- controller -> set of waiters
+local boards = setmetatable({}, { __mode = "k" }) -- by controller
 
 
 function M.check()
@@ -21,62 +21,89 @@ function M.check()
 end
 
 
+function M.spawn(_, f)
+  cqueues.running():wrap(f)
+  return true
+end
+
+
+-- A waiter that was woken does not wait, whether or not its coroutine has gone on: one that is never
+-- resumed holds nothing up. One that was collected has left; the end of its call tells.
+local function board_of(controller)
+  local board = boards[controller]
+  if not board then
+    board = { waiting = setmetatable({}, { __mode = "k" }), polling = false, bell = condition.new() }
+    boards[controller] = board
+  end
+  return board
+end
+
+
+local function poll(board)
+  while next(board.waiting) do
+    cqueues.poll({ pollfd = assert(loop.mailbox()):fd(), events = "r" }, board.bell)
+    loop.pump()
+  end
+  board.polling = false
+end
+
+
 local waiter = {}
 waiter.__index = waiter
 
 
--- Wakes one of those who still wait, so that it becomes the leader.
-local function find_leader(others)
-  for other in pairs(others) do
-    if not other.woken then
-      other.condition:signal()
-      return
-    end
+-- It does not wait any more. The coroutine that polls sees it when it was the last.
+local function leave(self)
+  local board = self.board
+  self.board = nil
+  board.waiting[self] = nil
+  if not next(board.waiting) then
+    board.bell:signal()
+  end
+end
+
+
+local function join(self, controller)
+  local board = board_of(controller)
+  self.board = board
+  board.waiting[self] = true
+  if not board.polling then
+    board.polling = true
+    controller:wrap(poll, board)
   end
 end
 
 
 function waiter:wait(seconds)
-  local controller = cqueues.running()
-  local others = waiting[controller]
-  if not others then
-    others = setmetatable({}, { __mode = "k" })
-    waiting[controller] = others
-  end
-  others[self] = true
-  local deadline = seconds and cqueues.monotime() + seconds
-  while not self.woken do
-    local left = deadline and deadline - cqueues.monotime()
-    if left and left <= 0 then
-      break
-    end
-    if leaders[controller] == nil or leaders[controller] == self then
-      leaders[controller] = self
-      cqueues.poll({ pollfd = assert(loop.mailbox()):fd(), events = "r" }, self.condition, left)
-      loop.pump()
-    else
-      self.condition:wait(left)
+  if not self.woken then
+    join(self, cqueues.running())
+    self.condition:wait(seconds)
+    if self.board then -- its time is over
+      leave(self)
     end
   end
   self.woken = false
-  others[self] = nil
-  if leaders[controller] == self then
-    leaders[controller] = nil
-  end
-  if leaders[controller] == nil then
-    find_leader(others)
-  end
 end
 
 
 function waiter:wake()
   self.woken = true
-  self.condition:signal()
+  if self.board then
+    leave(self)
+    self.condition:signal()
+  end
+end
+
+
+function waiter:abandon()
+  if self.board then
+    leave(self)
+  end
 end
 
 
 function M.waiter()
-  return setmetatable({ woken = false, call = nil, id = nil, condition = condition.new() }, waiter)
+  return setmetatable({ woken = false, call = nil, id = nil, board = nil, condition = condition.new() }, waiter)
 end
 
 

@@ -80,26 +80,35 @@ local waiter = {}
 waiter.__index = waiter
 
 
+-- Nobody waits with it any more.
+local function leave(self)
+  self.co = nil
+  if waiting[self] then
+    unwatch(self)
+  end
+  if self.timer then
+    self.timer:close()
+    self.timer = nil
+  end
+end
+
+
 function waiter:wait(seconds)
   if self.woken then
     self.woken = false
     return
   end
-  local timer
   if seconds then
-    timer = uv.new_timer()
-    timer:start(math.max(0, math.ceil(seconds * 1000)), 0, function()
+    self.timer = uv.new_timer()
+    self.timer:start(math.max(0, math.ceil(seconds * 1000)), 0, function()
       self:wake()
     end)
   end
   self.co = coroutine.running()
   watch(self)
   coroutine.yield()
-  unwatch(self)
+  leave(self)
   self.woken = false
-  if timer then
-    timer:close()
-  end
 end
 
 
@@ -120,8 +129,20 @@ function waiter:wake()
 end
 
 
+waiter.abandon = leave
+
+
+function M.spawn(_, f)
+  last = last + 1
+  ready[last] = { co = coroutine.create(f) }
+  soon = soon or uv.new_timer()
+  soon:start(0, 0, resume_ready)
+  return true
+end
+
+
 function M.waiter()
-  return setmetatable({ woken = false, call = nil, id = nil, co = nil }, waiter)
+  return setmetatable({ woken = false, call = nil, id = nil, co = nil, timer = nil }, waiter)
 end
 
 

@@ -5,27 +5,37 @@
 --- (tasks) it is the host.
 
 local core = require("batchapi.core")
+local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
+local task_waiter = require("batchapi.loop.task_waiter")
 
 local M = { name = "parallel", yields = true }
 M.__index = M
 
-local PARKED = {} -- what a task yields when it waits
+local PARKED = task_waiter.PARKED
 local AT_ONCE = 0.0005 -- seconds: what takes less has not waited
 
-local waiter = {}
-waiter.__index = waiter
-
-
-function M.new()
-  local outer = loop.host(nil)
-  if outer.check then
-    outer:check()
+-- What the scheduler's owner waits with. When it is told to stop waiting, every task is; when its
+-- coroutine is closed, they end.
+local function outer_waiter(self)
+  local made = self.outer:waiter()
+  made.cancel = function()
+    self:abort()
   end
+  made.stop = function()
+    return self:stop_tasks()
+  end
+  return made
+end
+
+
+---@param host string|table|nil what the owner waits in
+function M.new(host)
+  local outer = loop.enter(host)
   local self = setmetatable({
     outer = outer,
     now = outer.now or core.now,
-    outer_waiter = outer:waiter(),
+    outer_waiter = nil,
     ready = {}, -- queue of tasks to be resumed
     first = 1,
     last = 0,
@@ -36,11 +46,11 @@ function M.new()
     waiting = false, -- in outer_waiter:wait()
     rested = 0, -- when such a wait last ended that was a wait
     stopped = false,
+    ending = false,
     entered = nil, -- the coroutine that steps, when enter() was called
   }, M)
-  self.outer_waiter.cancel = function()
-    self:abort()
-  end
+  self.outer_waiter = outer_waiter(self)
+  loop.keep_time(self)
   return self
 end
 
@@ -49,14 +59,7 @@ end
 
 
 function M:waiter()
-  return setmetatable({
-    scheduler = self,
-    woken = false,
-    task = nil, -- the task that waits
-    call = nil, -- what it waits for, to be cancelled
-    id = nil, -- of that
-    cancel = nil, -- or how to cancel that
-  }, waiter)
+  return task_waiter.new(self)
 end
 
 
@@ -84,39 +87,11 @@ function M:register(call)
 end
 
 
-function waiter:wait(seconds)
-  local scheduler = self.scheduler
-  local task = scheduler.current
-  if not self.woken then
-    self.task, task.waiter = task, self
-    if seconds then
-      task.deadline = scheduler.now() + seconds
-      scheduler.timed = scheduler.timed + 1
-    end
-    coroutine.yield(PARKED)
-    if seconds then
-      scheduler.timed = scheduler.timed - 1
-      task.deadline = nil
-    end
-    task.waiter = nil
-  end
-  self.woken = false
-end
-
-
-function waiter:wake()
-  self.woken = true
-  if self.task and self.task.waiter == self then
-    self.scheduler:push(self.task)
-  end
-end
-
-
 -- ---- running ------------------------------------------------------------------------------------
 
 
 function M:push(task)
-  if not task.queued then
+  if not (task.queued or task.ended) then
     task.queued = true
     self.last = self.last + 1
     self.ready[self.last] = task
@@ -149,6 +124,7 @@ function M:spawn(finished, f, ...)
     finished = finished,
     arguments = { n = select("#", ...), ... }, -- of its first resume
     queued = false,
+    ended = false,
     waiter = nil, -- what it waits with now
     call_waiter = nil, -- what it waits for calls with
     deadline = nil,
@@ -173,6 +149,21 @@ local function explain(why)
 end
 
 
+local closed = "the coroutine of a function given to batchapi.parallel or map was closed by somebody else"
+
+
+-- Takes a task out that has ended.
+local function remove(self, task)
+  task.ended, task.waiter = true, nil
+  if task.deadline then
+    task.deadline = nil
+    self.timed = self.timed - 1
+  end
+  self.tasks[task] = nil
+  self.count = self.count - 1
+end
+
+
 local function settle(self, task, ok, ...)
   self.current = nil
   if ok and (...) == PARKED then
@@ -180,14 +171,13 @@ local function settle(self, task, ok, ...)
   elseif ok and coroutine.status(task.co) ~= "dead" then
     ok = nil
   end
-  self.tasks[task] = nil
-  self.count = self.count - 1
+  remove(self, task)
   if ok then
     task.finished(true, ...)
   elseif ok == nil then
-    task.finished(false, foreign_yield)
+    task.finished(false, foreign_yield, task.co)
   else
-    task.finished(false, explain((...)))
+    task.finished(false, explain((...)), task.co)
   end
 end
 
@@ -196,6 +186,12 @@ local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 
 
 local function resume(self, task)
+  if task.ended then
+    return
+  elseif coroutine.status(task.co) == "dead" then
+    remove(self, task)
+    return task.finished(true, nil, closed, errors.new{ kind = "cancelled", message = closed })
+  end
   self.current = task
   local arguments = task.arguments
   if arguments then
@@ -206,8 +202,9 @@ local function resume(self, task)
 end
 
 
--- Seconds until the first task's time is over, nil when none waits for the clock.
-local function time_left(self)
+--- Seconds until the first task's time is over, nil when none waits for the clock.
+---@return number|nil
+function M:time_left()
   if self.timed == 0 then
     return nil
   end
@@ -235,12 +232,12 @@ end
 
 
 local function wait(self)
-  local left, began = time_left(self), self.now()
+  local left, began = self:time_left(), self.now()
   self.waiting = true
   if self.outer.yields then
-    self.outer_waiter:wait(left)
+    loop.hold(self.outer_waiter, left)
   else -- Ctrl-C ends the wait with an error: nothing may stay behind
-    local ok, why = pcall(self.outer_waiter.wait, self.outer_waiter, left)
+    local ok, why = pcall(loop.hold, self.outer_waiter, left)
     if not ok then
       self:abort()
       error(why, 0)
@@ -265,9 +262,9 @@ function M:step(seconds)
     task = pop(self)
   end
   local over = seconds and task and self.now() + seconds
-  while task and not self.stopped do
+  while task do
     resume(self, task)
-    if over and self.now() >= over then
+    if self.stopped or over and self.now() >= over then
       return
     end
     task = pop(self)
@@ -286,18 +283,13 @@ end
 --- tasks that outlive one call of their owner's (a job's).
 ---@param host string|table|nil
 function M:enter(host)
-  local outer, co = loop.host(host), loop.coroutine() or "main"
-  if outer.check then
-    outer:check()
-  end
+  local outer, co = loop.enter(host), loop.coroutine() or "main"
   if outer == self.outer and co == self.entered then
     return
   end
-  self.outer, self.outer_waiter, self.entered = outer, outer:waiter(), co
+  self.outer, self.entered = outer, co
+  self.outer_waiter = outer_waiter(self)
   self.now = outer.now or core.now
-  self.outer_waiter.cancel = function()
-    self:abort()
-  end
   local registered = false
   for task in pairs(outer.register and self.tasks or {}) do
     if task.waiter and task.waiter.call then -- it was registered with the former waiter
@@ -311,16 +303,39 @@ function M:enter(host)
 end
 
 
+--- Runs what is ready, and neither waits nor asks whether something has become so.
+function M:run_ready()
+  while not self.stopped do
+    local task = pop(self)
+    if not task then
+      return
+    end
+    resume(self, task)
+  end
+end
+
+
 --- Runs what is ready and does not wait.
 function M:poll()
   if loop.mailbox() then
     loop.pump()
   end
   push_overdue(self)
-  local task = pop(self)
-  while task and not self.stopped do
-    resume(self, task)
-    task = pop(self)
+  self:run_ready()
+end
+
+
+--- Lets those end whose answers are here, before an abort: they begin nothing new.
+function M:finish_ready()
+  self.ending, self.stopped = true, false
+  self:poll()
+end
+
+
+--- Asked before a task begins something.
+function M:check()
+  if self.ending then
+    error(errors.new{ kind = "cancelled", message = "another function of the same map or parallel failed" }, 0)
   end
 end
 
@@ -332,10 +347,10 @@ local close = rawget(coroutine, "close") -- since 5.4
 function M:abort()
   self.stopped = true
   local tasks = self.tasks
-  self.tasks, self.ready, self.first, self.last, self.count = {}, {}, 1, 0, 0
+  self.tasks, self.ready, self.first, self.last, self.count, self.timed = {}, {}, 1, 0, 0, 0
   for task in pairs(tasks) do
     local at = task.waiter
-    task.waiter = nil
+    task.ended, task.waiter = true, nil
     if at and at.call then
       loop.cancel(at.call)
     elseif at and at.cancel then
@@ -345,6 +360,17 @@ function M:abort()
       close(task.co)
     end
   end
+end
+
+
+--- Cancels what the tasks wait for: each goes on with a failure.
+---@return boolean any
+function M:stop_tasks()
+  local any = false
+  for task in pairs(self.tasks) do
+    any = loop.stop(task.co) or any
+  end
+  return any
 end
 
 
