@@ -1,3 +1,4 @@
+-- runs on: lua5.4
 -- A create whose answer is lost, over real sockets: found, fenced or unknown, and never made twice.
 
 local batchapi = require("batchapi")
