@@ -234,6 +234,12 @@ function M.world(service)
 end
 
 
+--- Time passes, and what is under way arrives.
+function M.pass(job, seconds)
+  job:sleep(seconds)
+end
+
+
 --- Runs f as a process; true, or false when it ended at the world's `crash_at`.
 function M.process(f, ...)
   local ok, why = pcall(f, ...)
