@@ -24,7 +24,8 @@ end
 local function faults(seed)
   return {
     { match = { operation = "openai.create_batch", probability = 0.25, seed = seed },
-      faults = { { type = "lost" }, { type = "reset" }, { type = "status", status = 500, after = true },
+      faults = { { type = "lost" }, { type = "late", seconds = 0.2 }, { type = "late", seconds = 1.5 }, { type = "reset" },
+        { type = "status", status = 500, after = true },
         { type = "status", status = 429, retry_after = 1 }, { type = "truncate" },
         { type = "lines", duplicate = 7, stranger = 5, reorder = true } } },
     { match = { service = "openai", probability = 0.06, seed = seed + 1 },
@@ -99,6 +100,7 @@ function M.seed(seed, base)
   local dir = ("%s/seed-%d"):format(base, seed)
   sandbox.reset()
   sandbox.faults(faults(seed))
+  sandbox.set{ empty_pages = seed % 3, batch_visibility_delay = seed % 2 / 5 }
   local why, kills, runs, status = nil, 0, 0
   local function fail(format, ...)
     why = why or format:format(...)

@@ -196,7 +196,7 @@ function M.job(world)
   local compiled = definition.load("openai")
   definitions.check(compiled.run, compiled)
   local job = setmetatable({ world = world, state = states.new(), definition = compiled, run = compiled.run,
-    options = { settle = 60, interval = 1, metadata = {} }, confirmed = true, warnings = {}, active = 1,
+    options = { settle = 60, interval = 1, metadata = {} }, confirmed = true, warnings = {}, troubled = {}, active = 1,
     clock = {
       now = function() return world.now end, wall = function() return world.now + EPOCH end,
       boot = function() return world.boot, world.now + 5000 end,

@@ -26,14 +26,14 @@ local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the wa
 
 --- Sends the file; once the job is under way, a failure that may pass is waited out. (Before,
 --- whoever called `run` is there to hear of it.) A file sent twice costs nothing.
-local function send_file(job, known)
+local function send_file(job, part, known)
   return persist.run(job, function()
     local answer, why, response = job:call(job.run.upload, known)
     lookup.note_date(job, answer and response or response.response)
     return answer, why, response
   end, function(err)
     return job.confirmed and (err.retryable or submit.passes(err))
-  end)
+  end, nil, part)
 end
 
 
@@ -48,7 +48,7 @@ end
 local function upload(job, part)
   local known = job:known(part.part)
   known.path = job:path(part.file)
-  local answer, why, err = send_file(job, known)
+  local answer, why, err = send_file(job, part, known)
   if not answer then
     return nil, why, err
   end

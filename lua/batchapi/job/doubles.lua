@@ -3,19 +3,19 @@
 --- counted. Our results come from the batch that the journal names, whichever is older.
 
 local among = require("batchapi.among")
+local batch_state = require("batchapi.batch_state")
 local lookup = require("batchapi.job.lookup")
-local watch = require("batchapi.job.watch")
 
 local M = {}
 
 
 --- What a batch comes to: "runs"; "paid", it ended and something of it ran; nil, it cost nothing.
 local function cost(job, item)
-  local outcome = watch.outcome(job.definition, item, 200)
+  local outcome = batch_state.read(job.definition, item).outcome
   if not outcome then
     return "runs"
   end
-  local counts = watch.counts(job.run, item) or {}
+  local counts = batch_state.counts(job.run, item) or {}
   local ran = (counts.completed or 0) + (counts.failed or 0)
   return (outcome == "completed" or ran > 0) and "paid" or nil
 end

@@ -66,11 +66,11 @@ local function look_first(job, part)
 end
 
 
-local function insist(job, attempt)
+local function insist(job, part, attempt)
   local began = job.clock.now()
   return persist.run(job, attempt, function(err)
     return not lookup.is_vain(job, err, began)
-  end, job.options.settle / 4)
+  end, job.options.settle / 4, part)
 end
 
 
@@ -79,7 +79,7 @@ local function see_file(job, part)
   if part.status == "fencing" then
     return true
   end
-  local answer, why, err = insist(job, function()
+  local answer, why, err = insist(job, part, function()
     return job:call(job.run.fence.visible, job:known(part.part))
   end)
   if not answer then
@@ -91,7 +91,7 @@ end
 
 --- Deletes the file until the service says that it is gone: only its answer begins the waiting.
 local function delete_file(job, part)
-  local answer, why, err = insist(job, function()
+  local answer, why, err = insist(job, part, function()
     local deleted, message, failure = job:call(job.run.fence.delete, job:known(part.part))
     return deleted or failure.status == 404, message, failure
   end)

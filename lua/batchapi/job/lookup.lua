@@ -5,6 +5,7 @@
 
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
+local trouble = require("batchapi.trouble")
 
 local M = {}
 
@@ -13,7 +14,6 @@ local M = {}
 local MARGIN = 600
 -- Where the service's clock was not known: ours may be wrong by hours.
 local UNDATED = 86400
-local FIRST_PATIENCE = 120 -- seconds without an answer, before the service has accepted anything
 
 
 --- Remembers how the service's clock differs from ours, from the Date of an answer.
@@ -99,31 +99,19 @@ function M.current(job, part, matches)
 end
 
 
---- May what a service did not answer come right by itself? A list that cannot be gone through will
---- not, nor will a refusal.
----@param err table
----@return boolean
-function M.may_pass(err)
-  return err.retryable or err.kind == "connect" or err.kind == "timeout" or err.kind == "rate_limit"
-    or err.kind == "truncated" or err.kind == "decode" and err.code ~= "list_broken"
-end
-
-
---- Is it in vain to ask again? What may pass is waited out (the job has its deadline), a no only as
---- long as the service may be behind; what is ours to mend (credentials, a closed client, the disk)
---- not at all.
+--- Is it in vain to ask again? What may pass is waited out (the job has its deadline). A no, and a
+--- list that cannot be gone through, are believed when the service has had time to come right; what
+--- is ours to mend (credentials, a closed client, the disk) at once.
 ---@param job table
 ---@param err table
 ---@param began number when the asking began, or first failed
 ---@return boolean
 function M.is_vain(job, err, began)
-  local passes = M.may_pass(err)
-  if err.kind == "auth" or not passes and not err.status then
-    return true
-  elseif passes and job.confirmed then
+  local waited = job.clock.now() - began
+  if err.code ~= "list_broken" and trouble.is_endured(err, job.confirmed, waited) then
     return false
   end
-  return job.clock.now() - began > (passes and FIRST_PATIENCE or 0) + job.options.settle
+  return err.kind == "auth" or not err.status or waited > job.options.settle
 end
 
 
@@ -137,16 +125,17 @@ end
 ---@return table|nil err
 function M.over(job, part, waited)
   local settle = job.options.settle
-  local pause, trouble = math.min(1, settle / 4), nil
+  local pause, failing = math.min(1, settle / 4), nil
   while true do
     local over = waited() >= settle -- before the look: what it does not show is not there
     local matches, why, err = M.look(job, part)
     local found = matches and M.current(job, part, matches)
+    failing = not matches and (failing or job.clock.now()) or nil
+    trouble.note(job, part, failing and trouble.more(part.trouble, why, job.clock.wall()))
     if found or matches and over then
       return found or false, matches
-    end
-    trouble = not matches and (trouble or job.clock.now()) or nil
-    if trouble and M.is_vain(job, err, trouble) then
+    elseif failing and M.is_vain(job, err, failing) then
+      trouble.note(job, part, nil)
       return nil, why, err
     end
     local rest = err and err.retry_after or math.min(pause, over and pause or settle - waited())

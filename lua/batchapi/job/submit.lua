@@ -7,6 +7,7 @@ local fence = require("batchapi.job.fence")
 local lookup = require("batchapi.job.lookup")
 local paths = require("batchapi.path")
 local ready = require("batchapi.job.ready")
+local trouble = require("batchapi.trouble")
 
 local M = {}
 
@@ -133,10 +134,13 @@ local function look_only(job, part)
 end
 
 
---- Is it the job as a whole that cannot go on, and not only this part?
+local stopping = { auth = true, closed = true, cancelled = true, io = true, locked = true, job = true, tls = true }
+
+
+--- Is it the job that cannot go on, and not only this part? Also for now: what may pass is asked
+--- again by whoever waits for the job next.
 local function stops_job(err)
-  return err.kind == "auth" or err.kind == "closed" or err.kind == "cancelled" or err.kind == "io"
-    or err.kind == "locked" or err.kind == "job"
+  return stopping[err.kind] or err.code ~= "list_broken" and trouble.passes(err, true)
 end
 
 
@@ -253,7 +257,7 @@ local function try(job, part, tries)
   if answer then
     return "created"
   elseif part.status == "creating" then
-    if stops_job(err) then
+    if stopping[err.kind] then
       return nil, why, err
     end
     tries.lost = tries.lost + 1
