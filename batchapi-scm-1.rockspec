@@ -56,8 +56,10 @@ build = {
         "src/binding/files_path.c",
         "src/binding/header_table.c",
         "src/binding/json.c",
+        "src/binding/json_big.c",
         "src/binding/json_decode.c",
         "src/binding/json_encode.c",
+        "src/binding/json_foreign.c",
         "src/binding/json_sort.c",
         "src/binding/ledger.c",
         "src/binding/lines.c",
@@ -260,6 +262,7 @@ build = {
     ["batchapi.wait"] = "lua/batchapi/wait.lua",
     ["batchapi.webhook"] = "lua/batchapi/webhook.lua",
     ["batchapi.window"] = "lua/batchapi/window.lua",
+    ["batchapi.wire_values"] = "lua/batchapi/wire_values.lua",
     ["batchapi.words"] = "lua/batchapi/words.lua",
   },
 }

@@ -17,8 +17,11 @@ end
 
 local usual_depth = 512 -- the core's, without options to be read for each value
 
-local function core_codec(depth)
-  local options = depth and depth ~= usual_depth and { max_depth = depth } or nil
+local function core_codec(depth, big_integers)
+  local options
+  if (depth or usual_depth) ~= usual_depth or (big_integers or "float") ~= "float" then
+    options = { max_depth = depth, big_integers = big_integers }
+  end
   return {
     core = true,
     encode = function(value)
@@ -77,9 +80,10 @@ end
 --- The codec for a client's settings.
 ---@param json table|nil the option `json`
 ---@param depth integer|nil the option `max_json_depth`
+---@param big_integers "float"|"text"|"cdata"|nil the option of that name
 ---@return table
-function M.new(json, depth)
-  return json and given_codec(json) or core_codec(depth)
+function M.new(json, depth, big_integers)
+  return json and given_codec(json) or core_codec(depth, big_integers)
 end
 
 

@@ -68,16 +68,23 @@ function core.random(n) end
 
 ---@class batchapi.core.EncodeOptions
 ---@field max_depth? integer arrays and objects in one another (512)
----@field sort_keys? boolean write the keys of objects in order
+---@field sort_keys? boolean (true) write the keys of objects in order
 
 ---@class batchapi.core.DecodeOptions
 ---@field max_depth? integer (512)
 ---@field null? "keep" null in an object becomes core.null instead of absent
+---@field big_integers? "float"|"text"|"cdata" what an integer becomes that this Lua's numbers do not hold
 
 ---@param value any
 ---@param options? batchapi.core.EncodeOptions
 ---@return string|nil text, string|nil message, batchapi.core.Error|nil err kind "invalid"
 function core.encode(value, options) end
+
+---The value as `encode` reads it: another library's null is null, a table that is read through __pairs
+---or __len, or has fields by way of __index, is a plain copy.
+---@param value any
+---@return any
+function core.plain(value) end
 
 ---@param text string
 ---@param options? batchapi.core.DecodeOptions
@@ -612,7 +619,8 @@ function client:closed() end
 ---@class batchapi.core.Outcome
 ---@field ok boolean an answer with a status below 300 came whole
 ---@field status integer the server's, else 0
----@field headers table<string, string> names in lower case
+---@field headers table<string, string|string[]> names in lower case; set-cookie is a list
+---@field trailers table<string, string>|nil
 ---@field attempts integer
 ---@field elapsed number
 ---@field reused boolean the last attempt went over a kept connection
@@ -671,6 +679,7 @@ function call:outcome() end
 ---@return string|nil reset the text of that header
 ---@return boolean|nil is_json its Content-Type says so
 ---@return integer|nil file_bytes
+---@return table<string, string>|nil trailers
 function call:answer(names) end
 
 ---Once it is done: the answer in memory, or the body of an error answer.

@@ -20,6 +20,7 @@ local client = require("batchapi.client")
 local definition = require("batchapi.definition")
 local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
+local json = require("batchapi.json")
 local merge = require("batchapi.merge")
 
 ---@class batchapi
@@ -65,6 +66,16 @@ function M.array(list)
     errors.misuse("array: a table expected, got a " .. type(list))
   end
   return setmetatable(list or {}, core.array_mt)
+end
+
+
+--- An object whose keys go out in this order: `batchapi.object{ { "type", "text" }, { "text", … } }`.
+--- It is a table with these fields; one that is added later follows the others. Other tables go out
+--- with their keys sorted.
+---@param list any[][] { key, value } each
+---@return table
+function M.object(list)
+  return json.object(list)
 end
 
 

@@ -6,6 +6,7 @@ local errors = require("batchapi.errors")
 local hosts = require("batchapi.loop.hosts")
 local suggest = require("batchapi.suggest")
 local values = require("batchapi.values")
+local wire_values = require("batchapi.wire_values")
 
 local M = {}
 
@@ -56,6 +57,10 @@ M.general = {
   { name = "max_json_depth", kind = "number", integer = true, min = 1, max = 1000,
     where = "client", default = 512,
     help = "cap on nesting in an answer" },
+  { name = "big_integers", kind = "string", one_of = { "float", "text", "cdata" }, where = "client",
+    help = "what an integer in an answer becomes that this Lua's numbers do not hold (2^53 on 5.1, 5.2 and "
+      .. "LuaJIT, else 64 bits): \"float\" (its nearest number, the default), \"text\" (its digits), or "
+      .. "on LuaJIT \"cdata\"" },
   { name = "allow_insecure", kind = "boolean", where = "client",
     help = "send credentials over plain http to another machine" },
   { name = "token", kind = { "function", "string" }, where = "client",
@@ -186,16 +191,14 @@ end
 
 
 local function check_headers(headers)
-  for name, value in pairs(headers) do
-    if type(name) ~= "string" or not name:match("^[%w!#$%%&'*+.^_`|~-]+$") then
-      errors.misuse("option headers: '%s' is no header name", tostring(name))
-    elseif type(value) ~= "string" or value:find("[%z\r\n]") then
-      errors.misuse("option headers: %s must be a string of one line", name)
-    elseif name:lower() == "authorization" or name:lower() == "proxy-authorization" then
+  headers = wire_values.headers(headers, "option headers")
+  for name in pairs(headers) do
+    if name:lower() == "authorization" or name:lower() == "proxy-authorization" then
       errors.misuse("option headers: give credentials as options, not as the header %s",
         name)
     end
   end
+  return headers
 end
 
 
@@ -213,7 +216,7 @@ end
 
 local function check_general(given, definition)
   if given.headers then
-    check_headers(given.headers)
+    given.headers = check_headers(given.headers)
   end
   if given.base_url then
     check_base_url(given.base_url)
@@ -225,6 +228,12 @@ local function check_general(given, definition)
   elseif given.json and (type(given.json.encode) ~= "function"
     or type(given.json.decode) ~= "function") then
     errors.misuse("option json must have the functions encode and decode")
+  elseif given.json and given.max_json_depth ~= M.general.max_json_depth.default then
+    errors.misuse("option max_json_depth is for the built-in codec, and json puts another in its place")
+  elseif given.json and given.big_integers then
+    errors.misuse("option big_integers is for the built-in codec, and json puts another in its place")
+  elseif given.big_integers == "cdata" and not rawget(_G, "jit") then
+    errors.misuse("option big_integers: \"cdata\" is for LuaJIT")
   end
 end
 

@@ -6,6 +6,8 @@ local operation = require("batchapi.operation")
 local origin = require("batchapi.origin")
 local suggest = require("batchapi.suggest")
 local url = require("batchapi.url")
+local values = require("batchapi.values")
+local wire_values = require("batchapi.wire_values")
 
 local M = {}
 
@@ -319,19 +321,6 @@ local function free_address(given)
 end
 
 
-local function free_query(given)
-  local names, list = {}, {}
-  for key in pairs(given) do
-    names[#names + 1] = key
-  end
-  table.sort(names)
-  for _, key in ipairs(names) do
-    url.add(list, key, given[key])
-  end
-  return list
-end
-
-
 --- How messages call a request that no operation describes.
 ---@param method string
 ---@param path string as it was given
@@ -348,6 +337,9 @@ end
 ---@return string|nil url of a request that is prepared; a message when it failed
 ---@return string|table|batchapi.Error|nil body then; the error when it failed
 function M.free(client, given)
+  if type(given) == "table" and getmetatable(given) ~= nil then
+    given = values.as_encoded(given)
+  end
   local kind = check_free(given)
   local method, path, repeats, rooted = free_address(given)
   local body, content_type = given.body, kind == "table" and "application/json" or nil
@@ -364,9 +356,9 @@ function M.free(client, given)
     end
   end
   return finish(client, {
-    method = method, path = path, query = given.query and free_query(given.query), to = given.to,
+    method = method, path = path, query = given.query and wire_values.query(given.query), to = given.to,
     repeats = repeats, body = body, content_type = content_type,
-  }, method, nil, given.headers and { headers = given.headers } or NONE)
+  }, method, nil, given.headers and { headers = wire_values.headers(given.headers, "request: headers") } or NONE)
 end
 
 

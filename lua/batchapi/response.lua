@@ -9,7 +9,8 @@ local core = require("batchapi.core")
 
 ---@class batchapi.Response
 ---@field status integer
----@field headers table<string, string> names in lower case; repeated ones joined with ", "
+---@field headers table<string, string|string[]> names in lower case; repeated ones joined with ", ", but `set-cookie` is always a list
+---@field trailers table<string, string>|nil what came behind a body in chunks
 ---@field request_id string|nil
 ---@field ratelimit batchapi.RateLimit
 ---@field attempts integer
@@ -19,6 +20,12 @@ local core = require("batchapi.core")
 
 local M = {}
 
+--- A number of a header, whatever the host's locale has for the point.
+local function number_of(text)
+  return tonumber(text) or (text:find("^%-?%d+%.%d+$") and core.decode(text)) or nil
+end
+
+
 local units = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 
 
@@ -27,10 +34,11 @@ local function duration(text)
   local total, rest = 0, text
   while rest ~= "" do
     local number, unit, after = rest:match("^([%d.]+)(%a+)(.*)$")
-    if not number or not units[unit] or not tonumber(number) then
+    number = number and number_of(number)
+    if not number or not units[unit] then
       return nil
     end
-    total, rest = total + tonumber(number) * units[unit], after
+    total, rest = total + number * units[unit], after
   end
   return total
 end
@@ -71,7 +79,7 @@ function M.reset_seconds(text)
   if not text then
     return nil
   end
-  local number = tonumber(text)
+  local number = number_of(text)
   if number and number > 1e9 then
     return math.max(0, number - core.wall())
   end
@@ -126,14 +134,14 @@ end
 ---@return integer|nil bytes how many went to a file
 function M.take(call, names)
   local status, headers, attempts, elapsed, reused, retry_after, request_id, limit, remaining,
-    reset, is_json, bytes = call:answer(names)
+    reset, is_json, bytes, trailers = call:answer(names)
   if not status then
     return nil
   end
   return {
     status = status, headers = headers, attempts = attempts, elapsed = elapsed, reused = reused,
     retry_after = retry_after, request_id = request_id,
-    ratelimit = ratelimit_of(limit, remaining, reset),
+    ratelimit = ratelimit_of(limit, remaining, reset), trailers = trailers,
   }, is_json, bytes
 end
 
@@ -150,7 +158,7 @@ end
 
 local function number(headers, names)
   local value = header(headers, names)
-  return value and tonumber(value)
+  return value and number_of(value)
 end
 
 
@@ -166,7 +174,7 @@ function M.of(definition, outcome)
   return {
     status = outcome.status, headers = headers, attempts = outcome.attempts,
     elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
-    request_id = header(headers, names[1]),
+    request_id = header(headers, names[1]), trailers = outcome.trailers,
     ratelimit = ratelimit_of(number(headers, names[2]), number(headers, names[3]),
       header(headers, names[4])),
   }

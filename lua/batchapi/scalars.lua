@@ -26,6 +26,14 @@ function M.is_empty_array(value)
 end
 
 
+--- Whether a value is one of LuaJIT's 64-bit integers.
+---@param value any
+---@return boolean
+function M.is_integer_cdata(value)
+  return type(value) == "cdata" and tostring(value):find("^%-?%d+U?LL$") ~= nil
+end
+
+
 --- Whether a table encodes as a JSON array: it is marked as one, or its keys are 1 to n.
 ---@param value table
 ---@return boolean
@@ -51,6 +59,8 @@ function M.described(value)
     return "null"
   elseif type(value) == "number" or type(value) == "boolean" then
     return tostring(value)
+  elseif M.is_integer_cdata(value) then
+    return (tostring(value):match("^%-?%d+"))
   elseif type(value) == "string" and #value <= 40 and not value:find("%c") then
     return "'" .. value .. "'"
   elseif type(value) == "table" then
@@ -78,14 +88,16 @@ local function check_range(value, spec, where)
   if (spec.min and value < spec.min) or (spec.max and value > spec.max) then
     local range = spec.min and spec.max and ("between %s and %s"):format(spec.min, spec.max)
       or spec.min and ("at least %s"):format(spec.min) or ("at most %s"):format(spec.max)
-    return nil, ("%s must be %s, got %s"):format(where, range, tostring(value))
+    return nil, ("%s must be %s, got %s"):format(where, range, M.described(value))
   end
   return value
 end
 
 
 function M.number(value, spec, where)
-  if type(value) ~= "number" then
+  if M.is_integer_cdata(value) then
+    return check_range(value, spec, where)
+  elseif type(value) ~= "number" then
     return M.expected(where, "a number", value)
   elseif value ~= value or value == math.huge or value == -math.huge then
     return M.expected(where, "a finite number", value)
@@ -95,7 +107,9 @@ end
 
 
 function M.integer(value, spec, where)
-  if type(value) ~= "number" or value ~= math.floor(value) or math.abs(value) == math.huge then
+  if M.is_integer_cdata(value) then
+    return check_range(value, spec, where)
+  elseif type(value) ~= "number" or value ~= math.floor(value) or math.abs(value) == math.huge then
     return M.expected(where, "an integer", value)
   end
   value = to_integer and to_integer(value) or value

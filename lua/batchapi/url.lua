@@ -1,6 +1,10 @@
 --- Percent-encoding, path templates and query strings (RFC 3986).
 
+local core = require("batchapi.core")
+
 local M = {}
+
+local floor, abs = math.floor, math.abs
 
 
 --- Encodes everything but the unreserved characters: the result is one segment, or one query value.
@@ -40,10 +44,13 @@ end
 ---@param value any
 ---@return string
 function M.scalar(value)
-  if type(value) == "number" and value == math.floor(value) and math.abs(value) < 2 ^ 63 then
+  local kind = type(value)
+  if kind == "number" and value == floor(value) and abs(value) < 2 ^ 63 then
     return ("%d"):format(value)
-  elseif type(value) == "number" then
-    return ("%.17g"):format(value)
+  elseif kind == "number" then
+    return core.encode(value) or tostring(value) -- with a point, whatever the locale has
+  elseif kind == "cdata" then
+    return (tostring(value):gsub("U?LL$", ""))
   end
   return tostring(value)
 end

@@ -25,11 +25,27 @@ local function changed_copy(original, copy)
     return copy
   end
   copy = {}
-  for key, value in pairs(original) do
+  for key, value in next, original do
     copy[key] = value
   end
-  return setmetatable(copy, getmetatable(original))
+  local mt = getmetatable(original)
+  return type(mt) == "table" and setmetatable(copy, mt) or copy
 end
+
+
+--- A value as the encoder will read it: core.plain() has its rules. Most tables have no metatable,
+--- or are arrays that were decoded.
+local function as_encoded(value)
+  local kind = type(value)
+  if kind == "table" then
+    local mt = getmetatable(value)
+    return (mt == nil or mt == array_mt) and value or core.plain(value)
+  elseif kind == "function" or kind == "userdata" then
+    return core.plain(value)
+  end
+  return value
+end
+M.as_encoded = as_encoded
 
 
 local function check_count(count, least, most, where, what)
@@ -245,6 +261,7 @@ function M.check(value, spec, where)
   if scalars.is_empty_array(value) then
     value = setmetatable({}, array_mt)
   end
+  value = as_encoded(value)
   if value == null then
     if spec.nullable or spec.type == "any" then
       return value

@@ -221,6 +221,56 @@ static void a_closed_client_ends_its_calls(void **state)
   server_stop(server);
 }
 
+static void folds_and_trails(struct exchange *exchange)
+{
+  send_text(exchange, "HTTP/1.1 200 OK\r\nX-Folded: one\r\n \t two\r\n\tthree\r\nX-Plain: p\r\n"
+                      "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+                      "4\r\nbody\r\n0\r\nX-Sum: a\r\nX-More: b\r\n\r\n");
+}
+
+static const char *value_of(const struct ba_header_view *views, size_t count, const char *name)
+{
+  for(size_t i = 0; i < count; i++) {
+    if(strcmp(views[i].name, name) == 0)
+      return views[i].value;
+  }
+  return NULL;
+}
+
+static void folded_lines_and_trailers_are_kept(void **state)
+{
+  (void)state;
+  struct server *server = server_start(folds_and_trails, NULL);
+  for(int round = 0; round < 2; round++) { /* the second finds the first one's memory */
+    struct ba_outcome out;
+    struct ba_call *call = run_request(
+        client, mailbox, make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), &out);
+    assert_true(out.ok);
+    assert_string_equal(out.body, "body");
+    assert_string_equal(value_of(out.headers, out.header_count, "x-folded"), "one two three");
+    assert_string_equal(value_of(out.headers, out.header_count, "x-plain"), "p");
+    assert_null(value_of(out.headers, out.header_count, "x-sum"));
+    assert_int_equal(out.trailer_count, 2);
+    assert_string_equal(value_of(out.trailers, out.trailer_count, "x-sum"), "a");
+    assert_string_equal(value_of(out.trailers, out.trailer_count, "x-more"), "b");
+    ba_call_release(call);
+  }
+  server_stop(server);
+}
+
+static void what_frames_a_request_is_not_the_callers(void **state)
+{
+  (void)state;
+  static const char *const names[] = {"Content-Length", "host", "TRANSFER-ENCODING", "Connection"};
+  for(size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    struct ba_error err = {0};
+    struct ba_request *request = make_request("GET", "http://localhost/", 0, BA_REPEAT_SAFE);
+    assert_false(ba_request_header(request, names[i], "1", 1, &err));
+    assert_int_equal(err.kind, BA_INVALID);
+    ba_request_delete(request);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -233,6 +283,8 @@ int main(void)
       cmocka_unit_test(a_released_call_is_forgotten),
       cmocka_unit_test(nobody_listens),
       cmocka_unit_test(a_closed_client_ends_its_calls),
+      cmocka_unit_test(folded_lines_and_trailers_are_kept),
+      cmocka_unit_test(what_frames_a_request_is_not_the_callers),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -32,12 +32,12 @@ static void check_values(const struct ba_head *head)
 
 static void check_views(struct ba_head *head)
 {
-  struct ba_header_view *views = calloc(head->count + 1, sizeof(*views));
+  struct ba_header_view *views = calloc(head->count + head->trailers + 1, sizeof(*views));
   const char *etag = ba_head_get(head, "etag");
   char *copy = etag ? strdup(etag) : NULL;
   ba_head_views(head, views);
   bool found = false;
-  for(size_t i = 0; i < head->count; i++) {
+  for(size_t i = 0; i < head->count + head->trailers; i++) {
     expect(strlen(views[i].value) == views[i].value_length);
     expect(!strpbrk(views[i].value, "\n"));
     for(const char *at = views[i].name; *at; at++)

@@ -3,6 +3,8 @@
 ---   /delay/SECONDS      answers "SECONDS" after that time
 ---   /status/CODE        answers with that status and {"error":{"code":"c","message":"m"}}
 ---   /echo               answers with the request's body; X-Method and X-Seen say the rest
+---   /json               answers with the request's body as JSON
+---   /trailer            answers with the trailers X-Sum: abc and X-Took: 7
 ---   /headers            answers with the headers that the request's body, {"x-name":["value",…],…}, asks for
 ---   /drip/N             N lines, one every 10 ms, flushed one by one
 ---   /bytes/N            N bytes
@@ -49,6 +51,20 @@ local http = [[
         ngx.header["X-Seen"] = { ngx.var.http_x_sent or "", "twice" }
         ngx.header["X-Authorization"] = ngx.var.http_authorization
         ngx.print(ngx.req.get_body_data() or "")
+      }
+    }
+    location /json {
+      content_by_lua_block {
+        ngx.req.read_body()
+        ngx.header["Content-Type"] = "application/json"
+        ngx.print(ngx.req.get_body_data() or "")
+      }
+    }
+    location /trailer {
+      add_trailer X-Sum abc;
+      add_trailer X-Took 7;
+      content_by_lua_block {
+        ngx.print("body")
       }
     }
     location /headers {

@@ -71,10 +71,11 @@ static int call_outcome(lua_State *L)
 }
 
 /* call:answer(names) -> status, headers, attempts, elapsed, reused, retry_after,
- * request_id, limit, remaining, reset, is_json, file_bytes | nil when it failed
+ * request_id, limit, remaining, reset, is_json, file_bytes [, trailers] | nil
+ * when it failed
  * Only when it is done. `names`: four lists, under which headers a service tells
  * request_id, limit, remaining and reset; the first that came counts. The text
- * of `reset` is for the caller to read. [-0, +1|12, e] */
+ * of `reset` is for the caller to read. [-0, +1|12|13, e] */
 static int call_answer(lua_State *L)
 {
   struct ba_call *call = check_ended(L, 1);

@@ -154,7 +154,7 @@ static struct ba_request *request_with_json(lua_State *L, struct ba_request *bas
 {
   struct ba_request *request = NULL;
   struct ba_json_codec *codec = ba_json_codec_take(L);
-  if(ba_json_append(L, 5, &codec->out, NULL, err))
+  if(ba_json_encode(L, 5, codec, NULL, err))
     request = ba_request_like(base, url, codec->out.bytes, codec->out.length, err);
   ba_json_codec_release(codec);
   return request;

@@ -79,6 +79,25 @@ void *ba_check_object(lua_State *L, int index, const char *type)
   return luaL_checkudata(L, index, type);
 }
 
+bool ba_holds_integer(bool negative, uint64_t size)
+{
+#if LUA_VERSION_NUM >= 503
+  return size <= (uint64_t)INT64_MAX + negative;
+#else
+  (void)negative;
+  return size <= (uint64_t)1 << 53;
+#endif
+}
+
+void ba_push_globals(lua_State *L)
+{
+#if LUA_VERSION_NUM >= 502
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+#else
+  lua_pushvalue(L, LUA_GLOBALSINDEX);
+#endif
+}
+
 void ba_set_functions(lua_State *L, const luaL_Reg *functions)
 {
   for(; functions->name; functions++) {

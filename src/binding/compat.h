@@ -39,6 +39,12 @@ void ba_push_integer(lua_State *L, int64_t value);
  * [-0, +0, -] */
 bool ba_to_integer(lua_State *L, int index, int64_t *value);
 
+/* Is every digit of a whole number of that size kept? [-0, +0, -] */
+bool ba_holds_integer(bool negative, uint64_t size);
+
+/* Pushes the table of the globals. [-0, +1, -] */
+void ba_push_globals(lua_State *L);
+
 /* Adds the functions to the table on the top. [-0, +0, m] */
 void ba_set_functions(lua_State *L, const luaL_Reg *functions);
 

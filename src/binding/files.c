@@ -70,14 +70,14 @@ static int push_true(lua_State *L, bool ok, const struct ba_error *err)
   return 1;
 }
 
-/* With sorted keys Lua allocates, so that a finaliser might write to the same
- * writer in the middle of a line: then the codec's memory comes between. */
-static bool append_sorted(lua_State *L, struct writer *writer, struct ba_json_options *options,
-                          struct ba_error *err)
+/* Lua allocates meanwhile, so that a finaliser might write to the same writer in
+ * the middle of a line: the codec's memory comes between. */
+static bool append_line(lua_State *L, struct writer *writer, const struct ba_json_options *options,
+                        struct ba_error *err)
 {
   struct ba_json_codec *codec = ba_json_codec_take(L);
-  options->keys = &codec->keys;
-  bool ok = ba_json_append(L, 2, &codec->out, options, err) &&
+  bool ok = ba_json_encode(L, 2, codec, options, err) &&
+            ba_buffer_append(&codec->out, "\n", 1, err) &&
             ba_buffer_append(&writer->buffer, codec->out.bytes, codec->out.length, err);
   ba_json_codec_release(codec);
   return ok;
@@ -95,13 +95,7 @@ static int writer_encode(lua_State *L)
   if(!ba_file_sound(writer->file, &err))
     return ba_fail(L, &err);
   size_t before = writer->buffer.length;
-  bool ok = options.sort_keys ? append_sorted(L, writer, &options, &err)
-                              : ba_json_append(L, 2, &writer->buffer, &options, &err);
-  if(ok && !ba_buffer_append(&writer->buffer, "\n", 1, &err)) {
-    writer->buffer.length = before;
-    ok = false;
-  }
-  if(!ok)
+  if(!append_line(L, writer, &options, &err))
     return ba_fail(L, &err);
   size_t length = writer->buffer.length - before;
   writer->bytes += length;

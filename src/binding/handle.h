@@ -54,11 +54,11 @@ bool ba_prepare_request(lua_State *L, int index, const struct ba_client_handle *
 struct ba_request *ba_prepared_request(lua_State *L, int index); /* stays the userdata's */
 void ba_open_prepared(lua_State *L);
 
-/* name -> value. [-0, +1, m] */
+/* name -> value; a list of set-cookie. [-0, +1, m] */
 void ba_push_headers(lua_State *L, const struct ba_header_view *headers, size_t count);
 
 /* What call:answer() gives of a call that succeeded; nil when it failed. The
- * lists of names are at index 2. [-0, +1|12, e] */
+ * lists of names are at index 2. [-0, +1|12|13, e] */
 int ba_push_answer(lua_State *L, struct ba_call *call);
 
 /* The outcome of a call that is done, and its next attempt's record (nil when

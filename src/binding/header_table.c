@@ -85,6 +85,22 @@ static void join(lua_State *L)
   lua_concat(L, 3);
 }
 
+/* Cookies cannot be joined, for a comma may stand within one (RFC 6265): they
+ * are a list, also where it is one. The table is on the top.   [-0, +0, m] */
+static void add_cookie(lua_State *L, const struct ba_header_view *header)
+{
+  lua_getfield(L, -1, header->name);
+  if(lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, header->name);
+  }
+  lua_pushlstring(L, header->value, header->value_length);
+  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
 void ba_push_headers(lua_State *L, const struct ba_header_view *headers, size_t count)
 {
   luaL_checkstack(L, 10, "headers");
@@ -96,6 +112,10 @@ void ba_push_headers(lua_State *L, const struct ba_header_view *headers, size_t 
   for(size_t i = 0; i < count; i++) {
     const char *name = headers[i].name;
     size_t length = strlen(name);
+    if(length == 10 && memcmp(name, "set-cookie", 10) == 0) {
+      add_cookie(L, &headers[i]);
+      continue;
+    }
     int at = slot_of(name, length);
     struct slot *slot = &known->slots[at];
     /* or another that has the same slot; or a finaliser has made a table meanwhile */

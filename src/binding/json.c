@@ -121,7 +121,21 @@ static void check_sort_keys(lua_State *L, struct ba_json_options *options)
 {
   if(lua_type(L, -1) != LUA_TBOOLEAN)
     luaL_error(L, "sort_keys must be true or false");
-  options->sort_keys = lua_toboolean(L, -1);
+  options->unsorted = !lua_toboolean(L, -1);
+}
+
+static void check_big_integers(lua_State *L, struct ba_json_options *options)
+{
+  static const char *const words[] = {"float", "text", "cdata"};
+  const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  int known = 0;
+  while(known < 3 && strcmp(word, words[known]) != 0)
+    known++;
+  if(known == 3)
+    luaL_error(L, "big_integers must be \"float\", \"text\" or \"cdata\"");
+  options->big = (enum ba_json_big)known;
+  if(options->big == BA_JSON_BIG_CDATA && !ba_json_has_cdata(L))
+    luaL_error(L, "big_integers = \"cdata\" is for LuaJIT");
 }
 
 struct option {
@@ -129,7 +143,19 @@ struct option {
   void (*check)(lua_State *L, struct ba_json_options *options);
 };
 
-/* `known` has two entries each way. */
+static void refuse_option(lua_State *L, const char *name, const struct option *known)
+{
+  luaL_Buffer list;
+  luaL_buffinit(L, &list);
+  for(const struct option *one = known; one->name; one++) {
+    luaL_addstring(&list, one == known ? "" : ", ");
+    luaL_addstring(&list, one->name);
+  }
+  luaL_pushresult(&list);
+  luaL_error(L, "unknown option '%s' (known: %s)", name, lua_tostring(L, -1));
+}
+
+/* `known` ends with one that has no name. */
 static void check_options(lua_State *L, int index, const struct option *known,
                           struct ba_json_options *options)
 {
@@ -141,8 +167,10 @@ static void check_options(lua_State *L, int index, const struct option *known,
   while(lua_next(L, index)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     const struct option *option = known;
-    if(strcmp(name, option->name) != 0 && strcmp(name, (++option)->name) != 0)
-      luaL_error(L, "unknown option '%s' (known: %s, %s)", name, known[0].name, known[1].name);
+    while(option->name && strcmp(name, option->name) != 0)
+      option++;
+    if(!option->name)
+      refuse_option(L, name, known);
     option->check(L, options);
     lua_pop(L, 1);
   }
@@ -150,13 +178,17 @@ static void check_options(lua_State *L, int index, const struct option *known,
 
 void ba_json_decode_options(lua_State *L, int index, struct ba_json_options *options)
 {
-  static const struct option known[] = {{"max_depth", check_depth}, {"null", check_null}};
+  static const struct option known[] = {{"max_depth", check_depth},
+                                        {"null", check_null},
+                                        {"big_integers", check_big_integers},
+                                        {NULL, NULL}};
   check_options(L, index, known, options);
 }
 
 void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *options)
 {
-  static const struct option known[] = {{"max_depth", check_depth}, {"sort_keys", check_sort_keys}};
+  static const struct option known[] = {
+      {"max_depth", check_depth}, {"sort_keys", check_sort_keys}, {NULL, NULL}};
   check_options(L, index, known, options);
 }
 
@@ -209,8 +241,7 @@ static int json_encode(lua_State *L)
   ba_json_encode_options(L, 2, &options);
   struct ba_json_codec *codec = ba_json_codec_take(L);
   struct ba_error err;
-  options.keys = &codec->keys;
-  bool ok = ba_json_append(L, 1, &codec->out, &options, &err);
+  bool ok = ba_json_encode(L, 1, codec, &options, &err);
   if(ok)
     lua_pushlstring(L, codec->out.bytes, codec->out.length);
   ba_json_codec_release(codec);
@@ -237,4 +268,6 @@ void ba_open_json(lua_State *L)
   lua_setfield(L, -2, "mend");
   lua_pushcfunction(L, json_encode);
   lua_setfield(L, -2, "encode");
+  lua_pushcfunction(L, ba_json_plain);
+  lua_setfield(L, -2, "plain");
 }

@@ -21,6 +21,7 @@ struct decoder {
   struct ba_json_codec *codec;
   int list; /* stack index of the codec's list */
   bool keep_null;
+  enum ba_json_big big;
   struct level levels[BA_JSON_MAX_DEPTH + 1]; /* the first is the document's, which is no table */
 };
 
@@ -183,6 +184,12 @@ static void drop_member(lua_State *L, struct decoder *decoder, const struct leve
   lua_rawset(L, -3);
 }
 
+static bool push_big(lua_State *L, const struct decoder *decoder)
+{
+  const struct ba_json_scanner *scanner = &decoder->scanner;
+  return ba_json_push_big(L, scanner->start, scanner->at, decoder->big);
+}
+
 /* Takes tokens until the document's end or a failure, and gives that. */
 static enum ba_json_token build(lua_State *L, struct decoder *decoder)
 {
@@ -202,10 +209,12 @@ static enum ba_json_token build(lua_State *L, struct decoder *decoder)
       push_string(L, decoder, level);
       break;
     case BA_JSON_INTEGER:
-      ba_push_integer(L, scanner->integer);
+      if(!decoder->big || !push_big(L, decoder))
+        ba_push_integer(L, scanner->integer);
       break;
     case BA_JSON_FLOAT:
-      lua_pushnumber(L, (lua_Number)scanner->number);
+      if(!decoder->big || !push_big(L, decoder))
+        lua_pushnumber(L, (lua_Number)scanner->number);
       break;
     case BA_JSON_TRUE:
     case BA_JSON_FALSE:
@@ -260,6 +269,7 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
   lua_rawgeti(L, LUA_REGISTRYINDEX, decoder.codec->list);
   decoder.list = lua_gettop(L);
   decoder.keep_null = options && options->keep_null;
+  decoder.big = options ? options->big : BA_JSON_BIG_FLOAT;
   decoder.levels[0] = (struct level){.slot = NO_SLOT};
   ba_json_scanner_init(&decoder.scanner, bytes, length, options ? options->max_depth : 0,
                        &decoder.codec->scratch);

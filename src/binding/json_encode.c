@@ -15,26 +15,27 @@
 enum kind {
   UNDECIDED, /* before the first key */
   OBJECT,
-  OBJECT_SORTED, /* all keys lie above the table, see ba_json_sort_keys() */
+  OBJECT_SORTED, /* its members lie above the table, see ba_json_sort() */
   ARRAY,         /* by lua_next() */
   ARRAY_BY_INDEX /* careful; the key's slot is unused */
 };
 
 struct level {
   enum kind kind;
-  bool marked; /* as an array, by its metatable */
+  bool marked;  /* as an array, by its metatable */
+  bool ordered; /* its metatable has an order of its keys */
   int64_t count;
   int64_t length; /* ARRAY_BY_INDEX */
   int table;      /* its place on the stack */
-  struct ba_json_sorted sorted;
+  struct ba_json_members members;
 };
 
 struct encoder {
   struct ba_buffer *out;
   struct ba_error *err;
   int base; /* the stack's top below what the walk uses */
-  bool careful, out_of_order;
-  struct ba_buffer *keys; /* NULL: as lua_next() gives them */
+  bool careful, out_of_order, unsorted;
+  struct ba_buffer *keys;
   unsigned depth, max_depth;
   struct level levels[BA_JSON_MAX_DEPTH + 1];
 };
@@ -82,15 +83,12 @@ static void describe_key(lua_State *L, const struct encoder *encoder, unsigned l
   }
   size_t length;
   char shown[KEY_MAX_BYTES + 1];
-  if(at->kind == OBJECT)
-    lua_pushvalue(L, at->table + 1);
-  else
-    ba_json_push_sorted(L, at->table, encoder->keys, &at->sorted, (int)at->count);
-  const char *key = lua_tolstring(L, -1, &length);
+  const char *key = at->kind == OBJECT ? lua_tolstring(L, at->table + 1, &length)
+                                       : ba_json_member_key(L, at->table, encoder->keys,
+                                                            &at->members, (int)at->count, &length);
   show_key(key, length, shown);
   const char *format = !is_name(key, length) ? "[\"%s\"]" : level > 1 ? ".%s" : "%s";
   snprintf(out, size, format, shown);
-  lua_pop(L, 1);
 }
 
 /* Fills *err with what is wrong with the value that `levels` keys lead to:
@@ -139,10 +137,8 @@ static bool put_string(lua_State *L, struct encoder *encoder)
   return ba_json_append_string(encoder->out, text, length, encoder->err) || fail_inner(L, encoder);
 }
 
-static bool put_key(lua_State *L, struct encoder *encoder, int index)
+static bool put_key(lua_State *L, struct encoder *encoder, const char *text, size_t length)
 {
-  size_t length;
-  const char *text = lua_tolstring(L, index, &length);
   if(ba_json_append_string(encoder->out, text, length, encoder->err))
     return put(encoder, ":", 1);
   if(encoder->err->kind != BA_INVALID)
@@ -163,51 +159,27 @@ static bool put_number(lua_State *L, struct encoder *encoder)
   return put(encoder, text, ba_json_format_double(text, number));
 }
 
-/* Is the value at `index` the field `name` of a loaded lua-cjson? (OpenResty's
- * has these marks, Debian's has not.) */
-static bool is_cjson_field(lua_State *L, int index, const char *name)
-{
-  static const char *const modules[] = {"cjson", "cjson.safe"};
-  bool same = false;
-  index = ba_absolute(L, index);
-  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-  for(size_t i = 0; i < 2 && !same && lua_istable(L, -1); i++) {
-    lua_pushstring(L, modules[i]);
-    lua_rawget(L, -2);
-    if(lua_istable(L, -1)) {
-      lua_pushstring(L, name);
-      lua_rawget(L, -2);
-      same = lua_rawequal(L, -1, index);
-      lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  return same;
-}
-
-static bool is_marked_array(lua_State *L)
-{
-  if(!lua_getmetatable(L, -1))
-    return false;
-  ba_json_push_array_mt(L);
-  bool marked = lua_rawequal(L, -1, -2);
-  lua_pop(L, 1);
-  /* empty_array_mt says something about an empty table only, and there alone
-   * `marked` is looked at before the first key decides */
-  if(!marked)
-    marked = is_cjson_field(L, -1, "array_mt");
-  lua_pop(L, 1);
-  return marked;
-}
-
 static bool is_marked_empty(lua_State *L)
 {
   if(!lua_getmetatable(L, -1))
     return false;
-  bool marked = is_cjson_field(L, -1, "empty_array_mt");
+  bool marked = ba_json_is_cjson(L, -1, "empty_array_mt");
   lua_pop(L, 1);
   return marked;
+}
+
+/* A table with a metatable, on the top: what it is, or null in its place.   [-0, +0, m] */
+static enum ba_json_look look_at(lua_State *L, struct encoder *encoder)
+{
+  char why[BA_ERROR_MESSAGE_MAX];
+  if(!lua_checkstack(L, 20)) {
+    ba_error_nomem(encoder->err);
+    return BA_JSON_REFUSED;
+  }
+  enum ba_json_look look = ba_json_look(L, why, sizeof(why));
+  if(look == BA_JSON_REFUSED)
+    fail(L, encoder, encoder->depth, "type", why);
+  return look;
 }
 
 static bool open_table(lua_State *L, struct encoder *encoder)
@@ -220,29 +192,44 @@ static bool open_table(lua_State *L, struct encoder *encoder)
   }
   if(!lua_checkstack(L, 10))
     return ba_error_nomem(encoder->err);
+  enum ba_json_look look = BA_JSON_TABLE;
+  if(lua_getmetatable(L, -1)) {
+    lua_pop(L, 1);
+    look = look_at(L, encoder);
+  }
+  if(look == BA_JSON_REFUSED)
+    return false;
+  if(look == BA_JSON_NOTHING) {
+    lua_pop(L, 1);
+    return put(encoder, "null", 4);
+  }
   struct level *level = &encoder->levels[++encoder->depth];
   level->kind = UNDECIDED;
-  level->marked = is_marked_array(L);
+  level->marked = look == BA_JSON_MARKED;
+  level->ordered = look == BA_JSON_ORDERED;
   level->count = 0;
   level->table = lua_gettop(L);
   lua_pushnil(L);
   return true;
 }
 
-static bool put_lightuserdata(lua_State *L, struct encoder *encoder)
+/* What Lua has no literal for. */
+static bool put_foreign(lua_State *L, struct encoder *encoder)
 {
-  if(lua_touserdata(L, -1) == NULL)
+  char text[BA_JSON_NUMBER_MAX], what[64];
+  if(lua_type(L, -1) == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == NULL)
     return put(encoder, "null", 4);
-  if(is_cjson_field(L, -1, "empty_array"))
-    return put(encoder, "[]", 2);
-  return fail(L, encoder, encoder->depth, "type", "a userdata has no form in JSON");
+  size_t length = ba_json_foreign_value(L, lua_gettop(L), text, sizeof(text));
+  if(length)
+    return put(encoder, text, length);
+  snprintf(what, sizeof(what), "a %s has no form in JSON", luaL_typename(L, -1));
+  return fail(L, encoder, encoder->depth, "type", what);
 }
 
 /* Writes the value on the top and pops it; a table stays there, opened. */
 static bool put_value(lua_State *L, struct encoder *encoder)
 {
   bool ok;
-  char what[64];
   switch(lua_type(L, -1)) {
   case LUA_TTABLE:
     return open_table(L, encoder);
@@ -255,18 +242,23 @@ static bool put_value(lua_State *L, struct encoder *encoder)
   case LUA_TBOOLEAN:
     ok = lua_toboolean(L, -1) ? put(encoder, "true", 4) : put(encoder, "false", 5);
     break;
-  case LUA_TLIGHTUSERDATA:
-    ok = put_lightuserdata(L, encoder);
-    break;
   default:
-    snprintf(what, sizeof(what), "a %s has no form in JSON", luaL_typename(L, -1));
-    return fail(L, encoder, encoder->depth, "type", what);
+    ok = put_foreign(L, encoder);
   }
   lua_pop(L, 1);
   return ok;
 }
 
 /* ---- tables ------------------------------------------------------------ */
+
+/* Is there a [0] in the table on the top? */
+static bool has_zero(lua_State *L)
+{
+  lua_rawgeti(L, -1, 0);
+  bool has = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return has;
+}
 
 /* Says why the innermost table is no array, though its keys begin like one:
  * [1] is there or a number is among its keys. Its key is on the top. */
@@ -279,6 +271,8 @@ static bool fail_keys(lua_State *L, struct encoder *encoder, bool named, int64_t
     snprintf(what, sizeof(what),
              "an array with holes (no [%lld]); an object's keys must be strings",
              (long long)missing);
+  else if(has_zero(L))
+    snprintf(what, sizeof(what), "a [0], which no JSON array has (lunajson's mark of a length?)");
   else
     snprintf(what, sizeof(what), "a key that is neither a string nor an array's index");
   return fail(L, encoder, encoder->depth - 1, "keys", what);
@@ -326,13 +320,12 @@ static enum step next_indexed(lua_State *L, struct level *level)
 
 static enum step next_sorted(lua_State *L, struct encoder *encoder, struct level *level)
 {
-  if(level->count == level->sorted.count) {
-    encoder->keys->length = level->sorted.begin;
+  if(level->count == level->members.count) {
+    encoder->keys->length = level->members.begin;
     lua_settop(L, level->table);
     return STEP_END;
   }
-  ba_json_push_sorted(L, level->table, encoder->keys, &level->sorted, (int)level->count + 1);
-  lua_rawget(L, level->table);
+  ba_json_push_member(L, level->table, encoder->keys, &level->members, (int)level->count + 1);
   return STEP_VALUE;
 }
 
@@ -343,10 +336,10 @@ static enum step begin_object(lua_State *L, struct encoder *encoder, struct leve
     fail(L, encoder, encoder->depth - 1, "keys", "a name as key in a table marked as an array");
     return STEP_FAILED;
   }
-  if(encoder->keys) {
+  if(!encoder->unsorted || level->ordered) {
     lua_pop(L, 2);
     encoder->err->kind = BA_OK;
-    if(!ba_json_sort_keys(L, encoder->keys, &level->sorted, encoder->err)) {
+    if(!ba_json_sort(L, encoder->keys, level->ordered, &level->members, encoder->err)) {
       if(encoder->err->kind == BA_OK)
         fail_keys(L, encoder, true, 0);
       return STEP_FAILED;
@@ -390,6 +383,7 @@ static enum step next_value(lua_State *L, struct encoder *encoder, struct level 
 static enum step next_member(lua_State *L, struct encoder *encoder)
 {
   struct level *level = &encoder->levels[encoder->depth];
+  size_t length;
   enum step step = next_value(L, encoder, level);
   if(step != STEP_VALUE)
     return step;
@@ -400,13 +394,13 @@ static enum step next_member(lua_State *L, struct encoder *encoder)
       fail_keys(L, encoder, true, 0);
       return STEP_FAILED;
     }
-    return put_key(L, encoder, -2) ? STEP_VALUE : STEP_FAILED;
+    const char *key = lua_tolstring(L, -2, &length);
+    return put_key(L, encoder, key, length) ? STEP_VALUE : STEP_FAILED;
   }
   if(level->kind == OBJECT_SORTED) {
-    ba_json_push_sorted(L, level->table, encoder->keys, &level->sorted, (int)level->count);
-    bool ok = put_key(L, encoder, -1);
-    lua_pop(L, 1);
-    return ok ? STEP_VALUE : STEP_FAILED;
+    const char *key = ba_json_member_key(L, level->table, encoder->keys, &level->members,
+                                         (int)level->count, &length);
+    return put_key(L, encoder, key, length) ? STEP_VALUE : STEP_FAILED;
   }
   int64_t key;
   if(level->kind == ARRAY && (!ba_to_integer(L, -2, &key) || key != level->count)) {
@@ -430,8 +424,7 @@ static bool walk(lua_State *L, struct encoder *encoder, int index)
 {
   encoder->depth = 0;
   encoder->out_of_order = false;
-  if(encoder->keys)
-    encoder->keys->length = 0;
+  encoder->keys->length = 0;
   lua_pushvalue(L, index);
   if(!put_value(L, encoder))
     return false;
@@ -445,16 +438,17 @@ static bool walk(lua_State *L, struct encoder *encoder, int index)
   return true;
 }
 
-bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
+bool ba_json_encode(lua_State *L, int index, struct ba_json_codec *codec,
                     const struct ba_json_options *options, struct ba_error *err)
 {
   luaL_checkstack(L, 10, "too many values");
   struct encoder encoder;
-  encoder.out = out;
+  struct ba_buffer *out = encoder.out = &codec->out;
   encoder.err = err;
   encoder.base = lua_gettop(L);
   encoder.careful = false;
-  encoder.keys = options && options->sort_keys ? options->keys : NULL;
+  encoder.keys = &codec->keys;
+  encoder.unsorted = options && options->unsorted;
   encoder.max_depth = options && options->max_depth ? options->max_depth : BA_JSON_DEFAULT_DEPTH;
   size_t start = out->length;
   index = ba_absolute(L, index);

@@ -9,11 +9,14 @@
 #include "error.h"
 #include "json.h"
 
+/* What an integer becomes that this Lua's numbers do not hold. */
+enum ba_json_big { BA_JSON_BIG_FLOAT, BA_JSON_BIG_TEXT, BA_JSON_BIG_CDATA };
+
 struct ba_json_options {
   unsigned max_depth;          /* 0: BA_JSON_DEFAULT_DEPTH */
   bool keep_null;              /* decode: null in objects becomes core.null, not absent */
-  bool sort_keys;              /* encode: keys in byte order, the same bytes every time */
-  struct ba_buffer *keys;      /* sort_keys: memory for them, of the codec's */
+  bool unsorted;               /* encode: keys as Lua's hashing has them */
+  enum ba_json_big big;        /* decode */
   struct ba_json_mends *mends; /* decode: leniently; what was mended. NULL: strictly */
 };
 
@@ -29,29 +32,68 @@ void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *opt
 int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
                        const struct ba_json_options *options);
 
-/* Appends the value at `index` to `out`, which belongs to a userdata, for Lua
- * may run out of memory here. On failure the buffer is as long as before and
- * *err (BA_INVALID, BA_TOO_LARGE, BA_NOMEM) names the path of the value.
- *   [-0, +0, m] */
-bool ba_json_append(lua_State *L, int index, struct ba_buffer *out,
+struct ba_json_codec;
+
+/* Writes the value at `index` into codec->out, which is empty. The codec was
+ * taken, for Lua may run out of memory here. On failure *err (BA_INVALID,
+ * BA_TOO_LARGE, BA_NOMEM) names the path of the value.   [-0, +0, m] */
+bool ba_json_encode(lua_State *L, int index, struct ba_json_codec *codec,
                     const struct ba_json_options *options, struct ba_error *err);
 
-/* Sorted keys of one open object. Few keys lie on the Lua stack, where they
- * are safe from the collector, and `keys` has their order (a struct of json_
- * sort.c each); many go to an array of Lua's. */
-struct ba_json_sorted {
+/* The members of one open object in their order. Few of them lie on the Lua
+ * stack, keys and values, where they are safe from the collector, and `keys` has
+ * their order (a struct of json_sort.c each); of many the keys go to an array of
+ * Lua's. */
+struct ba_json_members {
   size_t begin; /* of its keys in the buffer */
   int count;
   bool listed; /* an array on the stack holds them */
 };
 
-/* Pushes the keys of the table on the top. False: one is not a string, or no
- * memory (*err), and the stack is as before.   [-0, +n, m] */
-bool ba_json_sort_keys(lua_State *L, struct ba_buffer *keys, struct ba_json_sorted *sorted,
-                       struct ba_error *err);
-/* Pushes the key of that number, from 1; the table is at the index.  [-0, +1, -] */
-void ba_json_push_sorted(lua_State *L, int table, const struct ba_buffer *keys,
-                         const struct ba_json_sorted *sorted, int number);
+/* Pushes the members of the table on the top; `ordered`: in the order that its
+ * metatable has. False: a key is not a string, or no memory (*err).  [-0, +n, m] */
+bool ba_json_sort(lua_State *L, struct ba_buffer *keys, bool ordered,
+                  struct ba_json_members *members, struct ba_error *err);
+/* By its number, from 1; the table is at the index. The text lives as long as
+ * the members lie on the stack.  [-0, +0, -] and [-0, +1, -] */
+const char *ba_json_member_key(lua_State *L, int table, const struct ba_buffer *keys,
+                               const struct ba_json_members *members, int number, size_t *length);
+void ba_json_push_member(lua_State *L, int table, const struct ba_buffer *keys,
+                         const struct ba_json_members *members, int number);
+
+/* ---- json_foreign.c ------------------------------------------------------------ */
+
+#define BA_JSON_ORDER "__batchapi_order" /* of a metatable: an array of keys */
+
+enum ba_json_look {
+  BA_JSON_TABLE,   /* its own fields say what it is */
+  BA_JSON_MARKED,  /* an array, also when it is empty */
+  BA_JSON_ORDERED, /* an object whose metatable has the order of its keys */
+  BA_JSON_NOTHING, /* another library's null */
+  BA_JSON_REFUSED
+};
+
+/* What the table on the top is, from its metatable. One that is read through
+ * __pairs or __len is replaced by a plain copy. Refused: *why says why.  [-0, +0, m] */
+enum ba_json_look ba_json_look(lua_State *L, char *why, size_t size);
+/* Pushes the order; false: there is none, and something else is pushed. [-0, +0..1, m] */
+bool ba_json_push_order(lua_State *L, int table);
+/* What a value that is no table, string, number or boolean is written as: null,
+ * an empty array, a 64-bit integer. 0: it has no form.  [-0, +0, e] */
+size_t ba_json_foreign_value(lua_State *L, int index, char *out, size_t size);
+/* Is it that field of lua-cjson?  [-0, +0, m] */
+bool ba_json_is_cjson(lua_State *L, int index, const char *name);
+int ba_json_plain(lua_State *L); /* core.plain */
+
+/* ---- json_big.c ------------------------------------------------------------------ */
+
+/* Has this Lua 64-bit integers besides its numbers (LuaJIT)?  [-0, +0, m] */
+bool ba_json_has_cdata(lua_State *L);
+/* Pushes the number that ends at `end` and does not begin before `start`, when it
+ * is an integer that this Lua's numbers do not hold; else false.  [-0, +0..1, e] */
+bool ba_json_push_big(lua_State *L, const char *start, const char *end, enum ba_json_big big);
+
+/* ---- what is kept ----------------------------------------------------------------- */
 
 /* What a Lua state keeps between calls: memory for texts, and of the documents
  * that were decoded, for those to come will be like them: the keys, which key
@@ -66,7 +108,7 @@ struct ba_json_key {
 struct ba_json_codec {
   struct ba_buffer scratch;               /* decode: a string with escapes */
   struct ba_buffer out;                   /* encode */
-  struct ba_buffer keys;                  /* encode, sorted */
+  struct ba_buffer keys;                  /* encode: the members of open objects, in order */
   bool busy;                              /* a finaliser that Lua runs meanwhile takes another */
   bool finalised;                         /* the state closes: what is used is freed at once */
   unsigned short hints[BA_JSON_HINTS];    /* by place: members of the table there */

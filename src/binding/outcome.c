@@ -1,6 +1,9 @@
 /* What a call came to, and what its attempts were, as Lua tables. */
 #include "handle.h"
 
+#include "json.h"
+
+#include <math.h>
 #include <string.h>
 
 /* [-0, +0, m] */
@@ -56,6 +59,10 @@ void ba_push_outcome(lua_State *L, struct ba_call *call)
   }
   ba_push_headers(L, outcome.headers, outcome.header_count);
   lua_setfield(L, -2, "headers");
+  if(outcome.trailer_count) {
+    ba_push_headers(L, outcome.trailers, outcome.trailer_count);
+    lua_setfield(L, -2, "trailers");
+  }
 }
 
 /* Pushes the value of the first header that came of those in list `n` of the
@@ -74,37 +81,35 @@ static void push_first(lua_State *L, int headers, int n)
   lua_replace(L, list);
 }
 
-/* The common case: nothing but digits, few enough for every Lua's numbers. */
-static bool read_digits(const char *text, int64_t *out)
+/* Pushes the number that the text is, read as JSON's are: the host's locale may
+ * have a comma for the point. Nil when it is none.   [-0, +1, -] */
+static void push_number(lua_State *L, const char *text, size_t length)
 {
-  enum { DIGITS = 15 };
-  int64_t value = 0;
-  int count = 0;
-  while(text[count] >= '0' && text[count] <= '9' && count < DIGITS)
-    value = value * 10 + (text[count++] - '0');
-  *out = value;
-  return count > 0 && !text[count];
+  int64_t whole = 0;
+  double number = 0;
+  const char *at = text;
+  enum ba_json_token token =
+      length ? ba_json_read_number(&at, text + length, &whole, &number, NULL) : BA_JSON_FAILED;
+  if(token == BA_JSON_FAILED || at != text + length)
+    lua_pushnil(L);
+  else if(token == BA_JSON_INTEGER)
+    ba_push_integer(L, whole);
+  else if(fabs(number) < 1e15 && number == (double)(int64_t)number)
+    ba_push_integer(L, (int64_t)number);
+  else
+    lua_pushnumber(L, number);
 }
 
 /* The same, but as a number: nil when its text is none. [-0, +1, m] */
 static void push_first_number(lua_State *L, int headers, int n)
 {
   push_first(L, headers, n);
-  int64_t whole = 0;
-  if(lua_type(L, -1) == LUA_TSTRING && read_digits(lua_tostring(L, -1), &whole)) {
-    ba_push_integer(L, whole);
-    lua_replace(L, -2);
-  } else if(lua_isnumber(L, -1)) {
-    lua_pushnumber(L, lua_tonumber(L, -1));
-    if(ba_to_integer(L, -1, &whole)) {
-      lua_pop(L, 1);
-      ba_push_integer(L, whole);
-    }
-    lua_replace(L, -2);
-  } else if(!lua_isnil(L, -1)) {
-    lua_pushnil(L);
-    lua_replace(L, -2);
-  }
+  size_t length;
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+  if(!text)
+    return;
+  push_number(L, text, length);
+  lua_replace(L, -2);
 }
 
 /* Does the Content-Type say JSON ("application/json", "text/json; …", "…+json")? */
@@ -143,7 +148,10 @@ int ba_push_answer(lua_State *L, struct ba_call *call)
   push_first(L, headers, RESET);
   lua_pushboolean(L, is_json(&outcome));
   ba_push_integer(L, (int64_t)outcome.file_bytes);
-  return 12;
+  if(!outcome.trailer_count)
+    return 12;
+  ba_push_headers(L, outcome.trailers, outcome.trailer_count);
+  return 13;
 }
 
 void ba_push_attempt(lua_State *L, struct ba_call *call)

@@ -278,6 +278,8 @@ void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
       .http_version = call->head.version,
       .headers = call->views,
       .header_count = call->view_count,
+      .trailers = call->views + call->view_count,
+      .trailer_count = call->trailer_count,
       .body = call->sink.body.bytes ? call->sink.body.bytes : "",
       .body_length = call->sink.body.length,
       .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,

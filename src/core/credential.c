@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "base64.h"
 #include "credential_private.h"
+#include "headers.h"
 #include "oauth_grant.h"
 #include "origin.h"
 #include "secret.h"
@@ -174,9 +175,6 @@ struct ba_credential *ba_credential_basic(const char *user, size_t user_length,
 /* A field name of RFC 9110, and none that frames or routes the request. */
 static bool check_name(const char *name, struct ba_error *err)
 {
-  static const char *const framing[] = {"Host",       "Content-Length", "Transfer-Encoding",
-                                        "Connection", "Upgrade",        "TE",
-                                        "Trailer",    "Expect"};
   size_t length = strlen(name);
   if(length == 0)
     return ba_error_set(err, BA_INVALID, "header_name", "the header's name is empty");
@@ -186,13 +184,10 @@ static bool check_name(const char *name, struct ba_error *err)
       return ba_error_set(err, BA_INVALID, "header_name",
                           "the header's name contains a character that no header name can");
   }
-  for(size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
-    if(strcasecmp(name, framing[i]) == 0)
-      return ba_error_set(err, BA_INVALID, "header_name",
-                          "the header %s frames the request and cannot be a credential",
-                          framing[i]);
-  }
-  return true;
+  const char *framing = ba_head_framing(name);
+  return !framing ||
+         ba_error_set(err, BA_INVALID, "header_name",
+                      "the header %s frames the request and cannot be a credential", framing);
 }
 
 static bool make_header(struct ba_credential *made, const char *name, const char *value,

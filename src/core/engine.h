@@ -272,6 +272,8 @@ struct ba_outcome {
   const char *http_version;             /* "1.1", "2" or "" */
   const struct ba_header_view *headers; /* of the last answer */
   size_t header_count;
+  const struct ba_header_view *trailers; /* behind a body in chunks */
+  size_t trailer_count;
   const char *body; /* memory sink, or the body of an error answer */
   size_t body_length;
   uint64_t file_bytes; /* to_file: bytes now in the file */

@@ -315,7 +315,7 @@ void ba_flow_completed(struct ba_call *call, CURLcode code)
 
 static bool make_views(struct ba_call *call)
 {
-  size_t count = call->head.count;
+  size_t count = call->head.count + call->head.trailers;
   if(count > call->view_room) {
     struct ba_header_view *views = ba_realloc(call->views, count * sizeof(*views));
     if(!views)
@@ -324,7 +324,8 @@ static bool make_views(struct ba_call *call)
     call->view_room = count;
   }
   ba_head_views(&call->head, call->views);
-  call->view_count = count;
+  call->view_count = call->head.count;
+  call->trailer_count = call->head.trailers;
   return true;
 }
 

@@ -23,7 +23,7 @@ void ba_head_clear(struct ba_head *head)
   head->status = 0;
   head->version[0] = '\0';
   head->closed = false;
-  head->count = head->seen = 0;
+  head->count = head->trailers = head->seen = 0;
   ba_buffer_clear(&head->text);
 }
 
@@ -31,7 +31,7 @@ void ba_head_clear(struct ba_head *head)
 static void status_line(struct ba_head *head, const char *line, size_t length)
 {
   ba_buffer_clear(&head->text);
-  head->count = 0;
+  head->count = head->trailers = 0;
   head->closed = false;
   head->status = 0;
   size_t at = 5, n = 0;
@@ -51,12 +51,9 @@ static bool blank(char c)
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Kept as it came, but for its end; it is taken apart by who asks. */
-static bool field_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
+static bool add_text(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
 {
   enum { USUAL = 1000 };
-  if(!memchr(line, ':', length) || line[0] == ':')
-    return true; /* not a field: libcurl has refused what is dangerous */
   if(!head->text.bytes && head->text.cap > USUAL && !ba_buffer_reserve(&head->text, USUAL, err))
     return false;
   if(!ba_buffer_reserve(&head->text, length + 1, err))
@@ -67,8 +64,51 @@ static bool field_line(struct ba_head *head, const char *line, size_t length, st
     *nul = ' ';
   at[length] = '\0';
   head->text.length += length + 1;
-  head->count++;
   return true;
+}
+
+/* RFC 9112 5.2: the value of the line before goes on; what folds it is a space. */
+static bool folded_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
+{
+  if((head->closed ? head->trailers : head->count) == 0)
+    return true;
+  while(length > 1 && blank(line[1])) {
+    line++;
+    length--;
+  }
+  size_t end = head->text.length - 1; /* the NUL's place */
+  if(!add_text(head, line + 1, length - 1, err))
+    return false;
+  head->text.bytes[end] = ' ';
+  return true;
+}
+
+/* Kept as it came, but for its end; it is taken apart by who asks. */
+static bool field_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
+{
+  if(blank(line[0]))
+    return folded_line(head, line, length, err);
+  if(!memchr(line, ':', length) || line[0] == ':')
+    return true; /* not a field: libcurl has refused what is dangerous */
+  if(!add_text(head, line, length, err))
+    return false;
+  if(head->closed)
+    head->trailers++;
+  else
+    head->count++;
+  return true;
+}
+
+const char *ba_head_framing(const char *name)
+{
+  static const char *const framing[] = {"Host",       "Content-Length", "Transfer-Encoding",
+                                        "Connection", "Upgrade",        "TE",
+                                        "Trailer",    "Expect"};
+  for(size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
+    if(strcasecmp(name, framing[i]) == 0)
+      return framing[i];
+  }
+  return NULL;
 }
 
 bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err)
@@ -81,12 +121,10 @@ bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct 
     status_line(head, line, length);
     return true;
   }
-  if(head->closed)
-    return true; /* a trailer */
   while(length && blank(line[length - 1]))
     length--;
   if(length == 0) {
-    head->closed = true;
+    head->closed = true; /* what follows are trailers */
     return true;
   }
   return field_line(head, line, length, err);
@@ -111,7 +149,7 @@ const char *ba_head_get(const struct ba_head *head, const char *name)
 void ba_head_views(struct ba_head *head, struct ba_header_view *views)
 {
   char *line = head->text.bytes;
-  for(size_t i = 0; i < head->count; i++) {
+  for(size_t i = 0; i < head->count + head->trailers; i++) {
     size_t length = strlen(line);
     char *at = line;
     for(; *at != ':'; at++) {

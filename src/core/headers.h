@@ -15,7 +15,7 @@ struct ba_head {
   char version[8];       /* "1.1", "2" */
   bool closed;           /* the blank line came; what follows are trailers */
   struct ba_buffer text; /* lines, each with a NUL */
-  size_t count;
+  size_t count, trailers;
   size_t seen; /* bytes of all lines of this attempt, against the cap */
   size_t cap;
 };
@@ -29,8 +29,11 @@ void ba_head_clear(struct ba_head *head); /* for the next attempt; keeps the mem
 bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err);
 /* The first value of that (lower-case) name, NUL-terminated; NULL if absent. */
 const char *ba_head_get(const struct ba_head *head, const char *name);
-/* Fills `views` (head->count of them); takes the text apart for it, so that
- * ba_head_get() finds nothing afterwards. */
+/* Is it a header that frames a request or says where it goes? Then its usual
+ * spelling: it is made from what is sent. */
+const char *ba_head_framing(const char *name);
+/* Fills `views` (head->count of them, and then head->trailers); takes the text apart for it, so
+ * that ba_head_get() finds nothing afterwards. */
 void ba_head_views(struct ba_head *head, struct ba_header_view *views);
 
 /* RFC 9110 14.4, "bytes 5-9/10": false if it is not of that form. total is -1

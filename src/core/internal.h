@@ -327,7 +327,7 @@ struct ba_call {
   bool ok, retryable, reused;
   double ended_at;
   struct ba_header_view *views;
-  size_t view_count, view_room;
+  size_t view_count, trailer_count, view_room; /* trailers lie behind the headers */
 };
 
 struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,

@@ -120,6 +120,10 @@ bool ba_request_header(struct ba_request *request, const char *name, const char 
   size_t name_length = strlen(name);
   if(!is_token(name, name_length))
     return ba_error_set(err, BA_INVALID, NULL, "\"%s\" is not a header name", name);
+  const char *framing = ba_head_framing(name);
+  if(framing)
+    return ba_error_set(err, BA_INVALID, NULL,
+                        "the header %s is made from what is sent, and cannot be given", framing);
   for(size_t i = 0; i < length; i++) {
     if(value[i] == '\r' || value[i] == '\n' || value[i] == '\0')
       return ba_error_set(err, BA_INVALID, NULL, "the value of header %s holds a line break or NUL",
