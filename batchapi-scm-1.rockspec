@@ -255,6 +255,7 @@ build = {
     ["batchapi.start"] = "lua/batchapi/start.lua",
     ["batchapi.suggest"] = "lua/batchapi/suggest.lua",
     ["batchapi.text"] = "lua/batchapi/text.lua",
+    ["batchapi.timestamp"] = "lua/batchapi/timestamp.lua",
     ["batchapi.trouble"] = "lua/batchapi/trouble.lua",
     ["batchapi.url"] = "lua/batchapi/url.lua",
     ["batchapi.values"] = "lua/batchapi/values.lua",

@@ -10,6 +10,7 @@ local json = require("json")
 local lifecycle = require("openai_lifecycle")
 local magic = require("magic")
 local results_of = require("openai_results")
+local settings = require("settings")
 local store = require("store")
 
 local M = {}
@@ -34,6 +35,7 @@ end
 
 local function finish(request, response)
   response.headers = response.headers or {}
+  response.headers["Date"] = ngx.http_time(clock.now())
   response.headers["mistral-correlation-id"] = request.id
   local fault = response.json and response.json.error
   if type(fault) == "table" then -- from the code shared with OpenAI
@@ -274,6 +276,12 @@ local function cancel(request)
 end
 
 
+-- Was a job created after a date and time (YYYY-MM-DDTHH:MM:SSZ)?
+local function is_after(job, date)
+  return type(date) ~= "string" or os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(job.created)) > date
+end
+
+
 local function list(_)
   return page(KIND, function(job, query)
     local wanted = query.status
@@ -282,7 +290,8 @@ local function list(_)
     for _, status in ipairs(wanted or {}) do
       fits = fits or status == status_of(jobs.advance(job))
     end
-    return fits and (not query.model or query.model == job.model)
+    return fits and (not query.model or query.model == job.model) and is_after(job, query.created_after)
+      and job.created <= clock.now() - settings.get().batch_visibility_delay
   end, render)
 end
 

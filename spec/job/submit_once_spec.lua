@@ -312,6 +312,26 @@ describe("submitting once", function()
     azure:close()
   end)
 
+  it("mistral: reads back minutes too, of a list in any order", function()
+    local mistral = assert(batchapi.mistral{ max_retries = 1 })
+    local numbers = {}
+    for i = 1, 120 do
+      numbers[i] = i
+    end
+    assert(batchapi.map(numbers, function()
+      return mistral:create_job{ endpoint = "/v1/chat/completions", model = "m",
+        requests = { { custom_id = "a", body = { messages = {} } } } }
+    end))
+    sandbox.clock{ advance = 3600 }
+    sandbox.faults{ { match = { operation = "mistral.create_job", nth = 1 }, fault = { type = "lost" } } }
+    local job = assert(mistral:run(chats(2), quick{ settle = 0.3, dir = dir, model = "m" }))
+    assert.are.equal(2, all_ok(all(job)))
+    local log = sandbox.log{ operation = "mistral.list_jobs" }
+    assert.are.equal(2, #log) -- to find it; to see no other
+    assert.matches("created_after=", log[1].query)
+    mistral:close()
+  end)
+
   it("mistral: the same, by its own words", function()
     local mistral = assert(batchapi.mistral{ max_retries = 1 })
     sandbox.faults{ { match = { operation = "mistral.create_job", nth = 1 }, fault = { type = "late", seconds = 1 } } }

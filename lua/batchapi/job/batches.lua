@@ -19,6 +19,7 @@ local watch = require("batchapi.job.watch")
 
 local M = {}
 
+local REMADE = 5 -- times that a batch whose create's answer was lost fails before anything runs
 local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the way of
 
 
@@ -135,7 +136,7 @@ local function passing_failure(job, part, ended)
     end
   end
   -- Its file may be gone for what was done to establish what became of its create.
-  return part.adopted and job.run.fence and "adopted"
+  return part.adopted and job.run.fence and part.remade < REMADE and "adopted"
 end
 
 

@@ -27,7 +27,7 @@ local M = {}
 local function mark(job, part, kind)
   local here = job.clock.now()
   local boot, since = job.clock.boot()
-  local ok, why, err = job:record({ type = kind, part = part.part, boot = boot, since = since }, true)
+  local ok, why, err = job:record({ type = kind, part = part.part, boot = boot, since = since or here }, true)
   if ok then
     part[kind].here = here
   end
@@ -43,7 +43,7 @@ local function since(job, moment)
     return job.clock.now() - moment.here
   end
   local boot, now = job.clock.boot()
-  if boot and boot == moment.boot and moment.since and now >= moment.since then
+  if boot and boot == moment.boot and now >= moment.since then
     return now - moment.since
   end
   return nil

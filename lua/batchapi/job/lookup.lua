@@ -5,6 +5,8 @@
 
 local core = require("batchapi.core")
 local paths = require("batchapi.path")
+local template = require("batchapi.job.template")
+local timestamp = require("batchapi.timestamp")
 local trouble = require("batchapi.trouble")
 
 local M = {}
@@ -36,11 +38,11 @@ function M.service_time(job)
 end
 
 
---- The time before which no batch of this part can have been made.
+--- The time before which no batch of this part can have been made; nil: nobody knows.
 local function horizon(part)
   local first = part.first_intent
   if not first then
-    return -math.huge
+    return nil
   end
   return first.date and first.date - MARGIN or first.at - UNDATED
 end
@@ -55,7 +57,8 @@ end
 function M.look(job, part)
   local words = job.run.lookup
   local token, since = job:token(part.part), horizon(part)
-  local items = job.client:each(words.operation, words.query)
+  local items = job.client:each(words.operation, template.fill(words.query or {}, {
+    since = since and timestamp.iso(since) }))
   local matches = {}
   while true do
     local item, why, err = items:next()
@@ -72,7 +75,7 @@ function M.look(job, part)
         item = item,
       }
     end
-    if created and created < since then
+    if created and since and created < since then
       return matches
     end
     job:breathe()

@@ -68,6 +68,7 @@ function apply.part(state, record)
     part = record.part, attempt = record.attempt, file = record.file, first = record.first,
     span = record.span, count = record.count, bytes = record.bytes, hash = record.hash,
     status = "written", past = {}, doubles = {},
+    remade = 0,   -- how often a batch that was adopted failed, and was made anew
     spent = {},   -- files that a lost create named: their ids may not come again
     stale = {},   -- files that are still at the service, and of no use
     fences = 0,   -- how often it was made sure that no batch came of a create
@@ -170,6 +171,7 @@ end
 function apply.requeued(state, record)
   local part = state.parts[record.part]
   part.past[part.batch_id] = true
+  part.remade = part.remade + (part.adopted and 1 or 0)
   part.status, part.batch_id = part.created_from or "uploaded", nil
   if part.file_id then
     part.spent[part.file_id] = part.adopted

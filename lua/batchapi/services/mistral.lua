@@ -154,7 +154,8 @@ return {
       } },
     },
     lookup = {
-      operation = "list_jobs", query = { page_size = 100 }, token = "metadata.batchapi_part", id = "id",
+      operation = "list_jobs", query = { page_size = 100, created_after = "$since" },
+      token = "metadata.batchapi_part", id = "id",
       file = "input_files.1",
     },
     fence = {
