@@ -6,6 +6,7 @@ local in_order = require("batchapi.job.in_order")
 local journal_of = require("batchapi.job.journal")
 local jobs = require("support.job")
 local loop = require("batchapi.loop")
+local outcomes = require("batchapi.job.outcome")
 local store = require("batchapi.job.store")
 
 local unpack = rawget(table, "unpack") or unpack
@@ -17,7 +18,7 @@ describe("the store", function()
   -- As in an event loop: the work is done while the caller waits.
   local here -- the files of the directory
   local waiting = setmetatable({}, { __index = function(_, name) return here[name] end })
-  for _, name in ipairs{ "rename", "unlink", "flush", "close", "encode" } do
+  for _, name in ipairs{ "rename", "unlink", "flush", "close", "record" } do
     waiting[name] = function(_, ...)
       local result = { here[name](here, ...) }
       if name == pause then
@@ -29,11 +30,11 @@ describe("the store", function()
 
   local function new(indexes)
     local ledger = core.ledger(1)
-    for _ = 1, 3 do
+    for _ = 1, math.max(3, #indexes) do
       ledger:add(nil)
     end
     local one = store.new({ files = waiting, clock = { sleep = loop.sleep }, ledger = ledger,
-      durable = true, run = {} }, dir)
+      durable = true, run = {}, id = "job_1", outcome = outcomes.new{} }, dir)
     for _, index in ipairs(indexes) do
       assert(one:append{ index = index, ok = true })
     end
@@ -91,12 +92,30 @@ describe("the store", function()
   it("gives in order what was written when it is closed", function()
     local one = new{ 2, 1 }
     local results = in_order.new(one)
-    assert.equal(1, results:take("json").index)
+    assert.equal(1, results:take("proven").index)
     one:append{ index = 3, ok = true }
     one:close()
-    assert.equal(2, results:take("json").index)
-    assert.equal(3, results:take("json").index)
-    assert.is_nil((results:take("json")))
+    assert.equal(2, results:take("proven").index)
+    assert.equal(3, results:take("proven").index)
+    assert.is_nil((results:take("proven")))
+    results:close()
+  end)
+
+  it("gives each line once also when its file is put in order meanwhile, where numbers have other lengths", function()
+    local indexes = {}
+    for i = 1, 120 do
+      indexes[i] = 121 - i
+    end
+    local one = new(indexes)
+    local results = in_order.new(one)
+    for i = 1, 7 do
+      assert.equal(i, results:take("proven").index)
+    end
+    assert(one:finish(true, breathe))
+    for i = 8, 120 do
+      assert.equal(i, results:take("proven").index)
+    end
+    assert.is_nil((results:take("proven")))
     results:close()
   end)
 
@@ -130,7 +149,7 @@ describe("the store", function()
 
   it("may be closed while something is being appended", function()
     local one, appended = new{ 2 }, nil
-    pause = "encode"
+    pause = "record"
     local appending = coroutine.create(function() appended = one:append{ index = 1, ok = true } end)
     assert(coroutine.resume(appending))
     pause = nil
@@ -143,7 +162,7 @@ describe("the store", function()
   it("has a journal that takes nothing once it is closed, nor while it is being closed", function()
     local journal = assert(journal_of.open(waiting, "journal.jsonl", function() return true end))
     assert(journal:append{ type = "a" })
-    pause = "encode"
+    pause = "record"
     local ok, why, err
     local appending = coroutine.create(function() ok, why, err = journal:append{ type = "b" } end)
     assert(coroutine.resume(appending))
@@ -167,7 +186,7 @@ describe("the store", function()
       assert(here:replace(one.path, first .. damage:rep(#second) .. third))
       local results, seen = in_order.new(one), {}
       for _ = 1, 4 do
-        local result = results:take("json")
+        local result = results:take("proven")
         seen[#seen + 1] = result and result.index
       end
       assert.same({ 1, 3 }, seen)

@@ -100,6 +100,22 @@ function core.decode(text, options) end
 ---@return batchapi.core.Error|nil err kind "decode"
 function core.mend(text, options) end
 
+---A line that proves itself, decoded.
+---@param line string without its line feed
+---@param seed integer of its checksum
+---@param options? batchapi.core.DecodeOptions
+---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
+function core.record(line, seed, options) end
+
+---CRC-32C.
+---@param text string
+---@return integer
+function core.crc32c(text) end
+
+---@param text string
+---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err
+function core.base64_decode(text) end
+
 ---Splits a stream into lines and decodes them where they lie.
 ---@class batchapi.core.Lines
 local lines = {}
@@ -142,6 +158,16 @@ function lines:number() end
 ---@return integer
 function lines:offset() end
 
+---The next line, a record that proves itself (src/core/record.h): number, checksum and all.
+---@param seed integer of its checksum
+---@param options? batchapi.core.DecodeOptions
+---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
+function lines:proven(seed, options) end
+
+---Had the last line no line feed?
+---@return boolean
+function lines:cut() end
+
 function lines:close() end
 
 ---The same over a file.
@@ -169,6 +195,16 @@ function reader:number() end
 
 ---@return integer
 function reader:offset() end
+
+---The next line, a record that proves itself (src/core/record.h): number, checksum and all.
+---@param seed integer of its checksum
+---@param options? batchapi.core.DecodeOptions
+---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
+function reader:proven(seed, options) end
+
+---Had the last line no line feed?
+---@return boolean
+function reader:cut() end
 
 ---Did nil mean "fill me", not the end?
 ---@return boolean
@@ -200,6 +236,21 @@ function core.writer(path, options) end
 ---@return integer|nil bytes of the line
 ---@return string|nil message, batchapi.core.Error|nil err
 function writer:encode(value, options) end
+
+---A line that proves itself (src/core/record.h).
+---@param fields table
+---@param number integer of the line, from 1
+---@param seed integer of its checksum
+---@param line? any what a service sent: its bytes as they came, or a decoded value
+---@return integer|nil bytes of the line, string|nil message, batchapi.core.Error|nil err
+function writer:record(fields, number, seed, line) end
+
+---Such a line, given as text, with another number.
+---@param record string
+---@param number integer
+---@param seed integer
+---@return integer|nil bytes of the line, string|nil message, batchapi.core.Error|nil err
+function writer:renumber(record, number, seed) end
 
 ---@param bytes string
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err

@@ -105,6 +105,9 @@ end
 ---@field writer fun(self, path: string, options?: { append?: boolean }): batchapi.Writer|nil
 ---@field reader fun(self, path: string, options?: table): batchapi.Reader|nil
 ---@field encode fun(self, writer: batchapi.Writer, value: any, options?: table): integer|nil
+---@field record fun(self, writer: batchapi.Writer, fields: table, number: integer, seed: integer, line?: any): integer|nil
+---@field renumber fun(self, writer: batchapi.Writer, record: string, number: integer, seed: integer): integer|nil
+---@field proven fun(self, reader: batchapi.Reader, seed: integer, options?: table): table|nil a line that proves itself
 ---@field write fun(self, writer: batchapi.Writer, bytes: string): true|nil
 ---@field flush fun(self, writer: batchapi.Writer): true|nil
 ---@field sync fun(self, writer: batchapi.Writer): true|nil
@@ -140,7 +143,7 @@ function Direct:directory(path, options)
 end
 
 
-for _, name in ipairs({ "encode", "write", "flush", "sync", "close", "json", "next" }) do
+for _, name in ipairs({ "encode", "record", "renumber", "write", "flush", "sync", "close", "json", "proven", "next" }) do
   Direct[name] = function(_, object, ...)
     return object[name](object, ...)
   end
@@ -187,7 +190,7 @@ local function flush_if_full(self, writer)
 end
 
 
-for _, name in ipairs({ "encode", "write" }) do
+for _, name in ipairs({ "encode", "record", "renumber", "write" }) do
   M[name] = function(self, writer, ...)
     local result, why, err = writer[name](writer, ...)
     if result == nil then
@@ -246,7 +249,7 @@ local function fill(self, reader)
 end
 
 
-for _, name in ipairs({ "json", "next" }) do
+for _, name in ipairs({ "json", "proven", "next" }) do
   M[name] = function(self, reader, ...)
     while true do
       local value, why, err = reader[name](reader, ...)

@@ -57,7 +57,7 @@ local function open_dir(job, dir, how, lock_timeout)
   if not opened then
     return nil, state, failure
   end
-  job.journal, job.state = opened, state
+  job.journal, job.state, job.id = opened, state, state.job and state.job.id or job.id
   job:settle_in(dir, files)
   -- Calls that harm nothing when repeated leave no intent in the journal: their results tell of them.
   state.any_create = state.any_create or state.input ~= nil and job.store:is_begun()
@@ -255,19 +255,20 @@ local function first_record(outside, dir)
   if not files then
     return errors.adopt("resume", err, why)
   end
-  local reader
-  reader, why, err = files:reader(job_dir.journal)
-  if not reader then
-    return errors.adopt("resume", err, why)
-  end
-  local record = files:json(reader)
-  files:close(reader)
-  if type(record) ~= "table" or record.type ~= "job" then
+  local record, proven
+  record, proven, err = job_dir.first_record(files)
+  if err then
+    return errors.adopt("resume", err, proven)
+  elseif proven == nil or record and record.type ~= "job" then
     return errors.fail(errors.new{ kind = "job", code = "not_a_job", operation = "resume",
       message = dir .. " does not hold a job of batchapi" })
-  elseif type(record.format) ~= "number" or record.format > journal.format then
+  elseif record and type(record.format) == "number" and record.format > journal.format then
     return errors.fail(errors.new{ kind = "job", code = "newer_format", operation = "resume",
       message = dir .. " was made by a newer version of batchapi; use that version to go on" })
+  elseif not proven and not (record and record.format == 1 and record.crc == nil) then
+    return errors.fail(errors.new{ kind = "job", code = "journal_damaged", operation = "resume", line = 1,
+      message = ("%s/%s, line 1: the line is damaged, and with it what the job is; batchapi.verify tells what is left")
+        :format(dir, job_dir.journal) })
   end
   return record
 end

@@ -269,13 +269,16 @@ describe("submitting once", function()
     sandbox.faults{ { match = { operation = "openai.create_batch" }, fault = { type = "reset", read = true } } }
     local job = openai:run(chats(2), quick{ settle = 30, timeout = 0.4, dir = dir })
     assert.is_nil(job)
-    local text = jobs.read(dir .. "/journal.jsonl")
-    assert.matches('"type":"lost"', text)
+    local records = jobs.journal(dir)
+    assert.are.equal(1, jobs.count_records(dir, "lost"))
     sandbox.faults{}
     local function waited_since(seconds, boot)
       local id, now = core.boot()
-      local lost = core.encode{ type = "lost", part = 1, boot = boot or id, since = now - seconds }
-      jobs.write(dir .. "/journal.jsonl", (text:gsub('[^\n]*"type":"lost"[^\n]*\n', lost .. "\n")))
+      jobs.write_journal(dir, records)
+      jobs.edit_journal(dir, function(record)
+        return record.type ~= "lost" and record
+          or { type = "lost", part = 1, boot = boot or id, since = now - seconds }
+      end)
       return openai:run(chats(2), quick{ settle = 30, timeout = 0.6, dir = dir })
     end
     assert.is_nil(waited_since(31, "another boot"))
@@ -285,10 +288,11 @@ describe("submitting once", function()
     assert.is_nil(waited_since(31))
     assert.are.equal(1, jobs.count_records(dir, "fencing"))
     assert.are.equal(1, jobs.count_records(dir, "deleted"))
-    text = jobs.read(dir .. "/journal.jsonl")
     local id, now = core.boot()
-    jobs.write(dir .. "/journal.jsonl", (text:gsub('[^\n]*"type":"deleted"[^\n]*\n',
-      core.encode{ type = "deleted", part = 1, boot = id, since = now - 31 } .. "\n")))
+    jobs.edit_journal(dir, function(record)
+      return record.type ~= "deleted" and record
+        or { type = "deleted", part = 1, boot = id, since = now - 31 }
+    end)
     assert.are.equal(2, all_ok(all(assert(openai:run(chats(2), quick{ settle = 30, dir = dir })))))
     assert.are.equal(1, sandbox.count("batches", "all"))
     assert.are.equal(1, sandbox.count("requests", "openai.delete_file"))

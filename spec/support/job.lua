@@ -104,18 +104,55 @@ function M.journal(dir)
 end
 
 
+local function rewrite(path, write)
+  local writer = assert(core.writer(path))
+  write(writer)
+  assert(writer:close())
+end
+
+
+--- Writes a journal of these records: their numbers and checksums are made anew.
+function M.write_journal(dir, records)
+  rewrite(dir .. "/journal.jsonl", function(writer)
+    for i, record in ipairs(records) do
+      record.n, record.crc = nil, nil
+      assert(writer:record(record, i, 0))
+    end
+  end)
+end
+
+
+--- Writes a journal anew: `edit(record)` gives the record that takes its place, or nil.
+function M.edit_journal(dir, edit)
+  local kept = {}
+  for _, record in ipairs(M.journal(dir)) do
+    kept[#kept + 1] = edit(record)
+  end
+  M.write_journal(dir, kept)
+end
+
+
+--- Of the checksums of a directory's results.
+function M.seed(dir)
+  return core.crc32c(M.journal(dir)[1].id)
+end
+
+
 --- Makes of a job that has ended one that was killed when only the results with these ids were on
 --- disk, and no record of these types.
 function M.kill_after(dir, ids, unwritten)
-  local kept, records = {}, {}
+  local seed, kept = M.seed(dir), {}
   for line in io.lines(dir .. "/results.jsonl") do
-    kept[#kept + 1] = ids[core.decode(line).custom_id] and line .. "\n" or nil
+    kept[#kept + 1] = ids[core.decode(line).custom_id] and line or nil
   end
-  for line in io.lines(dir .. "/journal.jsonl") do
-    records[#records + 1] = not unwritten[core.decode(line).type] and line .. "\n" or nil
-  end
-  M.write(dir .. "/results.jsonl.part", table.concat(kept))
-  M.write(dir .. "/journal.jsonl", table.concat(records))
+  rewrite(dir .. "/results.jsonl.part", function(writer)
+    for i, line in ipairs(kept) do
+      assert(writer:renumber(line, i, seed))
+    end
+  end)
+  M.edit_journal(dir, function(record)
+    return not unwritten[record.type] and record or nil
+  end)
   assert(os.remove(dir .. "/results.jsonl"))
 end
 

@@ -27,6 +27,7 @@ void ba_open_lines(lua_State *L);
 void ba_open_mailbox(lua_State *L);
 void ba_open_oauth(lua_State *L);
 void ba_open_process(lua_State *L);
+void ba_open_records(lua_State *L);
 void ba_open_timer(lua_State *L);
 void ba_open_webhook(lua_State *L);
 void ba_open_work(lua_State *L);

@@ -54,6 +54,14 @@ void ba_push_stat(lua_State *L, const struct ba_stat *info);
 /* A list of what ba_fs_list() gave.   [-0, +1, m] */
 void ba_push_names(lua_State *L, const struct ba_buffer *names);
 
+/* Appends the record of writer:record()'s arguments, which stand from 2 to 5.
+ *   [-0, +0, e] */
+bool ba_record_append(lua_State *L, struct ba_buffer *out, struct ba_error *err);
+/* Pushes why a line is no record: nil, message, err.   [-0, +3, m] */
+int ba_push_broken_record(lua_State *L);
+uint32_t ba_check_seed(lua_State *L, int index);          /* [-0, +0, v] */
+uint64_t ba_check_record_number(lua_State *L, int index); /* [-0, +0, v] */
+
 /* Writes the bytes and closes the file on the file thread, or here if that
  * cannot be; takes over both. */
 void ba_work_close(struct ba_file *file, struct ba_buffer *bytes);

@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "json_lua.h"
 #include "random.h"
+#include "record.h"
 
 #include <string.h>
 
@@ -83,6 +84,21 @@ static bool append_line(lua_State *L, struct writer *writer, const struct ba_jso
   return ok;
 }
 
+/* Counts what was appended behind `before`, and writes it when it is time.
+ *   [-0, +1|3, m] */
+static int appended(lua_State *L, struct writer *writer, size_t before, bool ok,
+                    struct ba_error *err)
+{
+  if(!ok)
+    return ba_fail(L, err);
+  size_t length = writer->buffer.length - before;
+  writer->bytes += length;
+  if(!flush_if_due(writer, err))
+    return ba_fail(L, err);
+  ba_push_integer(L, (int64_t)length);
+  return 1;
+}
+
 /* writer:encode(value [, options]) -> bytes of the line | nil, message, err
  *   [-0, +1|3, v] */
 static int writer_encode(lua_State *L)
@@ -95,14 +111,40 @@ static int writer_encode(lua_State *L)
   if(!ba_file_sound(writer->file, &err))
     return ba_fail(L, &err);
   size_t before = writer->buffer.length;
-  if(!append_line(L, writer, &options, &err))
-    return ba_fail(L, &err);
-  size_t length = writer->buffer.length - before;
-  writer->bytes += length;
-  if(!flush_if_due(writer, &err))
-    return ba_fail(L, &err);
-  ba_push_integer(L, (int64_t)length);
-  return 1;
+  bool ok = append_line(L, writer, &options, &err);
+  return appended(L, writer, before, ok, &err);
+}
+
+/* writer:record(fields, number, seed [, line]) -> bytes of the line | nil, message, err
+ *   [-0, +1|3, v] */
+static int writer_record(lua_State *L)
+{
+  struct writer *writer = check_writer(L);
+  struct ba_error err;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 5);
+  size_t before = writer->buffer.length;
+  bool ok = ba_file_sound(writer->file, &err) && ba_record_append(L, &writer->buffer, &err);
+  return appended(L, writer, before, ok, &err);
+}
+
+/* writer:renumber(record, number, seed) -> bytes of the line | nil, message, err
+ *   [-0, +1|3, v] */
+static int writer_renumber(lua_State *L)
+{
+  struct writer *writer = check_writer(L);
+  struct ba_error err;
+  size_t length, before = writer->buffer.length;
+  uint64_t old, number = ba_check_record_number(L, 3);
+  const char *line = luaL_checklstring(L, 2, &length);
+  uint32_t seed = ba_check_seed(L, 4);
+  if(!ba_record_check(line, length, seed, &old))
+    return ba_push_broken_record(L);
+  bool ok = ba_file_sound(writer->file, &err) &&
+            ba_record_renumber(&writer->buffer, line, length, number, seed, &err);
+  if(!ok)
+    writer->buffer.length = before;
+  return appended(L, writer, before, ok, &err);
 }
 
 /* writer:write(bytes) -> true | nil, message, err   [-0, +1|3, v] */
@@ -382,10 +424,12 @@ static int random_hex(lua_State *L)
 
 void ba_open_files(lua_State *L)
 {
-  static const luaL_Reg writer_methods[] = {{"encode", writer_encode}, {"write", writer_write},
-                                            {"bytes", writer_bytes},   {"full", writer_full},
-                                            {"flush", writer_flush},   {"sync", writer_sync},
-                                            {"close", writer_close},   {NULL, NULL}};
+  static const luaL_Reg writer_methods[] = {
+      {"encode", writer_encode}, {"write", writer_write},
+      {"record", writer_record}, {"renumber", writer_renumber},
+      {"bytes", writer_bytes},   {"full", writer_full},
+      {"flush", writer_flush},   {"sync", writer_sync},
+      {"close", writer_close},   {NULL, NULL}};
   static const luaL_Reg writer_meta[] = {
       {"__gc", writer_gc}, {"__tostring", writer_tostring}, {NULL, NULL}};
   static const luaL_Reg lock_methods[] = {{"release", lock_release}, {NULL, NULL}};

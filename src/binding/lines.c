@@ -8,6 +8,7 @@
 #include "handle.h"
 #include "json_lua.h"
 #include "lines.h"
+#include "record.h"
 
 #include <string.h>
 
@@ -141,6 +142,20 @@ static int decode_line(lua_State *L)
   return count == 1 ? 1 : add_position(L, reader);
 }
 
+/* The value of the line, decoded while its bytes are pinned; what lies on the
+ * stack above 1 goes.   [-n, +1|3, e] */
+static int push_decoded(lua_State *L, struct decoding *decoding)
+{
+  /* protected, so that the pin goes also when Lua runs out of memory */
+  lua_settop(L, 1);
+  lua_pushcfunction(L, decode_line);
+  lua_pushlightuserdata(L, decoding);
+  decoding->reader->pinned = true;
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  decoding->reader->pinned = false;
+  return status ? lua_error(L) : lua_gettop(L) - 1;
+}
+
 /* lines:json([options]) -> value | nil | nil, message, err   [-0, +1|3, v] */
 static int reader_json(lua_State *L)
 {
@@ -150,14 +165,33 @@ static int reader_json(lua_State *L)
   enum ba_line line = next_line(decoding.reader, &err);
   if(line != BA_LINE_READY)
     return push_none(L, line, &err);
-  /* protected, so that the pin goes also when Lua runs out of memory */
-  lua_settop(L, 1);
-  lua_pushcfunction(L, decode_line);
-  lua_pushlightuserdata(L, &decoding);
-  decoding.reader->pinned = true;
-  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
-  decoding.reader->pinned = false;
-  return status ? lua_error(L) : lua_gettop(L) - 1;
+  return push_decoded(L, &decoding);
+}
+
+/* lines:proven(seed [, options]) -> table | nil | nil, message, err: of a line that proves
+ * itself   [-0, +1|3, v] */
+static int reader_proven(lua_State *L)
+{
+  struct decoding decoding = {.reader = check_reader(L)};
+  struct reader *reader = decoding.reader;
+  struct ba_error err;
+  uint64_t number;
+  uint32_t seed = ba_check_seed(L, 2);
+  ba_json_decode_options(L, 3, &decoding.options);
+  enum ba_line line = next_line(reader, &err);
+  if(line != BA_LINE_READY)
+    return push_none(L, line, &err);
+  if(ba_record_check(reader->line, reader->length, seed, &number))
+    return push_decoded(L, &decoding);
+  ba_push_broken_record(L);
+  return add_position(L, reader);
+}
+
+/* lines:cut() -> boolean: the last line given had no line feed   [-0, +1, v] */
+static int reader_cut(lua_State *L)
+{
+  lua_pushboolean(L, check_reader(L)->lines.cut);
+  return 1;
 }
 
 /* lines:raw() -> string | nil: the bytes of the last line   [-0, +1, v] */
@@ -386,15 +420,22 @@ static int reader_new(lua_State *L)
 
 void ba_open_lines(lua_State *L)
 {
-  static const luaL_Reg line_methods[] = {{"push", lines_push},      {"take", lines_take},
-                                          {"finish", lines_finish},  {"next", reader_next},
-                                          {"json", reader_json},     {"raw", reader_raw},
-                                          {"number", reader_number}, {"offset", reader_offset},
-                                          {"close", reader_close},   {NULL, NULL}};
-  static const luaL_Reg reader_methods[] = {
+  static const luaL_Reg line_methods[] = {
+      {"push", lines_push},      {"take", lines_take},      {"finish", lines_finish},
       {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
-      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
-      {"take", reader_take},     {"close", reader_close},   {NULL, NULL}};
+      {"number", reader_number}, {"offset", reader_offset}, {"proven", reader_proven},
+      {"cut", reader_cut},       {"close", reader_close},   {NULL, NULL}};
+  static const luaL_Reg reader_methods[] = {{"next", reader_next},
+                                            {"json", reader_json},
+                                            {"raw", reader_raw},
+                                            {"number", reader_number},
+                                            {"offset", reader_offset},
+                                            {"starved", reader_starved},
+                                            {"take", reader_take},
+                                            {"proven", reader_proven},
+                                            {"cut", reader_cut},
+                                            {"close", reader_close},
+                                            {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
   ba_new_type(L, LINES, line_methods, metamethods);

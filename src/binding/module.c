@@ -32,6 +32,7 @@ int luaopen_batchapi_core(lua_State *L)
   ba_open_lines(L);
   ba_open_mailbox(L);
   ba_open_process(L);
+  ba_open_records(L);
   ba_open_timer(L);
   ba_open_yield(L);
   return 1;

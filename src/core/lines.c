@@ -115,6 +115,7 @@ enum ba_line ba_lines_next(struct ba_lines *lines, const char **line, size_t *le
       end = buffer->bytes + buffer->length;
     }
     size_t size = (size_t)(end - begin);
+    lines->cut = end == buffer->bytes + buffer->length;
     if(size > lines->max_line)
       return too_long(lines, err);
     take(lines, size + (end < buffer->bytes + buffer->length));

@@ -17,6 +17,7 @@
 struct ba_lines {
   uint64_t number; /* of the last line given, from 1; blank ones are counted */
   uint64_t offset; /* of the first byte that no line given has taken */
+  bool cut;        /* the last line given had no line feed */
 
   /* private */
   struct ba_buffer buffer;

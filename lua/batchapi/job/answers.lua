@@ -107,14 +107,14 @@ end
 
 
 --- Takes a result; `pause` is how long the service asks to wait before a repeat.
-local function take(job, item, result, pause)
+local function take(job, item, result, pause, answer)
   if may_repeat(job, item, result) then
     job.pass.pause = math.max(job.pass.pause or 0, math.min(pause or REPEAT_PAUSE, LONGEST_PAUSE))
     job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
     return 1
   end
   result.custom_id, result.index = item.custom_id, item.index
-  local ok, why, err = job.store:append(result)
+  local ok, why, err = job.store:append(result, answer)
   if not ok then
     return nil, why, err
   end
@@ -168,10 +168,11 @@ local function take_answer(job, item, answer, status)
     if not whole then
       result = { ok = false, status = result.status, error = { code = err.code or err.kind, message = why } }
     else
+      answer = whole
       result = job.outcome:read(whole, status)
     end
   end
-  return take(job, item, result, job.outcome:pause(answer))
+  return take(job, item, result, job.outcome:pause(answer), answer)
 end
 
 

@@ -1,7 +1,6 @@
 --- Whose is a line of a part's answers? What settling a part (job/collect.lua) does with each.
 
 local answer_lines = require("batchapi.job.answer_lines")
-local kept = require("batchapi.job.kept_line")
 local state = require("batchapi.job.state")
 local store = require("batchapi.job.store")
 
@@ -120,8 +119,8 @@ function settling:give_unreadable(line, why)
         self.ledger:set(index, store.SETTLED)
         return true
       end
-      return self.job.store:append(kept.pack({
-        index = index, custom_id = id, ok = false, error = { code = "unreadable", message = why } }, line))
+      return self.job.store:append({
+        index = index, custom_id = id, ok = false, error = { code = "unreadable", message = why } }, line)
     end
   end
   return self.unclaimed:add(line)

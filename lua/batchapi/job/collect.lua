@@ -3,7 +3,6 @@
 
 local claim = require("batchapi.job.claim")
 local core = require("batchapi.core")
-local kept = require("batchapi.job.kept_line")
 local outcomes = require("batchapi.job.outcome")
 local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
@@ -131,7 +130,7 @@ function settling:take(index, id, result, line)
     return true
   end
   result.index, result.custom_id = index, id
-  return self.job.store:append(kept.pack(result, line))
+  return self.job.store:append(result, line)
 end
 
 

@@ -4,6 +4,7 @@
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local journal = require("batchapi.job.journal")
+local migrate = require("batchapi.job.migrate")
 local states = require("batchapi.job.state")
 
 local M = {}
@@ -103,12 +104,59 @@ function M.make_temporary(files, random)
 end
 
 
-local function check_first(dir, record)
-  if record.type ~= "job" or type(record.format) ~= "number" then
-    return nil, dir .. " does not hold a job of batchapi", { kind = "job", code = "not_a_job" }
-  elseif record.format > journal.format then
-    return nil, ("%s was made by a newer version (format %d, this is %d); use that version to go on"):format(
-      dir, record.format, journal.format), { kind = "job", code = "newer_format" }
+local function not_a_job(dir)
+  return nil, dir .. " does not hold a job of batchapi", { kind = "job", code = "not_a_job" }
+end
+
+
+local function newer(dir, record)
+  return nil, ("%s was made by a newer version (format %d, this is %d); use that version to go on"):format(
+    dir, record.format, journal.format), { kind = "job", code = "newer_format" }
+end
+
+
+--- The first record of a journal, as far as it can be read.
+---@param files table of the directory
+---@return table|nil record nil: there is none, or nobody can read it
+---@return boolean|string|nil proven by its line; nil: there is none; or the message
+---@return table|nil err
+function M.first_record(files)
+  local stat = files:stat(M.journal)
+  if not stat or stat.size == 0 then
+    return nil
+  end
+  local reader, why, err = files:reader(M.journal)
+  if not reader then
+    return nil, why, err
+  end
+  local line
+  line, why, err = files:next(reader)
+  files:close(reader)
+  if not line then
+    return nil, why, err
+  end
+  local record = core.decode(line)
+  return type(record) == "table" and record or nil, core.record(line, journal.seed) ~= nil
+end
+
+
+--- May the journal be read by this version? One of the first format is made one of today's.
+local function check_format(files, dir)
+  local record, proven, err = M.first_record(files)
+  if err then
+    return nil, proven, err
+  elseif record == nil then
+    return true -- none, torn, or damaged: the reading tells
+  end
+  local is_job = record.type == "job" and type(record.format) == "number"
+  if is_job and record.format > journal.format then
+    return newer(dir, record)
+  elseif not proven and record.crc ~= nil then
+    return true
+  elseif not proven and is_job and record.format == 1 then
+    return migrate.run(files, M.journal, record)
+  elseif not is_job then
+    return not_a_job(dir)
   end
   return true
 end
@@ -122,17 +170,16 @@ end
 ---@return table|nil err
 function M.read(files, dir)
   local state = states.new()
-  local opened, why, err = journal.open(files, M.journal, function(record)
-    if not state.job then
-      local ok, message, failure = check_first(dir, record)
-      if not ok then
-        return nil, message, failure
-      end
-    end
+  local ok, why, err = check_format(files, dir)
+  if not ok then
+    return errors.adopt("run", err, why)
+  end
+  local opened
+  opened, why, err = journal.open(files, M.journal, function(record)
     return state:apply(record)
   end)
   if not opened then
-    return errors.adopt("run", err, why)
+    return errors.adopt("run", err, err and err.damage and ("%s/%s"):format(dir, why) or why)
   end
   return opened, state
 end

@@ -45,13 +45,21 @@ end
 
 --- The results, one for each request, in a `for` or with `:next()`. With `dir` it may be called
 --- again.
+---@param given { raw: boolean|nil }|nil raw: each has `raw`, the bytes that the service sent for it
 ---@return batchapi.Results
-function methods:results()
+function methods:results(given)
+  for name, value in pairs(given or {}) do
+    if name ~= "raw" then
+      errors.misuse(("job:results: unknown option '%s'; there is raw"):format(tostring(name)))
+    elseif type(value) ~= "boolean" then
+      errors.misuse("job:results: raw must be true or false")
+    end
+  end
   if self.temporary and self.results_given then
     errors.misuse("job:results(): without dir the results can be read once; give run a dir to replay them")
   end
   self.results_given = true
-  return results_of.new(self)
+  return results_of.new(self, (given or {}).raw)
 end
 
 

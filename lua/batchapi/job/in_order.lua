@@ -17,6 +17,7 @@ function M.new(store, max_line_bytes)
     store = store, max_line_bytes = max_line_bytes,
     lines = core.lines{ max_line_bytes = max_line_bytes }, -- what was read
     last = 0, -- number of the last request whose line was given, or was none
+    drift = 0, -- bytes by which the lines given are longer in the file in order, where each has another number
     reader = nil, -- of the file that is in order, once there is one
   }, M)
 end
@@ -72,24 +73,40 @@ end
 local function open_reader(self)
   local store = self.store
   local reader, why, err = store.files:reader(store.path, {
-    offset = self.lines:offset(), max_line_bytes = self.max_line_bytes })
+    offset = self.lines:offset() + self.drift, max_line_bytes = self.max_line_bytes })
   self.reader = reader
   return reader, why, err
 end
 
 
--- From what is in memory, or from the file in order.
-local function next_line(self, how)
-  if self.reader then
-    return self.store.files[how](self.store.files, self.reader)
-  end
-  return self.lines[how](self.lines)
+local function digits(number)
+  return #("%d"):format(number)
 end
 
 
---- The next line, as "next" (its text) or "json" gives it; nil alone when the next request is not
---- settled, or there is none; nil, message, err on a failure.
----@param how string "next" or "json"
+-- From what is in memory, or from the file in order.
+local function next_line(self, how)
+  local from = self.reader or self.lines
+  local value, why, err
+  if self.reader then
+    value, why, err = self.store.files[how](self.store.files, from, self.store.seed)
+  else
+    value, why, err = from[how](from, self.store.seed)
+  end
+  return value, why, err
+end
+
+
+--- The bytes of the line that take() gave last.
+---@return string|nil
+function M:raw()
+  return (self.reader or self.lines):raw()
+end
+
+
+--- The next line, as "next" (its text) or "proven" (what it holds) gives it; nil alone when the next
+--- request is not settled, or there is none; nil, message, err on a failure.
+---@param how string "next" or "proven"
 ---@return any value
 ---@return string|nil message
 ---@return table|nil err
@@ -98,6 +115,9 @@ function M:take(how)
     local value, why, err = next_line(self, how)
     self.last = self.lines:number() -- of the reader's lines nobody asks the number
     if value ~= nil or why or self.reader then
+      if how == "proven" and value and not self.reader then
+        self.drift = self.drift + digits(self.last) - digits(value.n)
+      end
       return value, why, err
     end
     local ok

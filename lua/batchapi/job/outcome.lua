@@ -99,6 +99,14 @@ local function succeeded(self, line, status)
 end
 
 
+--- The body that an answer line carries.
+---@param line any decoded
+---@return any
+function M:body(line)
+  return value_at(line, self.spec.body or "")
+end
+
+
 --- What went wrong, as { code, message }.
 function M:reason(line, status, body)
   local code = first_text(line, self.spec.code)
@@ -124,7 +132,7 @@ function M:read(line, status, repaired)
   end
   status = type(own) == "number" and is_whole(own) and own or status
   local failed = self.spec.failed and value_at(line, self.spec.failed) ~= nil
-  local body = value_at(line, self.spec.body or "")
+  local body = self:body(line)
   local ok = not failed and succeeded(self, line, status)
   local result = { ok = ok, status = status, body = body, repaired = repaired }
   if not ok then

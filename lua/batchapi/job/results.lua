@@ -3,7 +3,6 @@
 local errors = require("batchapi.errors")
 local in_order = require("batchapi.job.in_order")
 local iterator = require("batchapi.iterator")
-local kept = require("batchapi.job.kept_line")
 
 local M = {}
 
@@ -18,14 +17,17 @@ local function damaged(self)
 end
 
 
-local function checked(self, result, message, err)
+local function checked(self, from, result, message, err)
   if result == nil and message then
+    if err and err.code == "checksum" then
+      return damaged(self)
+    end
     return errors.adopt("results", err, message)
   elseif type(result) ~= "table" then
     return damaged(self)
   end
   self._count = self._count + 1
-  return kept.unpack(result, self._job.outcome)
+  return self._job.store:result_of(result, self._raw and from:raw() or nil)
 end
 
 
@@ -45,23 +47,24 @@ local function read_on(self)
     end
     self._until = results.visible
   end
-  local result, message, err = files:json(self._reader)
+  local record, message, err = files:proven(self._reader, results.seed)
   self._place = self._reader:offset()
+  local result, why, failure = checked(self, self._reader, record, message, err)
   if self._place >= self._until then
     files:close(self._reader)
     self._reader = nil
   end
-  return checked(self, result, message, err)
+  return result, why, failure
 end
 
 
 --- The result of the next request in order, if it is settled.
 local function read_in_order(self)
-  local result, message, err = self._ordered:take("json")
-  if result == nil and not message then
+  local record, message, err = self._ordered:take("proven")
+  if record == nil and not message then
     return nil
   end
-  return checked(self, result, message, err)
+  return checked(self, self._ordered, record, message, err)
 end
 
 
@@ -119,9 +122,11 @@ local mt = iterator.metatable(methods, "batchapi.results")
 
 
 ---@param job table
+---@param raw boolean|nil each result has `raw`, the bytes that the service sent for it
 ---@return batchapi.Results
-function M.new(job)
+function M.new(job, raw)
   return setmetatable({
+    _raw = raw,
     _job = job, _what = "results", _host = job.client._context.host,
     _ordered = job.options.ordered and not job.store.finished
       and in_order.new(job.store, job.client._settings.max_line_bytes) or nil,

@@ -10,6 +10,8 @@
 --- from there a part goes on as created, or back to written. Calls (families "envelope" and "each") have no parts: an open
 --- call is an intent without outcome, and a request is settled when its result is on disk.
 
+local records = require("batchapi.job.records")
+
 local M = {}
 M.__index = M
 
@@ -237,18 +239,34 @@ function apply.finished(state)
 end
 
 
+--- What makes a record impossible where it stands, in words, or nil.
+---@param record table
+---@return string|nil problem
+function M:misfit(record)
+  local kind = record.type
+  if (self.job == nil) ~= (kind == "job") then
+    return ("a record of type '%s' where none can be"):format(kind)
+  elseif record.part and kind ~= "part" and not self.parts[record.part] then
+    return ("a record of type '%s' for part %d, which is not there"):format(kind, record.part)
+  elseif record.call and kind == "created" and not self.calls[record.call] then
+    return ("a record of type 'created' for call %d, which is not open"):format(record.call)
+  elseif kind == "requeued" and not self.parts[record.part].batch_id then
+    return ("a record of type 'requeued' for part %d, which has no batch"):format(record.part)
+  end
+end
+
+
 --- Applies a record.
 ---@param record table
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
 function M:apply(record)
-  local f = apply[record.type]
-  if not f then
-    return nil, ("the journal has a record of type '%s', which this version does not know"):format(
-      tostring(record.type)), { kind = "job", code = "journal_damaged" }
+  local problem = records.problem(record) or self:misfit(record)
+  if problem then
+    return nil, "the journal has " .. problem, { kind = "job", code = "journal_damaged", line = record.n }
   end
-  f(self, record)
+  apply[record.type](self, record)
   return true
 end
 

@@ -1,11 +1,14 @@
 --- The results of a job on disk: one JSON line each, in the order they came, appended.
 ---
 --- The file is results.jsonl.part while the job runs; when every request has its result it becomes
---- results.jsonl, in request order if the job is ordered, by one rename. A torn last line is cut
---- off when the file is opened again; a request whose line is there is settled.
+--- results.jsonl, in request order if the job is ordered, by one rename. A line proves itself
+--- (job/record_file.lua) and holds our own fields and, as it came, what the service sent: the body is
+--- made again from that when the result is handed out. A request whose line is there is settled.
 
 local errors = require("batchapi.errors")
+local core = require("batchapi.core")
 local in_order = require("batchapi.job.in_order")
+local record_file = require("batchapi.job.record_file")
 
 local M = {}
 M.__index = M
@@ -16,16 +19,17 @@ M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
 local LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.lines takes
-local keep_null = { null = "keep" }
+local TAIL = 18 -- bytes of a line behind its fields
 
 
----@param job table { files, clock, ledger, durable, run }
+---@param job table { files, clock, ledger, durable, run, id, outcome }
 ---@param dir string
 function M.new(job, dir)
   local part = "results.jsonl.part"
   return setmetatable({
     files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and M.FAILED or M.SETTLED,
     dir = dir, final = "results.jsonl", part = part, path = part, ledger = job.ledger, durable = job.durable,
+    outcome = job.outcome, seed = core.crc32c(job.id), number = 0, -- number: of the last line
     visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
   }, M)
 end
@@ -71,61 +75,37 @@ end
 
 
 --- Takes over what an earlier process wrote. `settled(result, place)` is told of each result.
+---@param settled fun(result: table, place: integer)
+---@param damage batchapi.Damage[]|nil takes what is damaged; without it damage is a failure
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
-function M:recover(settled)
-  local path, files = self.path, self.files
+function M:recover(settled, damage)
+  local files, here = self.files, damage or {}
   if files:stat(self.final) then
-    self.finished, self.path, path = true, self.final, self.final
+    self.finished, self.path = true, self.final
   end
-  local stat = files:stat(path)
+  local stat = files:stat(self.path)
   if not stat or stat.size == 0 then
     return true
   end
-  local reader, why, err = files:reader(path)
-  if not reader then
-    return nil, why, err
-  end
-  local place = 0
-  while true do
-    local result = files:json(reader)
-    local next_place = reader:offset()
-    if type(result) ~= "table" or type(result.index) ~= "number" then
-      break
-    end
+  local found, why, err = record_file.read(files, self.path, self.seed, function(result, place)
     settled(result, place)
     self:account(result)
-    place = next_place
-  end
-  files:close(reader)
-  if place < stat.size then
-    if self.finished then
-      return errors.adopt("run", { kind = "job", code = "results_damaged" },
-        self.final .. " is damaged; remove it and run again")
-    end
-    local ok
-    ok, why, err = files:truncate(path, place)
-    if not ok then
-      return nil, why, err
-    end
-  end
-  self.visible = place
-  return self:mend_end(place)
-end
-
-
---- A last line without its line feed is whole, but what is appended must not join it.
-function M:mend_end(size)
-  if self.finished or size == 0 or self.files:ends_whole(self.path, size) then
     return true
+  end, here)
+  if not found then
+    return nil, why, err
+  elseif not damage and #here > 0 then
+    return record_file.refuse(here, "results_damaged")
   end
-  local ok, why, err = self:open_writer()
+  local ok
+  ok, why, err = record_file.mend_end(files, self.path, found)
   if not ok then
     return nil, why, err
   end
-  self.visible = size + 1
-  return self.files:write(self.writer, "\n")
+  self.visible, self.number = found.size, found.lines
+  return true
 end
 
 
@@ -148,22 +128,30 @@ function M:open_writer()
 end
 
 
---- Appends a result and settles its request.
----@param result table
+--- Appends a result and settles its request. `result` has our own fields, `line` what the service sent:
+--- its bytes as they came, or a decoded answer that came in another one's company. The body is made
+--- again from the line; where there is none, a body is a field of our own.
+---@param result table { index, custom_id, ok, status, error, repaired }
+---@param line string|table|nil
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
-function M:append(result)
+function M:append(result, line)
   local ok, why, err = self:open_writer()
   if not ok then
     return nil, why, err
   end
-  -- The line is in the writer's buffer before encode() can wait; a task that ends there has settled it.
+  if line ~= nil then
+    result.body = nil
+  end
+  -- The line is in the writer's buffer before record() can wait; a task that ends there has settled it.
   local writer, index, before = self.writer, result.index, self.ledger:state(result.index)
   self:settle(result, writer:bytes())
   self:account(result)
-  local length, message, failure = self.files:encode(writer, result)
+  self.number = self.number + 1
+  local length, message, failure = self.files:record(writer, result, self.number, self.seed, line)
   if not length then
+    self.number = self.number - 1
     self.ledger:set(index, before)
     return nil, message, failure
   end
@@ -171,6 +159,28 @@ function M:append(result)
     return self:flush()
   end
   return true
+end
+
+
+--- The result that a line of the file tells.
+---@param record table
+---@param raw string|nil the line; then the result has `raw`, the service's bytes
+---@return table result
+function M:result_of(record, raw)
+  local bytes, line, text = record.bytes, record.line, record.base64
+  record.n, record.crc, record.bytes, record.line, record.base64 = nil, nil, nil, nil, nil
+  local unreadable = record.error ~= nil and record.error.code == "unreadable"
+  if text then -- it was mended, or nobody could read it
+    text = core.base64_decode(text)
+    line = not unreadable and core.mend(text) or nil
+  elseif raw and bytes then
+    text = raw:sub(-TAIL - bytes, -TAIL - 1)
+  end
+  if bytes and not unreadable then
+    record.body = self.outcome:body(line)
+  end
+  record.raw = (raw or unreadable) and text or nil
+  return record
 end
 
 
@@ -235,7 +245,7 @@ local function copy_in_order(self, writer, breathe)
       return errors.adopt("run", { kind = "job", code = "results_damaged" },
         ("%s has no line for request %d"):format(self.path, index))
     elseif ok then
-      ok, why, err = self.files:write(writer, line .. "\n")
+      ok, why, err = self.files:renumber(writer, line, index, self.seed)
     end
     if not ok then
       return nil, why, err
@@ -312,7 +322,5 @@ function M:finish(ordered, breathe)
   self.finished = true
   return true
 end
-
-M.keep_null = keep_null
 
 return M
