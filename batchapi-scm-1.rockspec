@@ -120,6 +120,7 @@ build = {
         "src/core/loop.c",
         "src/core/mailbox.c",
         "src/core/nginx.c",
+        "src/core/nginx_request.c",
         "src/core/oauth.c",
         "src/core/oauth_answer.c",
         "src/core/origin.c",

@@ -780,6 +780,11 @@ function call:renewed_token() end
 ---@param tell? boolean mailbox:drain() names the call too
 function call:park(mailbox, address, semaphore, tell) end
 
+---Cancels the call when nginx's request at that address ends; false when that is not possible.
+---@param address number
+---@return boolean
+function call:bind(address) end
+
 function call:cancel() end
 
 ---Gives back its body and all else; cancels it if it runs. Lua does not know how large a body is:

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define CALL_TYPE "batchapi.call"
@@ -222,6 +223,17 @@ static int call_park(lua_State *L)
   return 0;
 }
 
+/* call:bind(address) -> boolean   The call is cancelled when nginx's request at
+ * that address ends. [-0, +1, e] */
+static int call_bind(lua_State *L)
+{
+  struct ba_call_handle *handle = ba_check_call_handle(L, 1);
+  double address = luaL_checknumber(L, 2);
+  luaL_argcheck(L, address >= 0 && address < 9007199254740992.0, 2, "an address");
+  lua_pushboolean(L, ba_bind(&handle->bound, handle->call, (void *)(uintptr_t)address));
+  return 1;
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 /* call:cancel()   Ends it as cancelled, if it has not ended. [-0, +0, e] */
@@ -239,6 +251,7 @@ static int call_release(lua_State *L)
   struct ba_call_handle *handle = ba_check_object(L, 1, CALL_TYPE);
   if(handle->call)
     ba_unpark(L, &handle->parked, ba_call_id(handle->call));
+  ba_unbind(&handle->bound);
   struct ba_call_handle was = *handle;
   memset(handle, 0, sizeof(*handle));
   if(was.request)
@@ -268,6 +281,7 @@ static int call_tostring(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"answer", call_answer},
+    {"bind", call_bind},
     {"body", call_body},
     {"cancel", call_cancel},
     {"id", call_id},

@@ -8,6 +8,7 @@
 
 #include "buffer.h"
 #include "engine.h"
+#include "nginx_request.h"
 #include "park.h"
 
 #define BA_LIMIT_NAME_MAX 32
@@ -30,6 +31,7 @@ struct ba_call_handle {
   struct ba_buffer chunk;  /* read from the call, not yet with Lua; or memory for the next */
   struct ba_buffer token;  /* renewed, not yet with Lua */
   struct ba_parked parked; /* in nginx's event loop */
+  struct ba_bound bound;   /* to nginx's request */
 };
 
 struct ba_client_handle *ba_check_client(lua_State *L, int index); /* an open one */

@@ -21,15 +21,26 @@ local names = { "check", "name", "sleep", "waiter" }
 local made = setmetatable({}, { __mode = "k" }) -- by the user's table; values hold no key
 
 
+-- Set of waiters: a loop may keep nothing but what wake() is told.
+local waiting = {} -- luacheck: ignore 241
+
+
 local waiter = {}
 waiter.__index = waiter
 
 
 function waiter:wait(seconds)
   if not self.woken then
+    waiting[self] = true
     self.own:wait(seconds)
+    waiting[self] = nil
   end
   self.woken = false
+end
+
+
+function waiter:abandon()
+  waiting[self] = nil
 end
 
 

@@ -13,6 +13,7 @@
 local errors = require("batchapi.errors")
 local ffi = require("ffi")
 local loop = require("batchapi.loop")
+local get_request = require("resty.core.base").get_request
 local semaphore = require("ngx.semaphore")
 
 local ngx = ngx
@@ -44,9 +45,29 @@ local waiting = setmetatable({}, { __mode = "k" }) -- set of waiters, in the way
 function M.check()
   local phase = ngx.get_phase()
   if not can_wait[phase] then
-    errors.misuse("nothing can wait in the nginx phase '%s': make the call from ngx.timer.at(0, …), "
-      .. "or in the rewrite, access or content phase", phase)
+    errors.misuse("nothing can wait in the nginx phase '%s', so nothing was sent: make the call in batchapi.defer("
+      .. "function() … end), or in the rewrite, access or content phase", phase)
   end
+end
+
+
+--- Runs a function in a timer, which has no request. A worker that is about to end runs it at once.
+function M.defer(_, f)
+  local ok, why = ngx.timer.at(0, function() f() end)
+  if not ok then
+    return nil, "nginx takes no timer: " .. tostring(why)
+  end
+  return true
+end
+
+
+--- Where something can wait, in a light thread of the request's, which nginx waits for.
+function M:spawn(f)
+  if can_wait[ngx.get_phase()] then
+    ngx.thread.spawn(f)
+    return true
+  end
+  return self:defer(f)
 end
 
 
@@ -275,9 +296,27 @@ function waiter:wake()
 end
 
 
+-- The address of nginx's request (or timer) that runs now, 0 when there is none.
+local function request_address()
+  local request = get_request()
+  return request and tonumber(ffi.cast("uintptr_t", request)) or 0
+end
+
+
+local has_requests = ngx.config.subsystem == "http" -- in stream there is no such cleanup
+
+-- When the request ends before its call does, aborted by its client say, the call is cancelled.
+local function bind(call)
+  if has_requests and call.bind then -- file work ends by itself
+    call:bind(request_address())
+  end
+end
+
+
 --- A waiter of a scheduler waits for many calls at once: it is told which have news.
 function M.register(_, call, one)
   local mailbox = join()
+  bind(call)
   if settled == "event" then
     one.tells = true
     call:park(mailbox, one.address, one.sema, true)
@@ -295,8 +334,12 @@ local function wait_parked(call, mailbox)
   else
     one = new_waiter()
   end
+  bind(call)
   call:park(mailbox, one.address, one.sema)
+  one.call, one.waits = call, true
+  loop.note(one)
   local ok = wait_on(one.sema, slice())
+  one.call, one.waits = nil, false
   if not proven and settled == "event" then
     judge(mailbox, not ok)
   end

@@ -12,6 +12,8 @@ local timer = require("util.timer")
 local M = { name = "prosody", yields = true }
 
 local watched -- the descriptor that net.server watches
+-- Set of waiters: nothing else keeps a suspended runner alive.
+local waiting = {} -- luacheck: ignore 241
 local ready, first, last = {}, 1, 0 -- queue of what is to be called
 local in_callback, is_due = false, false
 
@@ -70,8 +72,9 @@ waiter.__index = waiter
 -- Nobody waits with it any more.
 local function leave(self)
   self.done = nil
+  waiting[self] = nil
   if self.timer then
-    self.timer:stop()
+    timer.stop(self.timer)
     self.timer = nil
   end
 end
@@ -88,6 +91,7 @@ function waiter:wait(seconds)
     end
     local wait, done = async.waiter()
     self.done = done
+    waiting[self] = true
     wait()
     leave(self)
   end
