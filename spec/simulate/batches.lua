@@ -34,6 +34,13 @@ function M.accept(world, service, given)
 end
 
 
+--- Is a batch not found just now? Never twice in a row: what is not found again and again is gone.
+function M.is_hidden(world, batch)
+  batch.hidden = not batch.hidden and world.tape:event("batch.hidden") or false
+  return batch.hidden
+end
+
+
 local function fail(batch, code, message, line)
   batch.state = "failed"
   batch.reasons = { { code = code, message = message, line = line } }
@@ -135,10 +142,14 @@ function M.finish(world, service, batch)
   local clock, tape = world.clock, world.tape
   local done, word = how_it_ends(world, batch)
   local out, errors = write_answers(world, batch, done, word)
-  batch.completed, batch.failed = done, #errors
+  for i = 1, done do
+    local list = world.record.answers[batch.requests[i]]
+    local ok = list[#list].ok
+    batch.completed, batch.failed = batch.completed + (ok and 1 or 0), batch.failed + (ok and 0 or 1)
+  end
   batch.state, batch.ended = word, true
   service:leave(batch, lines.file(world, out, batch.form == "openai"), #errors > 0 and lines.file(world, errors, true),
-    #out > 0)
+    batch.completed > 0)
   local late = tape:event("names.late", function(draw) return draw:wide(1, 1500) end)
   batch.named_at = clock.time + (late or 0)
 end

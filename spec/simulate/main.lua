@@ -1,5 +1,15 @@
 --- The simulator as a program: tools/simulate says how it is called.
 
+local mutants = require("simulate.mutants")
+if arg[1] == "--mutant" then
+  mutants.plant(arg[2]) -- before any module that it changes
+elseif arg[1] == "--mutant-names" then
+  for _, mutant in ipairs(mutants.list) do
+    print(mutant[1])
+  end
+  os.exit(0)
+end
+
 local coverage = require("simulate.coverage")
 local plan = require("simulate.plan")
 local shrink = require("simulate.shrink")
@@ -89,12 +99,28 @@ local function many(count, from)
 end
 
 
+--- Looks for the first seed that a planted fault breaks.
+local function hunt(name, count)
+  for seed = 1, count do
+    local run = world.run(seed)
+    if #run.violations > 0 then
+      print(("%-26s seed %4d  %s"):format(name, seed, run.violations[1]:match("^[^\n]*"):sub(1, 150)))
+      os.exit(0)
+    end
+  end
+  print(("%-26s not found in %d seeds"):format(name, count))
+  os.exit(1)
+end
+
+
 for name in (os.getenv("WITHOUT") or ""):gmatch("%S+") do
   assert(plan.behaviours[name], "no behaviour is called " .. name)
   plan.without[name] = true
 end
 
-if arg[1] == "--seed" or arg[1] == "--short" then
+if arg[1] == "--mutant" then
+  hunt(arg[2], tonumber(arg[3]) or 2000)
+elseif arg[1] == "--seed" or arg[1] == "--short" then
   one(tonumber(arg[2]), arg[1] == "--short")
 else
   many(tonumber(arg[1]) or 2000, tonumber(arg[2]) or 1)

@@ -167,7 +167,7 @@ local function found(self, id)
   elseif batch.state ~= "validating" and not batch.ended and self.world.tape:event("batch.gone") then
     batch.gone = true
     return nil
-  elseif self.world.tape:event("batch.hidden") then
+  elseif batches.is_hidden(self.world, batch) then
     return nil
   end
   return batch

@@ -48,7 +48,7 @@ function M:handle(request)
   end
   local id, rest = path:match("^/v1/messages/batches/([^/]+)/?(%a*)$")
   local batch = self.by_id[id]
-  if not batch or batch.gone or batch.found_at > self.world.clock.time or self.world.tape:event("batch.hidden") then
+  if not batch or batch.gone or batch.found_at > self.world.clock.time or batches.is_hidden(self.world, batch) then
     return not_found()
   elseif batch.runs and not batch.ended and rest == "" and self.world.tape:event("batch.gone") then
     batch.gone = true

@@ -1,6 +1,7 @@
 --- Simulated services that take one request at a time: FactSet, where each makes a batch, and Robotoff,
 --- which answers at once. What became of a lost one cannot be looked up.
 
+local batches = require("simulate.batches")
 local core = require("batchapi.core")
 
 local M = {}
@@ -81,7 +82,7 @@ function M:handle(request)
   end
   local id, rest = request.path:match("^/batch/([^/]+)/(%a+)$")
   local batch = self.by_id[id]
-  if not batch or batch.found_at > self.world.clock.time or batch.gone or self.world.tape:event("batch.hidden") then
+  if not batch or batch.found_at > self.world.clock.time or batch.gone or batches.is_hidden(self.world, batch) then
     return 404, '{"errors":[{"code":"notFound","title":"none"}]}'
   elseif rest == "status" and not batch.known and self.world.tape:event("batch.gone") then
     batch.gone = true
