@@ -1,0 +1,153 @@
+--- Calls servers that mean harm, each call with an innocent one beside it, and tells how each ended.
+---
+---     lua5.4 spec/hostile/caller.lua TOLD PROTOCOL SELECTION DIRECTORY
+---
+--- TOLD is the file with the line that server.py prints; SELECTION is "together" (the cases that
+--- may run at once), "alone" (those that try to keep the I/O thread to themselves) or "short" (a
+--- few of those). Prints a line of JSON for each case, and one with the memory that was used.
+
+local batchapi = require("batchapi")
+local core = require("batchapi.core")
+
+local told_path, protocol_name, selection, directory = arg[1], arg[2], arg[3], arg[4]
+
+local TIMEOUT = 1.5
+local SECRET = "sk-hostile-0123456789abcdef"
+local SHORT = 4 -- how many of those that are run alone a short form takes
+
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local told = assert(core.decode(read(told_path)))
+
+
+--- A client of one server.
+local function client_of(scheme, port, options)
+  options.api_key, options.timeout = SECRET, options.timeout or TIMEOUT
+  options.ca_file = scheme == "https" and told.ca or nil
+  options.max_body_bytes = 4 * 1024 * 1024
+  return assert(batchapi.client({
+    name = "hostile", base_url = ("%s://127.0.0.1:%d"):format(scheme, port),
+    auth = { { kind = "bearer", option = "api_key" } },
+    operations = { { name = "ask", method = "GET", path = "/{number}" } },
+  }, options))
+end
+
+local innocent = client_of("http", told.innocent, { timeout = 20, max_retries = 0 })
+
+
+-- The wildest value is told as a text of its own.
+local function shown(value, depth)
+  if type(value) ~= "table" then
+    return tostring(value)
+  elseif depth == 0 then
+    return "…"
+  end
+  local parts = {}
+  for key, one in pairs(value) do
+    if #parts < 30 then
+      parts[#parts + 1] = tostring(key) .. "=" .. shown(one, depth - 1)
+    end
+  end
+  return table.concat(parts, " ")
+end
+
+
+local function hostile_call(case, number)
+  local scheme = protocol_name == "tls" and "https" or "http"
+  local attempts = {}
+  local client = client_of(scheme, case.port, {
+    max_retries = case.options.retries or 0,
+    http_version = protocol_name == "http2" and "2" or nil,
+    on_request = function(attempt)
+      attempts[#attempts + 1] = shown(attempt, 3)
+    end,
+  })
+  local began = core.now()
+  local value, why, err
+  if case.options.to == "file" then
+    value, why, err = client:request{ path = "/" .. number, to = ("%s/%s-%d"):format(directory, protocol_name, number) }
+  else
+    value, why, err = client:ask(tostring(number))
+  end
+  local result = { name = case.name, elapsed = core.now() - began, ok = value ~= nil, why = why,
+    kind = value == nil and err.kind or "ok", code = value == nil and err.code or nil }
+  local answer = value == nil and err.response or value ~= nil and err or nil
+  result.shown = table.concat({ tostring(why), tostring(err), shown(err, 5), shown(answer, 5), shown(value, 5),
+    tostring(client), table.concat(attempts, "\n") }, "\n"):sub(1, 20000)
+  result.body_bytes = value == nil and type(err.body) == "string" and #err.body or 0
+  result.request_id = value == nil and err.request_id or nil
+  if case.options.again then
+    local again = client:ask(tostring(number))
+    result.again = again and again.evil or false
+  end
+  client:close()
+  return result
+end
+
+
+local function innocent_call()
+  local began = core.now()
+  local value, why = innocent:ask("1")
+  return { ok = value ~= nil and value.a == 1, why = why, elapsed = core.now() - began }
+end
+
+
+local function memory()
+  local text = read("/proc/self/status")
+  return tonumber(text:match("VmHWM:%s*(%d+)")) / 1024
+end
+
+
+-- Bytes that are no text are told by their numbers.
+local function plain(text)
+  return text and (text:gsub("[^\10\32-\126]", function(c) return ("\\x%02x"):format(c:byte()) end))
+end
+
+
+local function tell(value)
+  value.controls = value.shown and value.shown:find("[%z\1-\8\11-\31\127]") ~= nil
+  value.shown, value.why, value.request_id = plain(value.shown), plain(value.why), plain(value.request_id)
+  io.stdout:write(assert(core.encode(value)), "\n")
+  io.stdout:flush()
+end
+
+
+local cases = {}
+for _, protocol in ipairs(told.protocols) do
+  if protocol.name == protocol_name then
+    local alone = 0
+    for i, case in ipairs(protocol.cases) do
+      local captures = case.options.captures
+      alone = alone + (captures and 1 or 0)
+      local wanted = selection == "together" and not captures or selection == "alone" and captures
+        or selection == "short" and captures and alone <= SHORT or selection == case.name
+      if wanted then
+        cases[#cases + 1] = { case = case, number = i - 1 }
+      end
+    end
+  end
+end
+
+assert(innocent:ask("1")) -- it is there
+local before = memory()
+local together = selection == "together"
+assert(batchapi.map(cases, function(one)
+  local result, beside
+  batchapi.parallel(function()
+    result = hostile_call(one.case, one.number)
+    return true
+  end, function()
+    beside = innocent_call()
+    return true
+  end)
+  result.beside = beside
+  tell(result)
+  return true
+end, { concurrency = together and 8 or 1 }))
+tell{ name = "memory", before = before, most = memory(), cases = #cases }
