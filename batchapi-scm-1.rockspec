@@ -144,6 +144,7 @@ build = {
         "src/core/transfer.c",
         "src/core/url.c",
         "src/core/version.c",
+        "src/core/watchdog.c",
         "src/core/webhook.c",
         "src/core/work.c",
       },

@@ -2,6 +2,7 @@
 
 #include "json_path.h"
 #include "url.h"
+#include "watchdog.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,24 @@ static bool no_tls(struct ba_call *call, CURLcode code, bool transient, struct b
   ba_error_set(&out->error, BA_TLS, NULL, "no trusted TLS connection to %s: %s", origin,
                detail(call, code));
   return fail(out, BA_RETRY_TLS, transient);
+}
+
+static bool was_cut(const struct ba_call *call)
+{
+  const struct ba_transfer *transfer = &call->transfer;
+  return ba_watchdog_has_cut(transfer->handle->opened, transfer->local_port, transfer->started);
+}
+
+/* Not to be repeated: it would do the same again. */
+static bool stalled(struct ba_call *call, struct ba_failure *out)
+{
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  ba_error_set(&out->error, BA_TIMEOUT, "stalled",
+               "%s sent so much that says nothing that reading it took more than %g s of the "
+               "processor; the connection was cut",
+               origin, BA_STEP_SECONDS);
+  return fail(out, BA_RETRY_TIMEOUT, false);
 }
 
 static bool too_slow(struct ba_call *call, struct ba_failure *out)
@@ -191,6 +210,8 @@ bool ba_classify(struct ba_call *call, CURLcode code, struct ba_failure *out)
 {
   *out = (struct ba_failure){.should_retry = -1};
   out->unaccepted = !call->transfer.sent;
+  if(code != CURLE_OK && was_cut(call))
+    return stalled(call, out);
   if(call->transfer.handle->failure.kind != BA_OK) {
     out->error = call->transfer.handle->failure;
     return fail(out, BA_RETRY_TRUNCATED,

@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "token.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -266,6 +267,7 @@ static void *run(void *unused)
   pthread_mutex_lock(&gate);
   raise_heap();
   for(;;) {
+    ba_watchdog_start();
     ba_engine.now = ba_now();
     enum turn turn = exchange();
     if(turn == TURN_STOP)
@@ -282,6 +284,7 @@ static void *run(void *unused)
   end_all();
   while(atomic_load(&waking)) /* for the length of one write */
     sched_yield();
+  ba_watchdog_stop();
   ba_loop_close();
   free(ba_engine.heap_lid);
   pthread_mutex_unlock(&gate);
@@ -383,6 +386,7 @@ static void after_fork_child(void)
   ba_mailboxes_after_fork();
   ba_clients_after_fork();
   ba_loop_after_fork();
+  ba_watchdog_after_fork();
   ba_token_after_fork();
   for(struct ba_call *call = ba_engine.calls; call; call = call->next)
     ba_call_orphaned_locked(call, &closed);

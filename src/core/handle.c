@@ -109,7 +109,7 @@ static CURLcode set_engine(struct ba_handle *handle)
   CURL *easy = handle->easy;
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, handle) |
          curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) |
-         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) | ba_sockets_set(easy);
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) | ba_sockets_set(handle);
 }
 
 /* What must be the same for a handle to serve without a reset. Bodies that are
@@ -211,6 +211,7 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
   handle->detail[0] = '\0';
   handle->failure.kind = BA_OK;
   handle->node_count = 0;
+  handle->opened = 0;
   *ready = fits(&handle->use, &want);
   if(*ready)
     return handle;

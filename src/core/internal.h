@@ -244,6 +244,7 @@ struct ba_handle { /* I/O */
   char detail[CURL_ERROR_SIZE];
   /* of this attempt */
   struct ba_error failure;               /* what a callback found */
+  uint64_t opened;                       /* number of the socket it opened last; 0 */
   struct curl_slist nodes[BA_NODES_MAX]; /* headers, before the request's own */
   unsigned node_count;
   struct ba_buffer auth_line; /* secret */
@@ -262,6 +263,7 @@ struct ba_transfer {
   bool sent;      /* bytes of it may have reached the server */
   bool repeated;  /* a kept connection was dead after bytes went out */
   unsigned begun; /* how often libcurl was about to send the request */
+  int local_port; /* of the connection it went over then; 0: unknown */
   double started, wall;
   uint64_t body_taken; /* bytes of a producer's body that libcurl has */
   uint64_t bytes_sent, bytes_received;
@@ -379,7 +381,11 @@ CURLcode ba_handle_address(struct ba_handle *handle, const char *url);
 void ba_handle_give_back(struct ba_handle *handle, bool reset);
 void ba_handle_free(struct ba_handle *handle);
 void ba_handles_free(void);
-CURLcode ba_sockets_set(CURL *easy);
+enum { BA_SOCKETS_MAX = 65536 }; /* beyond: they work, without these services */
+CURLcode ba_sockets_set(struct ba_handle *handle);
+/* Any thread: each that is open, with its number, in which it differs from all
+ * others of the process, under a lock that keeps it open. */
+void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user);
 int ba_sockets_watch(int fd, int what); /* libcurl's CURL_POLL_* */
 bool ba_sockets_idle(int fd);           /* true: an event of an idle connection, dealt with */
 void ba_sockets_after_fork(void);

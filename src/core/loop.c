@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include "clock.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <math.h>
@@ -150,6 +151,32 @@ static void completed(void)
   }
 }
 
+static void act(int fd, unsigned happened)
+{
+  int running, what = 0;
+  if(happened & EPOLLIN)
+    what |= CURL_CSELECT_IN;
+  if(happened & EPOLLOUT)
+    what |= CURL_CSELECT_OUT;
+  if(happened & (EPOLLERR | EPOLLHUP))
+    what |= CURL_CSELECT_ERR;
+  ba_watchdog_step(fd);
+  curl_multi_socket_action(ba_engine.multi, fd, what, &running);
+}
+
+/* Many sockets that cost much each must not hold up the deadlines of all. */
+static void look_at_clock(void)
+{
+  static const double LONG = 0.05;
+  double now = ba_now();
+  if(now - ba_engine.now < LONG)
+    return;
+  ba_watchdog_step(-1);
+  ba_engine.now = now;
+  completed();
+  ba_timers_run(&ba_engine.timers, now);
+}
+
 void ba_loop_work(int ready)
 {
   int running;
@@ -158,22 +185,16 @@ void ba_loop_work(int ready)
     if(fd == ba_engine.wake) {
       eventfd_t value;
       eventfd_read(fd, &value);
-      continue;
+    } else if(!ba_sockets_idle(fd)) {
+      act(fd, events[i].events);
+      look_at_clock();
     }
-    if(ba_sockets_idle(fd))
-      continue;
-    int what = 0;
-    if(events[i].events & EPOLLIN)
-      what |= CURL_CSELECT_IN;
-    if(events[i].events & EPOLLOUT)
-      what |= CURL_CSELECT_OUT;
-    if(events[i].events & (EPOLLERR | EPOLLHUP))
-      what |= CURL_CSELECT_ERR;
-    curl_multi_socket_action(ba_engine.multi, fd, what, &running);
   }
   if(ba_engine.curl_timer >= 0 && ba_engine.curl_timer <= ba_now()) {
     ba_engine.curl_timer = -1;
+    ba_watchdog_step(-1);
     curl_multi_socket_action(ba_engine.multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }
+  ba_watchdog_step(-1);
   completed();
 }

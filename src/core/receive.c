@@ -85,8 +85,8 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
   (void)remote;
   (void)local;
   (void)remote_port;
-  (void)local_port;
   transfer->begun++;
+  transfer->local_port = local_port > 0 ? local_port : 0;
   if(transfer->begun == 1)
     return CURL_PREREQFUNC_OK;
   curl_easy_getinfo(transfer->handle->easy, CURLINFO_REQUEST_SIZE, &sent);

@@ -7,45 +7,67 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = 65536 }; /* beyond: they work, without these services */
+/* For each descriptor: OURS, and the events it is in the epoll set for. I/O. */
+static unsigned char known[BA_SOCKETS_MAX];
 
-/* For each descriptor: OURS, and the events it is in the epoll set for. */
-static unsigned char known[SOCKETS_MAX];
+/* For the watchdog, under a lock: which of them are open, each by a number that
+ * no other socket ever has. A descriptor is closed under it, too, so that none
+ * is shut down that is the host's by now. */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t serials[BA_SOCKETS_MAX], last_serial;
 static int highest = -1;
 
 enum { OURS = 1, IN_EPOLL = 2, IN = 4, OUT = 8, IDLE = 16 };
 
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
-  (void)user;
+  struct ba_handle *handle = user;
   (void)purpose;
+  pthread_mutex_lock(&open_lock);
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  if(fd < 0)
-    return CURL_SOCKET_BAD;
-  if(fd < SOCKETS_MAX) {
+  if(fd >= 0 && fd < BA_SOCKETS_MAX) {
     known[fd] = OURS;
+    serials[fd] = handle->opened = ++last_serial;
     if(fd > highest)
       highest = fd;
   }
-  return fd;
+  pthread_mutex_unlock(&open_lock);
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static int close_socket(void *user, curl_socket_t fd)
 {
   (void)user;
-  if(fd < SOCKETS_MAX)
+  pthread_mutex_lock(&open_lock);
+  if(fd < BA_SOCKETS_MAX) {
     known[fd] = 0; /* closing takes it out of the epoll set */
-  return close(fd);
+    serials[fd] = 0;
+  }
+  int failure = close(fd);
+  pthread_mutex_unlock(&open_lock);
+  return failure;
 }
 
-CURLcode ba_sockets_set(CURL *easy)
+CURLcode ba_sockets_set(struct ba_handle *handle)
 {
-  return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) |
-         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+  return curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) |
+         curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETDATA, handle) |
+         curl_easy_setopt(handle->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+}
+
+void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user)
+{
+  pthread_mutex_lock(&open_lock);
+  for(int fd = 0; fd <= highest; fd++) {
+    if(serials[fd])
+      visit(fd, serials[fd], user);
+  }
+  pthread_mutex_unlock(&open_lock);
 }
 
 static int in_epoll(int operation, int fd, int what)
@@ -70,7 +92,7 @@ static int watch_foreign(int fd, int what)
 
 int ba_sockets_watch(int fd, int what)
 {
-  if(fd >= SOCKETS_MAX || !(known[fd] & OURS))
+  if(fd >= BA_SOCKETS_MAX || !(known[fd] & OURS))
     return watch_foreign(fd, what);
   if(what == CURL_POLL_REMOVE) {
     known[fd] |= IDLE;
@@ -90,7 +112,7 @@ int ba_sockets_watch(int fd, int what)
  * it leaves the set, libcurl finds out when it next looks at it. */
 bool ba_sockets_idle(int fd)
 {
-  if(fd >= SOCKETS_MAX || !(known[fd] & IDLE))
+  if(fd >= BA_SOCKETS_MAX || !(known[fd] & IDLE))
     return false;
   in_epoll(EPOLL_CTL_DEL, fd, 0);
   known[fd] = OURS;
@@ -103,6 +125,8 @@ void ba_sockets_after_fork(void)
     if(known[fd] & OURS)
       close(fd);
     known[fd] = 0;
+    serials[fd] = 0;
   }
   highest = -1;
+  pthread_mutex_init(&open_lock, NULL);
 }

@@ -81,6 +81,7 @@ static void begin(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
   transfer->begun = 0;
+  transfer->local_port = 0;
   transfer->sent = transfer->repeated = transfer->reused = false;
   transfer->body_taken = transfer->bytes_sent = transfer->bytes_received = 0;
   transfer->range[0] = '\0';
