@@ -302,7 +302,7 @@ local function assemble(definition, settings, credential, handle, base_url)
     _core = handle,           -- userdata
     _base_url = base_url,
     _origin = origin.of(base_url), -- "https://host:port", lower case, no default port
-    _codec = codec.new(settings.json, settings.max_json_depth, settings.big_integers),
+    _codec = codec.new(settings),
     _fixed = nil,             -- what all its requests have in common (request.lua)
     _context = nil,           -- for exchange
     _names = response.names(definition), -- of the headers that tell what a response holds

@@ -15,12 +15,18 @@ local function broken(message)
 end
 
 
-local usual_depth = 512 -- the core's, without options to be read for each value
+-- The core's, without options to be read for each value.
+local usual_depth, usual_values = 512, 8000000
 
-local function core_codec(depth, big_integers)
+local bounded = { max_values = usual_values }
+
+---@param settings table
+local function core_codec(settings)
+  local depth, values = settings.max_json_depth or usual_depth, settings.max_json_values or usual_values
+  local big_integers = settings.big_integers
   local options
-  if (depth or usual_depth) ~= usual_depth or (big_integers or "float") ~= "float" then
-    options = { max_depth = depth, big_integers = big_integers }
+  if depth ~= usual_depth or values ~= usual_values or (big_integers or "float") ~= "float" then
+    options = { max_depth = depth, max_values = values, big_integers = big_integers }
   end
   return {
     core = true,
@@ -28,7 +34,7 @@ local function core_codec(depth, big_integers)
       return core.encode(value)
     end,
     decode = function(text)
-      return core.decode(text, options)
+      return core.decode(text, options or bounded)
     end,
     decode_call = function(call)
       return call:json(options)
@@ -77,13 +83,12 @@ local function given_codec(json)
 end
 
 
---- The codec for a client's settings.
----@param json table|nil the option `json`
----@param depth integer|nil the option `max_json_depth`
----@param big_integers "float"|"text"|"cdata"|nil the option of that name
+--- The codec for a client's settings: its options json, max_json_depth, max_json_values and
+--- big_integers.
+---@param settings table
 ---@return table
-function M.new(json, depth, big_integers)
-  return json and given_codec(json) or core_codec(depth, big_integers)
+function M.new(settings)
+  return settings.json and given_codec(settings.json) or core_codec(settings)
 end
 
 

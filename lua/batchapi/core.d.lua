@@ -72,6 +72,7 @@ function core.random(n) end
 
 ---@class batchapi.core.DecodeOptions
 ---@field max_depth? integer (512)
+---@field max_values? integer values, an array or object counting as 8; of a server's 8,000,000, else any
 ---@field null? "keep" null in an object becomes core.null instead of absent
 ---@field big_integers? "float"|"text"|"cdata" what an integer becomes that this Lua's numbers do not hold
 
@@ -679,6 +680,7 @@ function client:closed() end
 ---@field maybe_sent boolean false only if no byte can have reached the server
 ---@field file_bytes integer
 ---@field http_version string|nil
+---@field body_cut boolean|nil an error's body was longer than what is kept of it
 ---@field retry_after number|nil
 ---@field kind string|nil if not ok
 ---@field code string|nil

@@ -117,6 +117,9 @@ end
 
 local function told(client, outcome, kind, code, message, answered)
   local text = said(outcome, code, message, answered)
+  if outcome.body_cut then
+    text = text:gsub("%.$", "") .. " (its body was longer than the MiB that is kept)"
+  end
   if (outcome.attempts or 0) > 1 then
     text = ("%s (after %d attempts)"):format((text:gsub("%.$", "")), outcome.attempts)
   end

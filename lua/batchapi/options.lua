@@ -57,6 +57,9 @@ M.general = {
   { name = "max_json_depth", kind = "number", integer = true, min = 1, max = 1000,
     where = "client", default = 512,
     help = "cap on nesting in an answer" },
+  { name = "max_json_values", kind = "number", integer = true, min = 1, where = "client",
+    default = 8000000,
+    help = "cap on the values of an answer that are decoded; an array or object counts as 8" },
   { name = "big_integers", kind = "string", one_of = { "float", "text", "cdata" }, where = "client",
     help = "what an integer in an answer becomes that this Lua's numbers do not hold (2^53 on 5.1, 5.2 and "
       .. "LuaJIT, else 64 bits): \"float\" (its nearest number, the default), \"text\" (its digits), or "

@@ -17,6 +17,8 @@ local function value_of(client, call, came, kind, is_json)
   local value, message, err = client._codec.decode_call(call)
   if value == nil and call:body() == "" then
     return {} -- a success without a body, sent in chunks
+  elseif value == nil and type(err) == "table" and err.kind == "too_large" then
+    return nil, ("the answer (%d) is not decoded: %s"):format(came.status, tostring(message)), err.kind
   elseif value == nil then
     return nil, ("the answer (%d) is not JSON as it should be: %s"):format(came.status,
       tostring(message)), type(err) == "table" and err.kind or "decode"

@@ -118,6 +118,31 @@ local function tell(value)
 end
 
 
+--- Calls that each ask for a number of their own, some of which are answered in words of HTTP/2:
+--- none may get another's answer.
+local function mix(scheme)
+  local client = client_of(scheme, told.mixed[scheme], { timeout = 20, max_retries = 0 })
+  local numbers, wrong, answered = {}, 0, 0
+  for i = 1, 300 do
+    numbers[i] = i % 12 == 0 and 0 or i
+  end
+  assert(batchapi.map(numbers, function(number)
+    local value = client:ask(tostring(number))
+    answered = answered + (value and 1 or 0)
+    wrong = wrong + (value and value.number ~= number and 1 or 0)
+    return true
+  end, { concurrency = 12 }))
+  client:close()
+  tell{ name = scheme, wrong = wrong, answered = answered }
+end
+
+if selection == "mixed" then
+  mix("http")
+  mix("https")
+  return
+end
+
+
 local cases = {}
 for _, protocol in ipairs(told.protocols) do
   if protocol.name == protocol_name then

@@ -131,6 +131,15 @@ describe("a server that means harm", function()
     expect_harmless("tls", "together", 20)
   end)
 
+  it("gets nobody another's answer by saying HTTP/2 on a connection of HTTP/1.1", function()
+    local results, written = run("mixed", "mixed")
+    for _, scheme in ipairs{ "http", "https" } do
+      assert.is_table(results[scheme], written:sub(-2000))
+      assert.equal(0, results[scheme].wrong, scheme)
+      assert.is_true(results[scheme].answered > 100, scheme)
+    end
+  end)
+
   it("keeps nobody else waiting, over HTTP/2", function()
     expect_harmless("http2", everything and "alone" or "short", 4)
   end)

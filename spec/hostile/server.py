@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -44,6 +45,23 @@ def talk_http1(sock, cases):
 
 def talk_http2(sock, cases):
     http2.serve(sock, cases, number_of)
+
+
+def talk_mixed(sock, _):
+    """Answers with the number that was asked for, each a moment later; what is asked for as 0 is
+    answered with words of HTTP/2. A client that believes them sends all its requests at once."""
+    while True:
+        head = tls.read_head(sock)
+        if not head:
+            return
+        number = head.split(b" ")[1][1:]
+        time.sleep(0.03)
+        body = b'{"number":%s}' % number
+        sock.sendall(http1.answer(http1.length(body), body, version=b"HTTP/2" if number == b"0" else b"HTTP/1.1"))
+
+
+def talk_mixed_tls(sock, _):
+    talk_mixed(tls.context().wrap_socket(sock, server_side=True), _)
 
 
 def listen(talk, cases, port=0):
@@ -103,6 +121,7 @@ def main():
         port = listen(talk, [one for _, one in listed])
         told["protocols"].append({"name": protocol, "cases": [
             {"name": name, "port": port, "expect": one.expect, "options": one.options} for name, one in listed]})
+    told["mixed"] = {"http": listen(talk_mixed, []), "https": listen(talk_mixed_tls, [])}
     # TLS has said what it has to say before there is a path: a port for each.
     told["protocols"].append({"name": "tls", "cases": [
         {"name": name, "port": listen(lambda sock, _, one=one: one.talk(sock), []), "expect": one.expect,

@@ -157,6 +157,15 @@ def handshakes():
             sock.sendall(bytes([byte]))
             time.sleep(0.02)
 
+    offers_version = answer(length(GOOD), GOOD, version=b"HTTP/2")
+
+    @case("HTTP/2 in words only", "decode")
+    def words(sock):
+        secure = context().wrap_socket(sock, server_side=True)
+        read_head(secure)
+        secure.sendall(offers_version)
+        stays(secure)
+
     @case("an alert", BROKEN)
     def alert(sock):
         sock.recv(65536)

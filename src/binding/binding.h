@@ -44,7 +44,7 @@ struct ba_credential *ba_check_credential(lua_State *L, int index);
  * err and returns 3. `options` is the stack index of a table as core.decode
  * takes it, or 0. The bytes must stay where they are meanwhile, although Lua
  * may collect: whoever owns them is on the stack or is C. [-0, +1|3, v] */
-int ba_json_push(lua_State *L, const char *bytes, size_t length, int options);
+int ba_json_push_answer(lua_State *L, const char *bytes, size_t length, int index);
 
 /* The started call, the open mailbox at `index`, or an argument error. */
 struct ba_call *ba_check_call(lua_State *L, int index);

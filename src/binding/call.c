@@ -103,7 +103,7 @@ static int call_json(lua_State *L)
   lua_settop(L, 2);
   struct ba_outcome outcome;
   ba_call_outcome(call, &outcome);
-  return ba_json_push(L, outcome.body ? outcome.body : "", outcome.body_length, 2);
+  return ba_json_push_answer(L, outcome.body ? outcome.body : "", outcome.body_length, 2);
 }
 
 /* call:next_attempt() -> table | nil   [-0, +1, e] */

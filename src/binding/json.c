@@ -109,6 +109,14 @@ static void check_depth(lua_State *L, struct ba_json_options *options)
   options->max_depth = (unsigned)depth;
 }
 
+static void check_values(lua_State *L, struct ba_json_options *options)
+{
+  lua_Number values = lua_tonumber(L, -1);
+  if(lua_type(L, -1) != LUA_TNUMBER || !(values >= 1 && values <= 9007199254740992.0))
+    luaL_error(L, "max_values must be a positive number");
+  options->max_values = (int64_t)values;
+}
+
 static void check_null(lua_State *L, struct ba_json_options *options)
 {
   const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
@@ -181,8 +189,16 @@ void ba_json_decode_options(lua_State *L, int index, struct ba_json_options *opt
   static const struct option known[] = {{"max_depth", check_depth},
                                         {"null", check_null},
                                         {"big_integers", check_big_integers},
+                                        {"max_values", check_values},
                                         {NULL, NULL}};
   check_options(L, index, known, options);
+}
+
+void ba_json_answer_options(lua_State *L, int index, struct ba_json_options *options)
+{
+  ba_json_decode_options(L, index, options);
+  if(!options->max_values)
+    options->max_values = BA_JSON_ANSWER_VALUES;
 }
 
 void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *options)
@@ -194,12 +210,11 @@ void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *opt
 
 /* ---- functions --------------------------------------------------------- */
 
-int ba_json_push(lua_State *L, const char *bytes, size_t length, int options)
+int ba_json_push_answer(lua_State *L, const char *bytes, size_t length, int index)
 {
-  struct ba_json_options read = {0};
-  if(options)
-    ba_json_decode_options(L, options, &read);
-  return ba_json_push_value(L, bytes, length, &read);
+  struct ba_json_options options;
+  ba_json_answer_options(L, index, &options);
+  return ba_json_push_value(L, bytes, length, &options);
 }
 
 /* core.decode(text [, options]) -> value | nil, message, err   [-0, +1|3, v] */
@@ -208,7 +223,9 @@ static int json_decode(lua_State *L)
   size_t length;
   luaL_checktype(L, 1, LUA_TSTRING);
   const char *bytes = lua_tolstring(L, 1, &length);
-  return ba_json_push(L, bytes, length, 2);
+  struct ba_json_options options;
+  ba_json_decode_options(L, 2, &options);
+  return ba_json_push_value(L, bytes, length, &options);
 }
 
 /* core.mend(text [, options]) -> value, repaired | nil, message, err   A lenient

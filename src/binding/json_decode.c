@@ -22,6 +22,7 @@ struct decoder {
   int list; /* stack index of the codec's list */
   bool keep_null;
   enum ba_json_big big;
+  int64_t left;                               /* values that may still come */
   struct level levels[BA_JSON_MAX_DEPTH + 1]; /* the first is the document's, which is no table */
 };
 
@@ -190,6 +191,13 @@ static bool push_big(lua_State *L, const struct decoder *decoder)
   return ba_json_push_big(L, scanner->start, scanner->at, decoder->big);
 }
 
+static enum ba_json_token too_many(struct ba_json_scanner *scanner)
+{
+  ba_error_set(&scanner->error, BA_TOO_LARGE, "values",
+               "the document has more values than max_json_values lets be decoded");
+  return BA_JSON_FAILED;
+}
+
 /* Takes tokens until the document's end or a failure, and gives that. */
 static enum ba_json_token build(lua_State *L, struct decoder *decoder)
 {
@@ -229,6 +237,7 @@ static enum ba_json_token build(lua_State *L, struct decoder *decoder)
       break;
     case BA_JSON_ARRAY:
     case BA_JSON_OBJECT:
+      decoder->left -= BA_JSON_TABLE_VALUES - 1;
       level = open_table(L, decoder, level, token == BA_JSON_OBJECT);
       continue;
     case BA_JSON_ARRAY_END:
@@ -240,6 +249,8 @@ static enum ba_json_token build(lua_State *L, struct decoder *decoder)
     }
     /* the value on the top goes where it belongs */
     level->count++;
+    if(--decoder->left < 0)
+      return too_many(scanner);
     if(level->object)
       lua_rawset(L, -3);
     else if(level != decoder->levels)
@@ -270,6 +281,7 @@ int ba_json_push_value(lua_State *L, const char *bytes, size_t length,
   decoder.list = lua_gettop(L);
   decoder.keep_null = options && options->keep_null;
   decoder.big = options ? options->big : BA_JSON_BIG_FLOAT;
+  decoder.left = options && options->max_values ? options->max_values : INT64_MAX;
   decoder.levels[0] = (struct level){.slot = NO_SLOT};
   ba_json_scanner_init(&decoder.scanner, bytes, length, options ? options->max_depth : 0,
                        &decoder.codec->scratch);

@@ -12,8 +12,15 @@
 /* What an integer becomes that this Lua's numbers do not hold. */
 enum ba_json_big { BA_JSON_BIG_FLOAT, BA_JSON_BIG_TEXT, BA_JSON_BIG_CDATA };
 
+/* An answer's document may be small and cost much: 64 kB in gzip are 22 million
+ * empty arrays, 1.9 GB. So values are counted, an array or object, which takes
+ * as much memory, as BA_JSON_TABLE_VALUES. */
+#define BA_JSON_ANSWER_VALUES 8000000 /* of one answer, or one line of it */
+#define BA_JSON_TABLE_VALUES 8
+
 struct ba_json_options {
   unsigned max_depth;          /* 0: BA_JSON_DEFAULT_DEPTH */
+  int64_t max_values;          /* decode; 0: no bound */
   bool keep_null;              /* decode: null in objects becomes core.null, not absent */
   bool unsorted;               /* encode: keys as Lua's hashing has them */
   enum ba_json_big big;        /* decode */
@@ -23,6 +30,8 @@ struct ba_json_options {
 /* Reads an options table at `index` (nil or none: the defaults); an unknown
  * name or a wrong type raises.   [-0, +0, v] */
 void ba_json_decode_options(lua_State *L, int index, struct ba_json_options *options);
+/* The same for what a server sent: at most BA_JSON_ANSWER_VALUES if it says nothing. */
+void ba_json_answer_options(lua_State *L, int index, struct ba_json_options *options);
 void ba_json_encode_options(lua_State *L, int index, struct ba_json_options *options);
 
 /* Pushes the value of one document and returns 1, or pushes nil, message, err

@@ -161,7 +161,7 @@ static int reader_json(lua_State *L)
 {
   struct decoding decoding = {.reader = check_reader(L)};
   struct ba_error err;
-  ba_json_decode_options(L, 2, &decoding.options);
+  ba_json_answer_options(L, 2, &decoding.options);
   enum ba_line line = next_line(decoding.reader, &err);
   if(line != BA_LINE_READY)
     return push_none(L, line, &err);

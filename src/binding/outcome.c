@@ -52,6 +52,8 @@ void ba_push_outcome(lua_State *L, struct ba_call *call)
   set_text(L, "http_version", outcome.http_version);
   if(outcome.retry_after >= 0)
     set_number(L, "retry_after", outcome.retry_after);
+  if(outcome.body_cut)
+    set_boolean(L, "body_cut", true);
   if(!outcome.ok) {
     set_text(L, "kind", ba_kind_name(outcome.error->kind));
     set_text(L, "code", outcome.error->code);

@@ -282,6 +282,7 @@ void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
       .trailer_count = call->trailer_count,
       .body = call->sink.body.bytes ? call->sink.body.bytes : "",
       .body_length = call->sink.body.length,
+      .body_cut = call->sink.overflowed && call->head.status >= 300,
       .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,
   };
 }

@@ -86,7 +86,7 @@ static bool too_slow(struct ba_call *call, struct ba_failure *out)
 static bool too_much_header(const struct ba_call *call, CURLcode code)
 {
   enum { SINCE_8_6 = 100 };
-  bool in_header = call->head.status && !call->head.closed;
+  bool in_header = call->transfer.begun && !call->head.closed;
   return (in_header && (code == CURLE_OUT_OF_MEMORY || (int)code == SINCE_8_6)) ||
          (code == CURLE_RECV_ERROR && strstr(detail(call, code), "Too large response headers"));
 }

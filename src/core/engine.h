@@ -276,6 +276,7 @@ struct ba_outcome {
   size_t trailer_count;
   const char *body; /* memory sink, or the body of an error answer */
   size_t body_length;
+  bool body_cut; /* the body of an error answer had more than was kept */
   uint64_t file_bytes; /* to_file: bytes now in the file */
 };
 void ba_call_outcome(struct ba_call *call, struct ba_outcome *out);

@@ -71,10 +71,13 @@ static CURLcode set_alone(CURL *easy)
          curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
+/* In clear, "the best both know" is HTTP/1.1, and is said so: whoever may speak
+ * HTTP/2 is put on a connection of HTTP/1.1 that others are using, once its
+ * server has written "HTTP/2 200" there (receive.c). */
 static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
 {
-  static const long curls[BA_VERSIONS] = {
-      [BA_VERSION_ANY] = CURL_HTTP_VERSION_2TLS,
+  const long curls[BA_VERSIONS] = {
+      [BA_VERSION_ANY] = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
       [BA_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
       [BA_VERSION_2] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
   };

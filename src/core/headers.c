@@ -1,6 +1,7 @@
 #include "headers.h"
 
 #include "engine.h"
+#include "framing.h"
 #include "http_date.h"
 
 #include <stdlib.h>
@@ -22,8 +23,9 @@ void ba_head_clear(struct ba_head *head)
 {
   head->status = 0;
   head->version[0] = '\0';
-  head->closed = false;
-  head->count = head->trailers = head->seen = 0;
+  head->closed = head->chunked = head->muddled = false;
+  head->count = head->trailers = head->seen = head->last = 0;
+  head->length = -1;
   ba_buffer_clear(&head->text);
 }
 
@@ -31,8 +33,8 @@ void ba_head_clear(struct ba_head *head)
 static void status_line(struct ba_head *head, const char *line, size_t length)
 {
   ba_buffer_clear(&head->text);
-  head->count = head->trailers = 0;
-  head->closed = false;
+  head->count = head->trailers = head->last = 0;
+  head->closed = head->muddled = false;
   head->status = 0;
   size_t at = 5, n = 0;
   while(at < length && line[at] != ' ' && n + 1 < sizeof(head->version))
@@ -60,9 +62,11 @@ static bool add_text(struct ba_head *head, const char *line, size_t length, stru
     return false;
   char *at = memcpy(head->text.bytes + head->text.length, line, length);
   /* A NUL inside a value would cut it short for every reader. */
-  for(char *nul; (nul = memchr(at, '\0', length)) != NULL;)
+  bool whole = true;
+  for(char *nul; (nul = memchr(at, '\0', length)) != NULL; whole = false)
     *nul = ' ';
   at[length] = '\0';
+  head->muddled = head->muddled || (!whole && !head->closed && ba_framing_names(at));
   head->text.length += length + 1;
   return true;
 }
@@ -77,6 +81,9 @@ static bool folded_line(struct ba_head *head, const char *line, size_t length, s
     length--;
   }
   size_t end = head->text.length - 1; /* the NUL's place */
+  /* of what frames the body nobody folds any more but to be misread */
+  head->muddled =
+      head->muddled || (!head->closed && ba_framing_names(head->text.bytes + head->last));
   if(!add_text(head, line + 1, length - 1, err))
     return false;
   head->text.bytes[end] = ' ';
@@ -90,8 +97,13 @@ static bool field_line(struct ba_head *head, const char *line, size_t length, st
     return folded_line(head, line, length, err);
   if(!memchr(line, ':', length) || line[0] == ':')
     return true; /* not a field: libcurl has refused what is dangerous */
+  if(head->count + head->trailers == BA_HEADER_LINES_MAX)
+    return ba_error_set(err, BA_TOO_LARGE, NULL, "the answer's header has more than %d lines",
+                        BA_HEADER_LINES_MAX);
+  size_t start = head->text.length;
   if(!add_text(head, line, length, err))
     return false;
+  head->last = start;
   if(head->closed)
     head->trailers++;
   else
@@ -117,15 +129,20 @@ bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct 
   if(head->seen > head->cap)
     return ba_error_set(err, BA_TOO_LARGE, NULL, "the answer's header is larger than %zu bytes",
                         head->cap);
-  if(length >= 5 && memcmp(line, "HTTP/", 5) == 0 && (head->closed || head->count == 0)) {
+  bool begins = head->closed ? head->status < 200 : head->count == 0;
+  if(length >= 5 && memcmp(line, "HTTP/", 5) == 0 && begins) {
     status_line(head, line, length);
     return true;
   }
   while(length && blank(line[length - 1]))
     length--;
   if(length == 0) {
+    if(head->closed)
+      return true; /* of the trailers */
     head->closed = true; /* what follows are trailers */
-    return true;
+    if(!head->status)
+      return ba_error_set(err, BA_DECODE, NULL, "the answer does not begin as one of HTTP does");
+    return head->status < 200 || ba_framing_read(head, err);
   }
   return field_line(head, line, length, err);
 }

@@ -8,12 +8,18 @@
 
 #include <stdint.h>
 
+#define BA_HEADER_LINES_MAX 5000 /* of one answer */
+
 struct ba_header_view;
 
 struct ba_head {
   int status;            /* of the last status line; 0: none yet */
   char version[8];       /* "1.1", "2" */
   bool closed;           /* the blank line came; what follows are trailers */
+  bool chunked;          /* the body comes in chunks; once it is closed */
+  int64_t length;        /* of the body, as the head says; -1: it does not */
+  bool muddled;          /* a field that frames the body is folded, or holds a NUL */
+  size_t last;           /* where the last line begins in `text` */
   struct ba_buffer text; /* lines, each with a NUL */
   size_t count, trailers;
   size_t seen; /* bytes of all lines of this attempt, against the cap */
@@ -25,7 +31,8 @@ void ba_head_init(struct ba_head *head, size_t cap);
 void ba_head_free(struct ba_head *head);
 void ba_head_clear(struct ba_head *head); /* for the next attempt; keeps the memory */
 /* One line as libcurl gives it, with or without CRLF. A new status line
- * begins a new head (interim answers vanish). False: cap, memory. */
+ * begins a new head (interim answers vanish). False: cap, memory, a body whose
+ * end is not clear. */
 bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct ba_error *err);
 /* The first value of that (lower-case) name, NUL-terminated; NULL if absent. */
 const char *ba_head_get(const struct ba_head *head, const char *name);

@@ -383,6 +383,8 @@ void ba_handle_free(struct ba_handle *handle);
 void ba_handles_free(void);
 enum { BA_SOCKETS_MAX = 65536 }; /* beyond: they work, without these services */
 CURLcode ba_sockets_set(struct ba_handle *handle);
+/* Who has begun last on a connection from that local port; NULL: no such port. */
+struct ba_handle **ba_ports_user(int local_port);
 /* Any thread: each that is open, with its number, in which it differs from all
  * others of the process, under a lock that keeps it open. */
 void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user);

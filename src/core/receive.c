@@ -2,13 +2,44 @@
  * is kept in the transfer and libcurl is told to stop. */
 #include "internal.h"
 
+#include "tls.h"
+
 #include <strings.h>
+
+/* Of the connection it is on at this moment; NULL: it is on none, or in clear. */
+static void *ssl_of(const struct ba_handle *handle)
+{
+  struct curl_tlssessioninfo *session = NULL;
+  curl_easy_getinfo(handle->easy, CURLINFO_TLS_SSL_PTR, &session);
+  return session ? session->internals : NULL;
+}
+
+static bool is_http2(const struct ba_handle *handle)
+{
+  return handle->use.tls ? ba_tls_speaks_http2(ssl_of(handle))
+                         : handle->call->client->http_version == BA_VERSION_2;
+}
+
+/* libcurl believes a server of HTTP/1.1 that writes "HTTP/2 200", and from then
+ * on sends the requests of several calls at once over each connection to it:
+ * one's answer is then taken for another's. */
+static bool is_honest(struct ba_handle *handle)
+{
+  const char *version = handle->call->head.version;
+  return version[0] == '1' || is_http2(handle) ||
+         ba_error_set(&handle->failure, BA_DECODE, "version",
+                      "the server says HTTP/%s on a connection of HTTP/1.1", version);
+}
 
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
-  struct ba_call *call = ((struct ba_handle *)user)->call;
+  struct ba_handle *handle = user;
+  struct ba_head *head = &handle->call->head;
   size_t length = size * count;
-  return ba_head_line(&call->head, line, length, &call->transfer.handle->failure) ? length : 0;
+  if(!ba_head_line(head, line, length, &handle->failure))
+    return 0;
+  bool begins = head->status && head->count == 0;
+  return !begins || is_honest(handle) ? length : 0;
 }
 
 /* The text of a refusal is for people and for a code in it. It is searched for
@@ -73,28 +104,45 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
   return ba_sink_file_write(call, bytes, length, &call->transfer.handle->failure) ? length : 0;
 }
 
+/* Nobody else may be on a connection of HTTP/1.1. In clear libcurl knows that;
+ * with TLS, where both may be spoken, it believes the server: see above. Who
+ * came before may have ended without our knowing, and then is on none. */
+static bool takes_connection(struct ba_handle *handle, int local_port)
+{
+  handle->call->transfer.local_port = local_port > 0 ? local_port : 0;
+  if(!handle->use.tls || is_http2(handle))
+    return true;
+  struct ba_handle **user = ba_ports_user(local_port);
+  bool alone = !user || !*user || ssl_of(*user) != ssl_of(handle);
+  if(user && alone)
+    *user = handle;
+  return alone ||
+         ba_error_set(&handle->failure, BA_DECODE, "version",
+                      "the server has said HTTP/2 on a connection of HTTP/1.1, which is in use");
+}
+
 /* Runs each time libcurl is about to send the request. When a kept connection
  * turns out to be dead, libcurl sends it again on its own; if bytes had gone
  * out, that is a second attempt, and whether there may be one is decided in
  * flow.c, where it is counted. */
 static int on_request(void *user, char *remote, char *local, int remote_port, int local_port)
 {
-  struct ba_call *call = ((struct ba_handle *)user)->call;
-  struct ba_transfer *transfer = &call->transfer;
+  struct ba_handle *handle = user;
+  struct ba_transfer *transfer = &handle->call->transfer;
   long sent = 0;
   (void)remote;
   (void)local;
   (void)remote_port;
   transfer->begun++;
-  transfer->local_port = local_port > 0 ? local_port : 0;
+  if(!takes_connection(handle, local_port))
+    return CURL_PREREQFUNC_ABORT;
   if(transfer->begun == 1)
     return CURL_PREREQFUNC_OK;
-  curl_easy_getinfo(transfer->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
+  curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &sent);
   if(sent == 0)
     return CURL_PREREQFUNC_OK;
   transfer->repeated = true;
-  ba_error_set(&transfer->handle->failure, BA_CONNECT, NULL,
-               "the kept connection ended before an answer");
+  ba_error_set(&handle->failure, BA_CONNECT, NULL, "the kept connection ended before an answer");
   return CURL_PREREQFUNC_ABORT;
 }
 

@@ -111,17 +111,10 @@ static bool begin_part(struct ba_call *call, struct ba_error *err)
   return true;
 }
 
-static int64_t content_length(struct ba_call *call)
-{
-  curl_off_t length = -1;
-  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-  return length;
-}
-
 static bool begin_whole(struct ba_call *call, struct ba_error *err)
 {
   struct ba_sink *sink = &call->sink;
-  int64_t length = content_length(call);
+  int64_t length = call->head.length;
   if(call->request->sink == BA_SINK_FILE) {
     if(!restart_file(call, err))
       return false;
@@ -139,7 +132,7 @@ static bool begin_whole(struct ba_call *call, struct ba_error *err)
 
 static bool begin_memory(struct ba_call *call, struct ba_error *err)
 {
-  int64_t length = content_length(call);
+  int64_t length = call->head.length;
   if(length <= 0 || call->head.status >= 300 || ba_head_get(&call->head, "content-encoding"))
     return true;
   if((uint64_t)length <= call->sink.body.cap)
@@ -191,6 +184,19 @@ static bool end_is_known(const struct ba_call *call)
          ba_head_get(head, "content-length") || ba_head_get(head, "transfer-encoding");
 }
 
+/* libcurl reads lengths more kindly than we do: what came is counted. */
+static bool came_as_said(const struct ba_call *call, struct ba_error *err)
+{
+  const struct ba_head *head = &call->head;
+  bool none = head->status == 204 || strcmp(call->request->method, "HEAD") == 0;
+  if(head->length < 0 || none)
+    return true;
+  curl_off_t came = 0;
+  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
+  return came == head->length || ba_error_set(err, BA_TRUNCATED, NULL, "%lld of %lld bytes arrived",
+                                              (long long)came, (long long)head->length);
+}
+
 static bool is_whole(const struct ba_call *call, struct ba_error *err)
 {
   const struct ba_sink *sink = &call->sink;
@@ -207,7 +213,8 @@ static bool is_whole(const struct ba_call *call, struct ba_error *err)
 bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
 {
   struct ba_sink *sink = &call->sink;
-  if(!ba_sink_begin(call, err)) /* an empty body never came to it */
+  if(!ba_sink_begin(call, err) || /* an empty body never came to it */
+     !came_as_said(call, err))
     return false;
   if(sink->to_memory)
     return true;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -90,6 +91,13 @@ static int watch_foreign(int fd, int what)
   return 0;
 }
 
+static struct ba_handle *users[UINT16_MAX + 1]; /* of each local port. I/O */
+
+struct ba_handle **ba_ports_user(int local_port)
+{
+  return local_port > 0 && local_port <= UINT16_MAX ? &users[local_port] : NULL;
+}
+
 int ba_sockets_watch(int fd, int what)
 {
   if(fd >= BA_SOCKETS_MAX || !(known[fd] & OURS))
@@ -128,5 +136,6 @@ void ba_sockets_after_fork(void)
     serials[fd] = 0;
   }
   highest = -1;
+  memset(users, 0, sizeof(users));
   pthread_mutex_init(&open_lock, NULL);
 }

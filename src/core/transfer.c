@@ -81,7 +81,6 @@ static void begin(struct ba_call *call)
 {
   struct ba_transfer *transfer = &call->transfer;
   transfer->begun = 0;
-  transfer->local_port = 0;
   transfer->sent = transfer->repeated = transfer->reused = false;
   transfer->body_taken = transfer->bytes_sent = transfer->bytes_received = 0;
   transfer->range[0] = '\0';
@@ -216,6 +215,10 @@ void ba_transfer_stop(struct ba_call *call)
     ba_transfer_inspect(call);
     curl_multi_remove_handle(ba_engine.multi, handle->easy);
   }
+  struct ba_handle **user = ba_ports_user(transfer->local_port);
+  if(user && *user == handle)
+    *user = NULL;
+  transfer->local_port = 0;
   /* Half set up: nobody knows what is missing. */
   ba_handle_give_back(handle, !transfer->added);
   transfer->handle = NULL;
