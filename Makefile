@@ -1,5 +1,5 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
-.PHONY: build demo test test-all test-kill simulate check-memory fuzz format install \
+.PHONY: build demo test test-all test-kill simulate check-memory check-hostile fuzz format install \
         bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
 
 build:
@@ -33,6 +33,13 @@ simulate:
 check-memory:
 	@tools/install-deps test
 	@tools/check-memory
+
+# Servers that mean harm: all of them; make test has a short form.
+check-hostile:
+	@tools/install-deps test
+	@tools/build 5.4
+	@BATCHAPI_HOSTILE=all BATCHAPI_BUILD=build BATCHAPI_LUA=lua5.4 \
+	  sandbox/run busted --lua=/usr/bin/lua5.4 spec/hostile/hostile_spec.lua
 
 # SECONDS for each target
 fuzz:

@@ -1,3 +1,4 @@
+-- runs on: lua5.4
 -- Servers that mean harm: what they answer ends within the call's deadline and as the right kind of
 -- failure, in little memory, with an innocent call beside it that notices nothing, and no secret is
 -- written anywhere. BATCHAPI_HOSTILE=all runs those that try to keep the I/O thread to themselves
