@@ -125,6 +125,7 @@ build = {
         "src/core/oauth.c",
         "src/core/oauth_answer.c",
         "src/core/origin.c",
+        "src/core/printable.c",
         "src/core/random.c",
         "src/core/receive.c",
         "src/core/record.c",

@@ -56,8 +56,9 @@ local function describe(client)
     return ("batchapi.client (%s, closed)"):format(client._definition.name)
   end
   local stats = client._core:stats()
-  return ("batchapi.client (%s, %s, %d in flight)"):format(client._definition.name,
-    client._base_url,
+  local inherits = client._definition.inherits
+  return ("batchapi.client (%s, %s%s, %d in flight)"):format(client._definition.name,
+    client._base_url, inherits and ", with the credentials of " .. inherits or "",
     stats.in_flight or 0)
 end
 
@@ -344,7 +345,7 @@ function M.new(definition, given, base)
     settings.token = nil -- it is in the credential now, and nowhere else
   end
   local handle
-  handle, message, err = settings_of.core(definition, settings, credential, base)
+  handle, message, err = settings_of.core(definition, settings, credential, base, base_url)
   if not handle then
     return errors.adopt(definition.name, err, message)
   end

@@ -58,6 +58,11 @@ function core.can_yield() end
 ---@return string
 function core.versions() end
 
+---A text that a server has a part in, fit for a terminal and a log: the same if it is so already.
+---@param text string
+---@return string
+function core.printable(text) end
+
 ---Random bytes from the system, in hexadecimal.
 ---@param n integer
 ---@return string
@@ -479,6 +484,11 @@ function credential:kind() end
 ---@return string[]
 function credential:warnings() end
 
+---Another secret of its clients, to be hidden with its own.
+---@param text string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function credential:guard(text) end
+
 ---@param text string
 ---@return string text with every secret of it as '*'
 function credential:redact(text) end
@@ -575,6 +585,7 @@ function timer:close() end
 ---@field ca_file? string PEM
 ---@field client_cert? string PEM
 ---@field client_key? string PEM
+---@field home? string URL whose origin alone sees the client certificate; absent: every one
 ---@field unix_socket? string path
 ---@field http_version? "1.1"|"2"
 ---@field user_agent? string

@@ -9,7 +9,10 @@
 --- - `title`, `documentation`: for people, shown by help
 --- - `extends`: another definition (a table, or the name of one that is shipped) that this one
 ---   differs from: `headers`, `query`, `errors`, `response`, `run` are merged word by word (`false`
----   takes one away), `options` and `operations` by name, everything else is replaced
+---   takes one away), `options` and `operations` by name, everything else is replaced. With a
+---   `base_url` of its own it gets none of the other's environment variables, which hold that one's
+---   credentials and address
+--- - `credentials = "inherit"`: it does, where both are one account's; its clients say so
 --- - `base_url`: where paths begin (required); `{option}` stands for the value of an option
 --- - `environment`: variable that overrides `base_url`
 --- - `headers`, `query`: sent with every request
@@ -353,9 +356,10 @@ function M.load(definition)
   end
   local compiled = loaded[definition]
   if not compiled then
-    local merged = merge.extended(definition)
+    local merged, inherits = merge.extended(definition)
     words.check(merged, "definition", "")
     compiled = compile(merged)
+    compiled.inherits = inherits -- the name of the service whose credentials these are
     loaded[definition] = compiled
   end
   return compiled

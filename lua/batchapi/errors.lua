@@ -37,6 +37,8 @@
 ---@field outcomes table[]|nil of map and parallel: `{ ok, value | error }` of each function begun
 ---@field sent boolean false only if no byte of the request can have reached the server
 
+local core = require("batchapi.core")
+
 local M = {}
 
 local error_mt = {
@@ -47,11 +49,12 @@ local error_mt = {
 }
 
 
---- Makes one line of any text: control characters become spaces, runs of spaces one.
+--- Makes one line of any text: control characters become spaces, runs of spaces one, and what a
+--- terminal would take for more than letters '?'.
 ---@param text string
 ---@return string
 function M.one_line(text)
-  return (text:gsub("%c+", " "):gsub("%s%s+", " "):gsub("^%s+", ""):gsub("%s+$", ""))
+  return (core.printable(text):gsub("%s%s+", " "):gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
 
@@ -81,6 +84,9 @@ function M.new(fields)
     message = fields.operation .. ": " .. message
   end
   fields.message = message
+  if type(fields.code) == "string" then
+    fields.code = core.printable(fields.code)
+  end
   fields.retryable = fields.retryable or false
   fields.attempts = fields.attempts or 0
   if fields.sent == nil then

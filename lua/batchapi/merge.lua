@@ -77,17 +77,55 @@ local function without_false(words)
 end
 
 
+local function without(entries, ...)
+  if type(entries) ~= "table" then
+    return entries
+  end
+  local kept = {}
+  for i, entry in ipairs(entries) do
+    kept[i] = copy(entry)
+    for _, word in ipairs{ ... } do
+      kept[i][word] = nil
+    end
+  end
+  return kept
+end
+
+
+--- The base of a definition that has an address of its own: what the environment holds for the one
+--- service is not for another to have.
+local function without_environment(base)
+  local result = copy(base)
+  result.environment = nil
+  result.auth = without(base.auth, "environment", "user_environment")
+  result.options = without(base.options, "environment")
+  return result
+end
+
+
 --- The definition with what it extends filled in.
 ---@param definition table
----@return table
+---@return table merged
+---@return string|nil inherits the name of the service whose credentials it uses at its own address
 function M.extended(definition)
   local base = definition.extends
-  if base == nil then
+  if definition.credentials ~= nil and definition.credentials ~= "inherit" then
+    errors.misuse("definition, credentials: must be 'inherit'")
+  elseif definition.credentials and base == nil then
+    errors.misuse("definition, credentials: 'inherit' needs 'extends'")
+  elseif base == nil then
     return definition
   end
-  base = M.extended(type(base) == "string" and M.shipped(base) or base)
+  local inherits
+  base, inherits = M.extended(type(base) == "string" and M.shipped(base) or base)
+  if definition.base_url and definition.credentials ~= "inherit" then
+    base = without_environment(base)
+  end
   local result = over(base, definition)
-  result.extends = nil
+  result.extends, result.credentials = nil, nil
+  if definition.base_url then
+    inherits = definition.credentials and (inherits or base.name) or nil
+  end
   for word in pairs(word_by_word) do
     if type(base[word]) == "table" and type(definition[word]) == "table" then
       result[word] = without_false(over(base[word], definition[word]))
@@ -103,7 +141,7 @@ function M.extended(definition)
       return operation.name
     end)
   end
-  return result
+  return result, inherits
 end
 
 

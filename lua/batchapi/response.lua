@@ -171,10 +171,11 @@ function M.of(definition, outcome)
     return nil
   end
   local headers, names = outcome.headers or {}, M.names(definition)
+  local request_id = header(headers, names[1])
   return {
     status = outcome.status, headers = headers, attempts = outcome.attempts,
     elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
-    request_id = header(headers, names[1]), trailers = outcome.trailers,
+    request_id = request_id and core.printable(request_id), trailers = outcome.trailers,
     ratelimit = ratelimit_of(number(headers, names[2]), number(headers, names[3]),
       header(headers, names[4])),
   }

@@ -30,14 +30,59 @@ local function core_limits(definition, settings)
 end
 
 
+local secret_words = { "authorization", "cookie", "key", "token", "secret", "password",
+  "signature" }
+
+local function is_secret(name)
+  for _, word in ipairs(secret_words) do
+    if name:lower():find(word, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+
+--- Has the credential hide the client's other secrets, too: values of headers and of the query whose
+--- names say that they are some.
+local function guard(definition, settings, credential)
+  local values = {}
+  local function add(name, value)
+    if name and type(value) == "string" and is_secret(name) then
+      values[#values + 1] = value
+    end
+  end
+  for _, named in ipairs{ definition.headers, definition.query, settings.headers or {} } do
+    for name, value in pairs(named) do
+      add(name, value)
+    end
+  end
+  for _, option in ipairs(definition.options) do
+    add(option.header or option.query, settings.own[option.name])
+  end
+  for _, value in ipairs(values) do
+    local ok, message, err = credential:guard(value)
+    if not ok then
+      return nil, message, err
+    end
+  end
+  return true
+end
+
+
 --- The core's client: the transport's settings, the credential, the limits.
 ---@param definition table
 ---@param settings table
 ---@param credential userdata
 ---@param base batchapi.Client|nil the client whose connections and limits it shares
+---@param base_url string
 ---@return userdata|nil, string|nil, table|nil
-function M.core(definition, settings, credential, base)
-  local wanted = { credential = credential }
+function M.core(definition, settings, credential, base, base_url)
+  local ok, message, err = guard(definition, settings, credential)
+  if not ok then
+    return nil, message, err
+  end
+  local wanted = { credential = credential, home = base_url }
   for _, name in ipairs(core_settings) do
     wanted[name] = settings[name]
   end

@@ -112,7 +112,7 @@ M.sections = {
   definition = {
     name = required(text), title = text, documentation = text,
     extends = either(text, "string", any_table),
-    base_url = required(text), environment = text,
+    base_url = required(text), environment = text, credentials = one_of{ "inherit" },
     auth = either(one_of{ "none" }, "string", array_of(section("way"))),
     options = array_of(section("option")),
     headers = map_of(text), query = map_of(text),

@@ -7,7 +7,8 @@
 local core = require("batchapi.core")
 
 local SECRET = "sk-hostile-0123456789abcdef"
-local DEADLINE, GRACE = 1.5, 3 -- seconds; the machine may be busy
+local DEADLINE, GRACE = 1.5, 4 -- seconds; the machine may be busy
+local CAPTURED = 12 -- for what ends after a second of the processor's time, which others want, too
 local MEBIBYTES = 96 -- more than the process had at its start
 
 local everything = os.getenv("BATCHAPI_HOSTILE") == "all"
@@ -71,6 +72,7 @@ end
 -- What is wrong with how a case ended, or nil.
 local function fault_of(case, result)
   local options = case.options
+  local grace = options.captures and CAPTURED or GRACE
   local expected = {}
   for _, kind in ipairs(case.expect) do
     expected[kind] = true
@@ -79,11 +81,11 @@ local function fault_of(case, result)
     return "did not end"
   elseif not expected[result.kind] then
     return ("ended as %s (%s)"):format(result.kind, tostring(result.why):sub(1, 200))
-  elseif result.elapsed > DEADLINE + GRACE then
+  elseif result.elapsed > DEADLINE + grace then
     return ("took %.1f s"):format(result.elapsed)
   elseif not result.beside.ok then
     return "the call beside it failed: " .. tostring(result.beside.why)
-  elseif result.beside.elapsed > GRACE then
+  elseif result.beside.elapsed > grace then
     return ("the call beside it took %.1f s"):format(result.beside.elapsed)
   elseif options.error_body and result.body_bytes > options.error_body then
     return ("its body has %d bytes"):format(result.body_bytes)
@@ -114,7 +116,7 @@ local function expect_harmless(protocol, selection, least)
   assert.equal("", listed(problems))
   assert.is_true(count >= least, count .. " cases")
   local grown = results.memory.most - results.memory.before
-  assert.is_true(grown < MEBIBYTES, ("%d MiB of memory"):format(grown))
+  assert.is_true(grown < MEBIBYTES, ("%.0f MiB of memory"):format(grown))
   assert.is_nil(written:find(SECRET, 1, true), "the key is written")
 end
 

@@ -55,8 +55,8 @@ class Talk:
         return self.headers(("content-length", str(len(GOOD)))) + self.data(GOOD, END_STREAM)
 
 
-def serve(sock, cases, request_of):
-    """One connection: reads requests, and runs the case that the path names for each."""
+def serve(sock, case):
+    """One connection: reads a request, and answers it as the case does."""
     conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
     conn.local_settings.max_concurrent_streams = 100
     conn.initiate_connection()
@@ -69,7 +69,6 @@ def serve(sock, cases, request_of):
             if not isinstance(event, h2.events.RequestReceived):
                 continue
             fields = dict(event.headers)
-            case = cases[request_of(fields[":path"])]
             sock.sendall(conn.data_to_send())
             case.talk(Talk(sock, event.stream_id, fields.get("authorization", "")))
             stays(sock)
@@ -95,7 +94,7 @@ def says(name, expect, frames, **options):
 
 
 def endless(name, expect, begin, block, pause=0.0, **options):
-    @case(name, expect, **options)
+    @case(name, expect, heavy=not pause, **options)
     def talk(t):
         t.send(*begin(t))
         t.endless(block(t), pause)

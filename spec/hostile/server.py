@@ -1,8 +1,8 @@
 """Plays servers that mean harm, on ports of their own on loopback, for hostile_spec.lua.
 
 Prints one line of JSON: the ports, the CA's file, and the cases of each protocol with the outcomes
-that are right for them. A request's path is /CASE'S NUMBER. It ends when its standard input ends.
-Another process of it serves the calls beside: /innocent answers at once.
+that are right for them. It ends when its standard input ends. Another process of it serves the calls
+beside.
 """
 
 import json
@@ -33,18 +33,18 @@ class Connection:
         return getattr(self._sock, name)
 
 
-def number_of(path):
-    return int(path.rsplit("/", 1)[1].split("?")[0])
-
-
-def talk_http1(sock, cases):
+def talk_http1(sock, case):
     head = tls.read_head(sock)
     if head:
-        cases[number_of(head.split(b" ")[1].decode())].talk(Connection(sock, head))
+        case.talk(Connection(sock, head))
 
 
-def talk_http2(sock, cases):
-    http2.serve(sock, cases, number_of)
+def talk_http2(sock, case):
+    http2.serve(sock, case)
+
+
+def talk_tls(sock, case):
+    case.talk(sock)
 
 
 def talk_mixed(sock, _):
@@ -64,15 +64,15 @@ def talk_mixed_tls(sock, _):
     talk_mixed(tls.context().wrap_socket(sock, server_side=True), _)
 
 
-def listen(talk, cases, port=0):
+def listen(talk, case):
     """Each connection has a thread; whatever happens to it is its own affair."""
-    listener = socket.create_server(("127.0.0.1", port), backlog=256)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 
     def one(sock):
         try:
             sock.settimeout(30)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            talk(sock, cases)
+            talk(sock, case)
             # what a peer has not read yet must not be lost to a reset
             sock.shutdown(socket.SHUT_WR)
             http1.stays(sock, 2)
@@ -98,7 +98,7 @@ def serve_innocents(report):
         while tls.read_head(sock):
             sock.sendall(http1.answer(http1.length(http1.GOOD), http1.GOOD))
 
-    os.write(report, b"%d\n" % listen(talk, []))
+    os.write(report, b"%d\n" % listen(talk, None))
     os.close(report)
     sys.stdin.read()
 
@@ -116,16 +116,13 @@ def main():
     directory = sys.argv[1]
     tls.prepare(directory)
     told = {"innocent": innocent, "ca": directory + "/ca.crt", "protocols": []}
-    for protocol, cases, talk in (("http1", http1.CASES, talk_http1), ("http2", http2.CASES, talk_http2)):
-        listed = list(cases.items())
-        port = listen(talk, [one for _, one in listed])
+    # A port for each case, or one would meet a connection that another has left behind.
+    for protocol, cases, talk in (("http1", http1.CASES, talk_http1), ("http2", http2.CASES, talk_http2),
+                                  ("tls", tls.CASES, talk_tls)):
         told["protocols"].append({"name": protocol, "cases": [
-            {"name": name, "port": port, "expect": one.expect, "options": one.options} for name, one in listed]})
-    told["mixed"] = {"http": listen(talk_mixed, []), "https": listen(talk_mixed_tls, [])}
-    # TLS has said what it has to say before there is a path: a port for each.
-    told["protocols"].append({"name": "tls", "cases": [
-        {"name": name, "port": listen(lambda sock, _, one=one: one.talk(sock), []), "expect": one.expect,
-         "options": one.options} for name, one in tls.CASES.items()]})
+            {"name": name, "port": listen(talk, one), "expect": one.expect, "options": one.options}
+            for name, one in cases.items()]})
+    told["mixed"] = {"http": listen(talk_mixed, None), "https": listen(talk_mixed_tls, None)}
     print(json.dumps(told), flush=True)
     sys.stdin.read()
     os._exit(0)

@@ -37,6 +37,10 @@ void ba_open_yield(lua_State *L);
  * and misuse raise instead. [-0, +3, e] */
 int ba_fail(lua_State *L, const struct ba_error *err);
 
+/* In the place of the text on the top, one that a terminal can take (printable.h).
+ * [-1, +1, m] */
+void ba_replace_printable(lua_State *L);
+
 /* The credential at `index`, or an argument error. Stays the userdata's. */
 struct ba_credential *ba_check_credential(lua_State *L, int index);
 

@@ -21,6 +21,7 @@ enum {
   CLIENT_CERT,
   CLIENT_KEY,
   CREDENTIAL,
+  HOME,
   HTTP_VERSION,
   LIMITS,
   MAX_CONNECTIONS,
@@ -31,9 +32,11 @@ enum {
 };
 
 static const struct ba_field setting_fields[] = {
-    {"ca_file", BA_TEXT},          {"client_cert", BA_TEXT},  {"client_key", BA_TEXT},
-    {"credential", BA_USERDATA},   {"http_version", BA_TEXT}, {"limits", BA_TABLE},
-    {"max_connections", BA_COUNT}, {"proxy", BA_TEXT},        {"unix_socket", BA_TEXT},
+    {"ca_file", BA_TEXT},    {"client_cert", BA_TEXT},
+    {"client_key", BA_TEXT}, {"credential", BA_USERDATA},
+    {"home", BA_TEXT},       {"http_version", BA_TEXT},
+    {"limits", BA_TABLE},    {"max_connections", BA_COUNT},
+    {"proxy", BA_TEXT},      {"unix_socket", BA_TEXT},
     {"user_agent", BA_TEXT},
 };
 
@@ -77,6 +80,7 @@ static void read_settings(lua_State *L, int index, struct ba_client_settings *se
   settings->max_connections = (unsigned)ba_field_count(L, at + MAX_CONNECTIONS, 0);
   settings->proxy = ba_field_text(L, at + PROXY);
   settings->ca_file = ba_field_text(L, at + CA_FILE);
+  settings->home = ba_field_text(L, at + HOME);
   settings->client_cert = ba_field_text(L, at + CLIENT_CERT);
   settings->client_key = ba_field_text(L, at + CLIENT_KEY);
   settings->unix_socket = ba_field_text(L, at + UNIX_SOCKET);

@@ -259,6 +259,21 @@ static int credential_warnings(lua_State *L)
   return 1;
 }
 
+/* credential:guard(text) -> true | nil, message, err   Another secret to hide.
+ * [-0, +1|3, e] */
+static int credential_guard(lua_State *L)
+{
+  struct ba_credential *credential = ba_check_credential(L, 1);
+  size_t length;
+  luaL_checktype(L, 2, LUA_TSTRING);
+  const char *text = lua_tolstring(L, 2, &length);
+  struct ba_error err;
+  if(!ba_credential_guard(credential, text, length, &err))
+    return ba_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* credential:redact(text) -> text with every secret of it as '*'   [-0, +1, e] */
 static int credential_redact(lua_State *L)
 {
@@ -289,8 +304,13 @@ static int credential_gc(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"allows", credential_allows}, {"bind", credential_bind},         {"kind", credential_kind},
-    {"redact", credential_redact}, {"warnings", credential_warnings}, {NULL, NULL},
+    {"allows", credential_allows},
+    {"bind", credential_bind},
+    {"kind", credential_kind},
+    {"guard", credential_guard},
+    {"redact", credential_redact},
+    {"warnings", credential_warnings},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

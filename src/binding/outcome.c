@@ -145,6 +145,8 @@ int ba_push_answer(lua_State *L, struct ba_call *call)
   else
     lua_pushnil(L);
   push_first(L, headers, REQUEST_ID);
+  if(!lua_isnil(L, -1))
+    ba_replace_printable(L);
   push_first_number(L, headers, LIMIT);
   push_first_number(L, headers, REMAINING);
   push_first(L, headers, RESET);

@@ -5,8 +5,10 @@
 #include "clock.h"
 #include "engine.h"
 #include "http_date.h"
+#include "printable.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 /* core.now() -> seconds   Monotonic. [-0, +1, -] */
@@ -77,15 +79,34 @@ static int process_versions(lua_State *L)
   return 1;
 }
 
+void ba_replace_printable(lua_State *L)
+{
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if(ba_is_printable(text, length))
+    return;
+  char *copy = lua_newuserdata(L, length + 1);
+  memcpy(copy, text, length);
+  ba_make_printable(copy, length);
+  lua_pushlstring(L, copy, length);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* core.printable(text) -> text   Fit for a terminal and a log: the same if it is
+ * so already. [-0, +1, m] */
+static int process_printable(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TSTRING);
+  lua_settop(L, 1);
+  ba_replace_printable(L);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"boot", process_boot},
-    {"forks", process_forks},
-    {"http_date", process_http_date},
-    {"now", process_now},
-    {"pid", process_pid},
-    {"versions", process_versions},
-    {"wall", process_wall},
-    {NULL, NULL},
+    {"boot", process_boot},         {"forks", process_forks}, {"http_date", process_http_date},
+    {"now", process_now},           {"pid", process_pid},     {"printable", process_printable},
+    {"versions", process_versions}, {"wall", process_wall},   {NULL, NULL},
 };
 
 void ba_open_process(lua_State *L)

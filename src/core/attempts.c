@@ -134,6 +134,12 @@ void ba_records_add(struct ba_call *call, const struct ba_error *error, double r
     record_free(record);
     return;
   }
+  if(call->client->credential) {
+    struct ba_credential *credential = call->client->credential;
+    ba_credential_redact(credential, record->text.bytes, record->text.length);
+    ba_credential_redact(credential, record->url, strlen(record->url));
+    ba_credential_redact(credential, record->attempt.message, strlen(record->attempt.message));
+  }
   record->attempt.method = record->method;
   record->attempt.url = record->url;
   record->attempt.request_headers = record->views;

@@ -48,8 +48,10 @@ static bool no_tls(struct ba_call *call, CURLcode code, bool transient, struct b
 {
   char origin[256];
   ba_url_origin(ba_call_url(call), origin, sizeof(origin));
-  ba_error_set(&out->error, BA_TLS, NULL, "no trusted TLS connection to %s: %s", origin,
-               detail(call, code));
+  const char *issuer = call->transfer.handle->issuer;
+  ba_error_set(&out->error, BA_TLS, NULL, "no trusted TLS connection to %s: %s%s%s%s", origin,
+               detail(call, code), *issuer ? " (the certificate was issued by " : "", issuer,
+               *issuer ? ")" : "");
   return fail(out, BA_RETRY_TLS, transient);
 }
 
@@ -172,7 +174,7 @@ static void read_code(struct ba_call *call, struct ba_failure *out)
 static void hide_secrets(struct ba_call *call)
 {
   struct ba_buffer *body = &call->sink.body;
-  if(call->transfer.carries_token && body->length)
+  if(call->client->credential && body->length)
     ba_credential_redact(call->client->credential, body->bytes, body->length);
 }
 

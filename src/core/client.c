@@ -1,6 +1,8 @@
 #include "internal.h"
 
 #include "alloc.h"
+#include "base64.h"
+#include "secret.h"
 #include "version.h"
 
 #include <errno.h>
@@ -78,6 +80,86 @@ static bool readable_file(const char *path, const char *what, struct ba_error *e
   return ba_error_errno(err, errnum, label);
 }
 
+/* As OpenSSL's programs and curl's have it: CURL_CA_BUNDLE before the two of
+ * OpenSSL. What cannot be read is refused, or others would be trusted than the
+ * user thinks. */
+static bool copy_authorities(struct ba_client *client, const char *ca_file, struct ba_error *err)
+{
+  if(ca_file)
+    return copy(&client->ca_file, ca_file) || ba_error_nomem(err);
+  const char *bundle = environment("CURL_CA_BUNDLE", NULL, NULL, NULL);
+  const char *file = *bundle ? bundle : environment("SSL_CERT_FILE", NULL, NULL, NULL);
+  const char *dir = *bundle ? "" : environment("SSL_CERT_DIR", NULL, NULL, NULL);
+  if((*file && !readable_file(file, *bundle ? "CURL_CA_BUNDLE" : "SSL_CERT_FILE", err)) ||
+     (*dir && !readable_file(dir, "SSL_CERT_DIR", err)))
+    return false;
+  return (copy(&client->ca_file, *file ? file : NULL) &&
+          copy(&client->ca_dir, *dir ? dir : NULL)) ||
+         ba_error_nomem(err);
+}
+
+static bool copy_home(struct ba_client *client, const char *url, struct ba_error *err)
+{
+  struct ba_origin origin;
+  if(!url)
+    return true;
+  if(!ba_origin_parse(url, &origin, err))
+    return false;
+  memcpy(client->home, origin.text, sizeof(client->home));
+  return true;
+}
+
+bool ba_client_at_home(const struct ba_client *client, const char *url)
+{
+  struct ba_origin origin;
+  return !client->home[0] ||
+         (ba_origin_parse(url, &origin, NULL) && strcmp(origin.text, client->home) == 0);
+}
+
+static int hex(char c)
+{
+  char lower = c | 0x20;
+  return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* "user:password" of a proxy's URL, percent-decoded as libcurl does it. */
+static bool proxy_pair(const char *url, struct ba_buffer *pair, struct ba_error *err)
+{
+  const char *at = strstr(url, "://");
+  at = at ? at + 3 : url;
+  const char *end = at + strcspn(at, "/?#");
+  while(end > at && *end != '@')
+    end--;
+  for(; at < end; at++) {
+    char c = *at;
+    if(c == '%' && end - at > 2 && hex(at[1]) >= 0 && hex(at[2]) >= 0) {
+      c = (char)(hex(at[1]) << 4 | hex(at[2]));
+      at += 2;
+    }
+    if(!ba_buffer_append(pair, &c, 1, err))
+      return false;
+  }
+  return true;
+}
+
+/* What a proxy is told is nobody else's business, nor a message's. */
+static bool guard_proxy(struct ba_client *client, const char *url, struct ba_error *err)
+{
+  struct ba_buffer pair, encoded;
+  ba_buffer_init_secret(&pair, BA_SECRET_MAX);
+  ba_buffer_init_secret(&encoded, BA_SECRET_MAX * 2);
+  bool ok = proxy_pair(url, &pair, err);
+  const char *colon = pair.length ? memchr(pair.bytes, ':', pair.length) : NULL;
+  if(ok && colon)
+    ok = ba_base64_encode(&encoded, pair.bytes, pair.length, err) &&
+         ba_credential_guard(client->credential, colon + 1,
+                             pair.length - (size_t)(colon + 1 - pair.bytes), err) &&
+         ba_credential_guard(client->credential, encoded.bytes, encoded.length, err);
+  ba_buffer_free(&pair);
+  ba_buffer_free(&encoded);
+  return ok;
+}
+
 static bool http_version(struct ba_client *client, const char *name, struct ba_error *err)
 {
   if(!name)
@@ -118,15 +200,18 @@ static bool copy_settings(struct ba_client *client, const struct ba_client_setti
      !readable_file(settings->client_cert, "client_cert", err) ||
      !readable_file(settings->client_key, "client_key", err))
     return false;
-  if(!copy_proxies(client, settings->proxy) || !copy(&client->ca_file, settings->ca_file) ||
-     !copy(&client->client_cert, settings->client_cert) ||
+  if(!copy_authorities(client, settings->ca_file, err) || !copy_home(client, settings->home, err))
+    return false;
+  if(!copy_proxies(client, settings->proxy) || !copy(&client->client_cert, settings->client_cert) ||
      !copy(&client->client_key, settings->client_key) ||
      !copy(&client->unix_socket, settings->unix_socket) ||
      !copy_agent(client, settings->user_agent))
     return ba_error_nomem(err);
-  if(settings->credential)
-    client->credential = ba_credential_retain(settings->credential);
-  return true;
+  if(!settings->credential)
+    return true;
+  client->credential = ba_credential_retain(settings->credential);
+  return guard_proxy(client, client->proxy_http, err) &&
+         guard_proxy(client, client->proxy_https, err);
 }
 
 static void shared_free(struct ba_shared *shared)
@@ -170,6 +255,7 @@ void ba_client_free(struct ba_client *client)
   wipe_text(client->proxy_https);
   ba_free(client->no_proxy);
   ba_free(client->ca_file);
+  ba_free(client->ca_dir);
   ba_free(client->client_cert);
   ba_free(client->client_key);
   ba_free(client->unix_socket);

@@ -51,6 +51,8 @@ void ba_credential_release(struct ba_credential *credential)
   ba_oauth_delete(credential->oauth);
   for(size_t i = 0; i < BA_CREDENTIAL_SECRETS; i++)
     ba_buffer_free(&credential->secrets[i]);
+  for(size_t i = 0; i < credential->guarded_count; i++)
+    ba_buffer_free(&credential->guarded[i]);
   for(size_t i = 0; i < BA_CREDENTIAL_WARNINGS; i++)
     ba_free(credential->warnings[i]);
   pthread_mutex_destroy(&credential->lock);
@@ -387,14 +389,67 @@ const char *ba_credential_warning(const struct ba_credential *credential, size_t
   return index < BA_CREDENTIAL_WARNINGS ? credential->warnings[index] : NULL;
 }
 
+/* The index-th of all that must not be shown; NULL after the last. */
+static const struct ba_buffer *secret_at(const struct ba_credential *credential, size_t index)
+{
+  if(index < BA_CREDENTIAL_SECRETS)
+    return &credential->secrets[index];
+  index -= BA_CREDENTIAL_SECRETS;
+  if(index < credential->guarded_count)
+    return &credential->guarded[index];
+  index -= credential->guarded_count;
+  return credential->oauth ? ba_oauth_secret(credential->oauth, index) : NULL;
+}
+
 void ba_credential_hide(struct ba_credential *credential, char *text, size_t length)
 {
   const struct ba_buffer *secret;
-  for(size_t i = 0; i < BA_CREDENTIAL_SECRETS; i++)
-    ba_secret_redact(credential->secrets[i].bytes, credential->secrets[i].length, text, length);
-  for(size_t i = 0; credential->oauth && (secret = ba_oauth_secret(credential->oauth, i)) != NULL;
-      i++)
+  for(size_t i = 0; (secret = secret_at(credential, i)) != NULL; i++)
     ba_secret_redact(secret->bytes, secret->length, text, length);
+}
+
+bool ba_credential_guard(struct ba_credential *credential, const char *secret, size_t length,
+                         struct ba_error *err)
+{
+  const struct ba_buffer *known;
+  pthread_mutex_lock(&credential->lock);
+  bool ok = length < BA_SECRET_SHORTEST;
+  for(size_t i = 0; !ok && (known = secret_at(credential, i)) != NULL; i++)
+    ok = known->length == length && memcmp(known->bytes, secret, length) == 0;
+  if(!ok && credential->guarded_count == BA_CREDENTIAL_GUARDED) {
+    ba_error_set(err, BA_TOO_LARGE, NULL, "a client has at most %d secrets besides its credential",
+                 BA_CREDENTIAL_GUARDED);
+  } else if(!ok) {
+    struct ba_buffer *place = &credential->guarded[credential->guarded_count];
+    ba_buffer_init_secret(place, BA_SECRET_MAX);
+    ok = ba_buffer_append(place, secret, length, err);
+    credential->guarded_count += ok;
+  }
+  pthread_mutex_unlock(&credential->lock);
+  return ok;
+}
+
+static bool shows(const struct ba_buffer *secret, const char *text, size_t length)
+{
+  return secret->length >= BA_SECRET_SURE && length >= secret->length &&
+         memmem(text, length, secret->bytes, secret->length) != NULL;
+}
+
+void ba_credential_redact_answer(struct ba_credential *credential, char *head, size_t head_length,
+                                 char *body, size_t body_length)
+{
+  const struct ba_buffer *secret;
+  bool shown = false;
+  pthread_mutex_lock(&credential->lock);
+  for(size_t i = 0; !shown && (secret = secret_at(credential, i)) != NULL; i++)
+    shown = shows(secret, head, head_length) || shows(secret, body, body_length);
+  for(size_t i = 0; shown && (secret = secret_at(credential, i)) != NULL; i++) {
+    if(secret->length < BA_SECRET_SURE)
+      continue;
+    ba_secret_redact(secret->bytes, secret->length, head, head_length);
+    ba_secret_redact(secret->bytes, secret->length, body, body_length);
+  }
+  pthread_mutex_unlock(&credential->lock);
 }
 
 void ba_credential_redact(struct ba_credential *credential, char *text, size_t length)

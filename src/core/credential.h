@@ -110,8 +110,19 @@ const char *ba_credential_kind(const struct ba_credential *credential);
  * secret; lives as long as the credential. */
 const char *ba_credential_warning(const struct ba_credential *credential, size_t index);
 
-/* Copies every occurrence of the credential's secrets in `text` (length bytes,
- * in place) to '*'. Used on whatever a server echoes before a person sees it. */
+/* Another secret of a client that has this credential (of a proxy, a header of
+ * the user's), to be hidden with its own. One that is known, or shorter than is
+ * ever hidden, is passed over; BA_TOO_LARGE when there are too many. */
+bool ba_credential_guard(struct ba_credential *credential, const char *secret, size_t length,
+                         struct ba_error *err);
+
+/* Overwrites every occurrence of the credential's secrets in `text` (length bytes,
+ * in place) with '*'. Used on whatever a server echoes before a person sees it. */
 void ba_credential_redact(struct ba_credential *credential, char *text, size_t length);
+/* The same for answers that are as they should be, which are many and large, and
+ * whose words are somebody's: secrets of BA_SECRET_SURE bytes, and only where
+ * some one stands there as it is. */
+void ba_credential_redact_answer(struct ba_credential *credential, char *head, size_t head_length,
+                                 char *body, size_t body_length);
 
 #endif

@@ -84,13 +84,17 @@ void ba_mailbox_withdraw(struct ba_mailbox *mailbox, struct ba_notice *notice);
 struct ba_client_settings {
   unsigned max_connections;
   const char *proxy;        /* URL; NULL: the environment's; "": none */
-  const char *ca_file;      /* PEM; NULL: the system's (CAPATH off when a bundle is readable) */
+  /* PEM; NULL: that of CURL_CA_BUNDLE or SSL_CERT_FILE and SSL_CERT_DIR, else the
+   * system's (CAPATH off when a bundle is readable) */
+  const char *ca_file;
   const char *client_cert;  /* PEM file */
   const char *client_key;   /* PEM file */
   const char *unix_socket;  /* path */
   const char *http_version; /* NULL (best by ALPN), "1.1", "2" */
   const char *user_agent;
   struct ba_credential *credential; /* retained; NULL: none */
+  /* URL: the client certificate is shown to its origin only; NULL: to all. */
+  const char *home;
   struct ba_limit_settings {
     const char *name;    /* "read", "write": static or copied */
     unsigned capacity;   /* weight in flight at once; 0: no such bound */

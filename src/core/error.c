@@ -1,5 +1,7 @@
 #include "error.h"
 
+#include "printable.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +19,7 @@ const char *ba_kind_name(enum ba_kind kind)
 }
 
 /* Cuts a text that filled its buffer before a UTF-8 sequence that does not
- * fit whole, and turns control characters into spaces. */
+ * fit whole, and makes it fit for a terminal. */
 static void tidy(char *text, bool cut)
 {
   size_t length = strlen(text);
@@ -28,10 +30,7 @@ static void tidy(char *text, bool cut)
     if(start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0xC0)
       text[start - 1] = '\0';
   }
-  for(char *p = text; *p; p++) {
-    if((unsigned char)*p < 0x20 || *p == 0x7F)
-      *p = ' ';
-  }
+  ba_make_printable(text, strlen(text));
 }
 
 bool ba_error_set(struct ba_error *err, enum ba_kind kind, const char *code, const char *format,

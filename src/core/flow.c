@@ -341,12 +341,32 @@ static void unlink_call(struct ba_call *call)
   ba_engine.call_count--;
 }
 
+/* A server that repeats what it was sent would put a secret into logs. The body
+ * of a refusal was looked at when it was read (classify.c). */
+static void hide_secrets(struct ba_call *call)
+{
+  struct ba_credential *credential = call->client->credential;
+  struct ba_buffer *head = &call->head.text, *body = &call->sink.body;
+  if(!credential || !call->mailbox)
+    return;
+  if(call->ok) {
+    ba_credential_redact_answer(credential, head->bytes, head->length, body->bytes, body->length);
+    return;
+  }
+  ba_credential_redact(credential, head->bytes, head->length);
+  if(call->error) {
+    ba_credential_redact(credential, call->error->message, strlen(call->error->message));
+    ba_credential_redact(credential, call->error->code, strlen(call->error->code));
+  }
+}
+
 static void settle(struct ba_call *call, const struct ba_error *error)
 {
   struct ba_counters *counters = &call->client->shared->counters;
   call->ok = error == NULL;
   if(error)
     ba_call_keep_error(call, error);
+  hide_secrets(call);
   if(!make_views(call) && call->ok) {
     struct ba_error nomem;
     ba_error_nomem(&nomem);

@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include "alloc.h"
+#include "tls.h"
 
 #include <string.h>
 #include <strings.h>
@@ -28,16 +29,35 @@ static bool system_file_is_readable(void)
   return known;
 }
 
-static CURLcode set_tls(const struct ba_client *client, CURL *easy)
+static CURLcode set_authorities(const struct ba_client *client, CURL *easy)
 {
   CURLcode code = CURLE_OK;
-  if(client->ca_file)
+  if(client->ca_file || client->ca_dir)
     code |= curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
-  if(client->ca_file || system_file_is_readable())
-    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  if(client->client_cert)
+  if(client->ca_dir || client->ca_file || system_file_is_readable())
+    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, client->ca_dir);
+  return code;
+}
+
+/* libcurl tells that a certificate is not believed, not who issued it. */
+static CURLcode on_ssl(CURL *easy, void *ssl_context, void *user)
+{
+  struct ba_handle *handle = user;
+  (void)easy;
+  ba_tls_note_issuer(ssl_context, handle->issuer);
+  return CURLE_OK;
+}
+
+static CURLcode set_tls(const struct ba_client *client, struct ba_handle *handle)
+{
+  CURL *easy = handle->easy;
+  CURLcode code = set_authorities(client, easy) |
+                  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) |
+                  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl) |
+                  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, handle);
+  if(client->client_cert && handle->use.home)
     code |= curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
-  if(client->client_key)
+  if(client->client_key && handle->use.home)
     code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
   /* One connection that multiplexes rather than one per call, where the
    * server can; costs one round trip on the first calls where it cannot. */
@@ -89,8 +109,9 @@ static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
          (version == BA_VERSION_2 && !tls ? set_alone(easy) : CURLE_OK);
 }
 
-static CURLcode set_network(const struct ba_call *call, CURL *easy)
+static CURLcode set_network(const struct ba_call *call, struct ba_handle *handle)
 {
+  CURL *easy = handle->easy;
   const struct ba_client *client = call->client;
   bool tls = is_tls(call);
   const char *proxy = tls ? client->proxy_https : client->proxy_http;
@@ -104,7 +125,7 @@ static CURLcode set_network(const struct ba_call *call, CURL *easy)
     code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
   long wait = (long)(call->request->options.connect_timeout * 1000);
   code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, wait > 0 ? wait : 1L);
-  return tls ? code | set_tls(client, easy) : code;
+  return tls ? code | set_tls(client, handle) : code;
 }
 
 static CURLcode set_engine(struct ba_handle *handle)
@@ -123,6 +144,7 @@ static struct ba_handle_use use_of(const struct ba_call *call)
   const struct ba_request *request = call->request;
   struct ba_handle_use use = {.client = call->client->serial, .tls = is_tls(call)};
   use.connect_timeout = request->options.connect_timeout;
+  use.home = !call->client->client_cert || ba_client_at_home(call->client, ba_call_url(call));
   if(request->sink != BA_SINK_MEMORY || request->accept_encoding)
     return use;
   if(request->body == BA_BODY_MEMORY && strcmp(request->method, "POST") == 0)
@@ -135,7 +157,7 @@ static struct ba_handle_use use_of(const struct ba_call *call)
 static bool fits(const struct ba_handle_use *have, const struct ba_handle_use *want)
 {
   return have->shape != BA_SHAPE_OTHER && have->shape == want->shape &&
-         have->client == want->client && have->tls == want->tls &&
+         have->client == want->client && have->tls == want->tls && have->home == want->home &&
          have->connect_timeout == want->connect_timeout;
 }
 
@@ -211,7 +233,7 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
   }
   handle->next = NULL;
   handle->call = call;
-  handle->detail[0] = '\0';
+  handle->detail[0] = handle->issuer[0] = '\0';
   handle->failure.kind = BA_OK;
   handle->node_count = 0;
   handle->opened = 0;
@@ -220,7 +242,7 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
     return handle;
   reset_options(handle);
   handle->use = want;
-  if(set_engine(handle) == CURLE_OK && set_network(call, handle->easy) == CURLE_OK)
+  if(set_engine(handle) == CURLE_OK && set_network(call, handle) == CURLE_OK)
     return handle;
   ba_error_nomem(err);
   ba_handle_free(handle);

@@ -13,7 +13,9 @@
 
 #include "engine.h"
 #include "headers.h"
+#include "origin.h"
 #include "timers.h"
+#include "tls.h"
 
 #include <curl/curl.h>
 #include <stdatomic.h>
@@ -89,7 +91,8 @@ struct ba_client {
   unsigned max_connections;
   enum ba_version http_version;
   char *proxy_http, *proxy_https, *no_proxy; /* "" for none */
-  char *ca_file, *client_cert, *client_key, *unix_socket, *user_agent;
+  char *ca_file, *ca_dir, *client_cert, *client_key, *unix_socket, *user_agent;
+  char home[BA_ORIGIN_MAX]; /* "": none was named */
   struct ba_credential *credential;
   char allowed[BA_ALLOWED_MAX]; /* I/O: scheme and authority the credential goes to */
 };
@@ -227,6 +230,7 @@ struct ba_handle_use {
   uint64_t client;
   enum ba_shape shape;
   bool tls;
+  bool home; /* at the client's own origin: its certificate may be shown */
   double connect_timeout;
 };
 
@@ -242,6 +246,7 @@ struct ba_handle { /* I/O */
   char *url;     /* NULL, or what `parsed` is of and the options say */
   CURLU *parsed; /* NULL: none was needed yet */
   char detail[CURL_ERROR_SIZE];
+  char issuer[BA_TLS_ISSUER_MAX]; /* of a certificate that was not believed */
   /* of this attempt */
   struct ba_error failure;               /* what a callback found */
   uint64_t opened;                       /* number of the socket it opened last; 0 */
@@ -370,6 +375,8 @@ bool ba_redirect_to_login(struct ba_call *call);
 bool ba_redirect_header_travels(const char *line);
 /* Whether the credential goes with the call's present URL. */
 void ba_flow_proves(struct ba_call *call);
+/* Is that URL at the client's own origin? */
+bool ba_client_at_home(const struct ba_client *client, const char *url);
 
 /* ---- handle.c, sockets.c (I/O) ------------------------------------------- */
 

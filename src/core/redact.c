@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SHORTEST_REDACTED = 4, SHORTEST_CUT = 8 };
+enum { SHORTEST_CUT = 8 };
 enum spelling { AS_IS = 0, PERCENT = 1, JSON = 2, SPELLINGS = 4 };
 enum { END = -1 };
 
@@ -221,7 +221,7 @@ static void find_as_is(const struct wanted *wanted, char *text, char *end)
 
 void ba_secret_redact(const char *secret, size_t secret_length, char *text, size_t length)
 {
-  if(secret_length < SHORTEST_REDACTED || !length)
+  if(secret_length < BA_SECRET_SHORTEST || !length)
     return;
   bool percent = memchr(text, '%', length) || memchr(text, '+', length);
   bool json = memchr(text, '\\', length) != NULL;

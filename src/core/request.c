@@ -39,6 +39,9 @@ bool ba_request_check_url(const char *url, struct ba_error *err)
       return ba_error_set(err, BA_INVALID, NULL,
                           "a URL holds no space and no control character; encode it");
   }
+  const char *host = strstr(url, "://") + 3;
+  if(memchr(host, '@', strcspn(host, "/?#")))
+    return ba_error_set(err, BA_INVALID, NULL, "a URL holds no user and no password here");
   return true;
 }
 

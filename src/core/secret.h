@@ -12,6 +12,8 @@
 #include <stddef.h>
 
 #define BA_SECRET_MAX (64u << 10) /* one key, token or password; a token answer */
+#define BA_SECRET_SHORTEST 4      /* a shorter one would blacken texts and hide nothing */
+#define BA_SECRET_SURE 16         /* what a good answer holds of this length is no chance */
 
 /* Refuses (BA_INVALID) what cannot stand in one header line: nothing at all,
  * CR, LF, NUL and other control characters (a tab is allowed). `what` names

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,13 +173,13 @@ bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
   return true;
 }
 
-/* A body that ends with the connection has no end that can be checked, unless
- * TLS says goodbye (libcurl insists on that). */
+/* A body that ends with the connection has no end that can be checked: anybody on
+ * the way may close that, also one of TLS, whose goodbye libcurl does not insist
+ * on. */
 static bool end_is_known(const struct ba_call *call)
 {
   const struct ba_head *head = &call->head;
-  return head->version[0] != '1' || strncasecmp(ba_call_url(call), "https:", 6) == 0 ||
-         head->status == 204 || strcmp(call->request->method, "HEAD") == 0 ||
+  return head->version[0] != '1' || head->status == 204 || strcmp(call->request->method, "HEAD") == 0 ||
          ba_head_get(head, "content-length") || ba_head_get(head, "transfer-encoding");
 }
 

@@ -114,6 +114,9 @@ char *ba_url_resolve(const char *base, const char *location)
   CURLU *parsed = parse(base);
   if(parsed && curl_url_set(parsed, CURLUPART_URL, location, CURLU_URLENCODE) == CURLUE_OK &&
      curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
+     curl_url_set(parsed, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
+     curl_url_set(parsed, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
+     curl_url_set(parsed, CURLUPART_OPTIONS, NULL, 0) == CURLUE_OK &&
      curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK)
     copy = ba_strdup(text);
   curl_free(text);
