@@ -83,7 +83,7 @@ void ba_mailbox_withdraw(struct ba_mailbox *mailbox, struct ba_notice *notice);
 /* NULL or 0 means the default named above. Strings are copied. */
 struct ba_client_settings {
   unsigned max_connections;
-  const char *proxy;        /* URL; NULL: the environment's; "": none */
+  const char *proxy; /* URL; NULL: the environment's; "": none */
   /* PEM; NULL: that of CURL_CA_BUNDLE or SSL_CERT_FILE and SSL_CERT_DIR, else the
    * system's (CAPATH off when a bundle is readable) */
   const char *ca_file;
@@ -280,7 +280,7 @@ struct ba_outcome {
   size_t trailer_count;
   const char *body; /* memory sink, or the body of an error answer */
   size_t body_length;
-  bool body_cut; /* the body of an error answer had more than was kept */
+  bool body_cut;       /* the body of an error answer had more than was kept */
   uint64_t file_bytes; /* to_file: bytes now in the file */
 };
 void ba_call_outcome(struct ba_call *call, struct ba_outcome *out);

@@ -179,8 +179,9 @@ bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
 static bool end_is_known(const struct ba_call *call)
 {
   const struct ba_head *head = &call->head;
-  return head->version[0] != '1' || head->status == 204 || strcmp(call->request->method, "HEAD") == 0 ||
-         ba_head_get(head, "content-length") || ba_head_get(head, "transfer-encoding");
+  return head->version[0] != '1' || head->status == 204 ||
+         strcmp(call->request->method, "HEAD") == 0 || ba_head_get(head, "content-length") ||
+         ba_head_get(head, "transfer-encoding");
 }
 
 /* libcurl reads lengths more kindly than we do: what came is counted. */
