@@ -138,7 +138,7 @@ bool ba_head_line(struct ba_head *head, const char *line, size_t length, struct 
     length--;
   if(length == 0) {
     if(head->closed)
-      return true; /* of the trailers */
+      return true;       /* of the trailers */
     head->closed = true; /* what follows are trailers */
     if(!head->status)
       return ba_error_set(err, BA_DECODE, NULL, "the answer does not begin as one of HTTP does");
