@@ -31,8 +31,8 @@
 ---@field max_body_bytes? number cap on an answer kept in memory, after decompression
 ---@field max_line_bytes? number cap on one line of a JSONL answer
 ---@field max_json_depth? number cap on nesting in an answer
----@field big_integers? string what an integer in an answer becomes that this Lua's numbers do not hold (2^53 on 5.1, 5.2 and LuaJIT, else 64 bits): "float" (its nearest number, the default), "text" (its digits), or on LuaJIT "cdata"
 ---@field max_json_values? number cap on the values of an answer that are decoded; an array or object counts as 8
+---@field big_integers? string what an integer in an answer becomes that this Lua's numbers do not hold (2^53 on 5.1, 5.2 and LuaJIT, else 64 bits): "float" (its nearest number, the default), "text" (its digits), or on LuaJIT "cdata"
 ---@field allow_insecure? boolean send credentials over plain http to another machine
 ---@field token? function|string a bearer token, or a function that returns one and its lifetime in seconds
 ---@field on_token? function function(refresh_token), called when the server has renewed it, to be stored
