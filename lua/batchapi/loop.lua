@@ -22,6 +22,7 @@
 ---   host.now()        optional: its own clock, in the place of core.now
 ---   host:exiting()    optional: is the process about to end? A waiter that waits with a time is
 ---                     then woken early
+---   host:leaving(pid, waited)  optional: will that process end soon, so that waiting for it is worth it?
 ---   host:spawn(f)     optional: runs a function in a coroutine of its own, soon
 ---
 --- Whoever is about to begin something asks `loop.enter` first, which raises where this coroutine
@@ -319,6 +320,17 @@ end
 function M.exiting(host)
   host = hosts.host(host)
   return host.exiting ~= nil and host:exiting()
+end
+
+
+--- Will another process end soon, so that what it holds will be free?
+---@param pid integer
+---@param waited number seconds that it was waited for
+---@param host string|table|nil
+---@return boolean
+function M.leaving(pid, waited, host)
+  host = hosts.host(host)
+  return host.leaving ~= nil and host:leaving(pid, waited)
 end
 
 

@@ -19,6 +19,7 @@ local errors = require("batchapi.errors")
 local files_of = require("batchapi.files")
 local job_dir = require("batchapi.job.dir")
 local journal = require("batchapi.job.journal")
+local loop = require("batchapi.loop")
 local object = require("batchapi.job.object")
 local options_of = require("batchapi.job.options")
 local suggest = require("batchapi.suggest")
@@ -189,6 +190,7 @@ end
 ---@return batchapi.Error|nil err
 function M.run(client, requests, given, world)
   local run = run_section(client)
+  loop.enter(client._context.host) -- before anything is touched
   local options, problem = options_of.parse(run, given)
   if not options then
     return errors.invalid("run", problem)
@@ -333,6 +335,7 @@ function M.resume(dir, given, world)
   if not client then
     return nil, record, err
   end
+  loop.enter(client._context.host) -- before anything is touched
   local options, problem = merged_options(run_section(client), record, given)
   if not options then
     return errors.invalid("resume", problem)

@@ -188,7 +188,11 @@ function waiting:pause(answer, extra)
   if seconds >= left then
     loop.sleep(math.max(0, left), self.host)
     return self:over(answer, extra)
-  elseif not loop.sleep(seconds, self.host) then
+  end
+  local ok, why = loop.sleep(seconds, self.host)
+  if why == "cancelled" then
+    return ended_early("cancelled", "the wait for " .. self.id .. " was cancelled", answer, extra)
+  elseif not ok then
     return ended_early("closed", "the process ends while it waits for " .. self.id, answer, extra)
   elseif self.client._core:closed() then
     return ended_early("closed", "the client was closed while it waited for " .. self.id, answer, extra)

@@ -43,7 +43,8 @@ local function try_lock(files)
 end
 
 
---- Holds the directory, waiting up to `timeout` seconds for another process.
+--- Holds the directory, waiting up to `timeout` seconds for another process, and longer for one that is
+--- about to end (an nginx worker that a reload replaces).
 ---@param files table of the directory
 ---@param clock batchapi.job.Clock
 ---@param dir string
@@ -52,19 +53,22 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.lock(files, clock, dir, timeout)
-  local deadline = clock.now() + timeout
+  local began = clock.now()
+  local deadline = began + timeout
   while true do
     local lock, why, err = try_lock(files)
     if lock then
       return lock
     elseif not err or err.kind ~= "locked" then
       return errors.adopt("run", err, why)
-    elseif clock.now() >= deadline then
+    elseif clock.now() >= deadline
+      and not (clock.leaving and err.pid and clock.leaving(err.pid, clock.now() - began)) then
       return errors.fail(errors.new{ kind = "locked", operation = "run", pid = err.pid, retryable = true,
         message = ("%s is in use by process %s; wait for it, or give lock_timeout"):format(dir,
           tostring(err.pid or "unknown")) })
     end
-    if clock.sleep(math.min(LOCK_PAUSE, math.max(deadline - clock.now(), 0.01))) == false then
+    local left = deadline - clock.now()
+    if clock.sleep(left > 0 and math.min(LOCK_PAUSE, math.max(left, 0.01)) or LOCK_PAUSE) == false then
       return errors.fail(errors.new{ kind = "closed", operation = "run", message = "the process is about to end" })
     end
   end

@@ -14,6 +14,7 @@ local loop = require("batchapi.loop")
 ---@field wall fun(): number seconds since 1970
 ---@field boot fun(): string|nil, number|nil which boot this is and the seconds since, for all its processes alike; nothing if it is not known
 ---@field sleep fun(seconds: number, host?: string|table): boolean, string|nil as loop.sleep
+---@field leaving nil|fun(pid: integer, waited: number): boolean will that process let go soon? as loop.leaving
 
 ---@class batchapi.job.World
 ---@field clock batchapi.job.Clock
@@ -22,7 +23,7 @@ local loop = require("batchapi.loop")
 
 local M = {}
 
-local clock = { now = core.now, wall = core.wall, boot = core.boot, sleep = loop.sleep }
+local clock = { now = core.now, wall = core.wall, boot = core.boot, sleep = loop.sleep, leaving = loop.leaving }
 
 
 --- The real world, whose files wait as the client's host does.

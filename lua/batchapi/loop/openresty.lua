@@ -15,6 +15,7 @@ local ffi = require("ffi")
 local loop = require("batchapi.loop")
 local get_request = require("resty.core.base").get_request
 local semaphore = require("ngx.semaphore")
+local worker = require("batchapi.loop.openresty_worker")
 
 local ngx = ngx
 
@@ -86,6 +87,9 @@ end
 function M.exiting()
   return ngx.worker.exiting()
 end
+
+
+M.leaving = worker.leaving
 
 
 local waiter = {}
