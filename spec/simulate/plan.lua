@@ -37,10 +37,6 @@ local function draw_rates(tape, draw)
       rates[name] = M.behaviours[name] * one:wide(0.1, 1)
     end
   end
-  -- Runs that cannot end otherwise.
-  if not draw:chance(0.8) then
-    rates["disk.flip"] = nil
-  end
   return rates
 end
 

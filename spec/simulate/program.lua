@@ -23,6 +23,10 @@ local function options_of(world)
 end
 
 
+-- Failures of resume after which a user gives the requests again.
+local unwritten = { input_incomplete = true, ENOENT = true, not_a_job = true }
+
+
 --- A process begins the job, or takes up what it finds.
 local function open(process)
   local world = process.world
@@ -30,7 +34,7 @@ local function open(process)
   local draw = world.tape:draw("open")
   if world.begun and draw:chance(0.7) then
     local job, why, err = runner.resume(process_of.DIR, { client = client, salvage = world.salvage }, process.given)
-    if job or not err or err.code ~= "input_incomplete" and err.code ~= "ENOENT" then
+    if job or not err or not unwritten[err.code] then
       return job, why, err
     end
   end

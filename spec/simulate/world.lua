@@ -118,6 +118,36 @@ local function death_of(tape)
 end
 
 
+--- A bit of a file is another one than it was.
+local function flip(self)
+  local names = {}
+  for name, size in pairs(self.disk:names()) do
+    if name ~= "lock" and size > 0 then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  local place = #names > 0 and self.tape:event("disk.flip", function(draw) return draw:real() end)
+  if place then
+    local name = names[1 + math.floor(place * #names)]
+    local bits = self.disk:names()[name] * 8
+    local bit = math.floor(place * #names % 1 * bits)
+    if self.trace then
+      self:say(("bit %d of %s is flipped"):format(bit, name))
+    end
+    self.disk:flip(name, bit)
+    self.flipped = true
+  end
+end
+
+
+--- Did the job say that its files are damaged, as it should?
+local function is_told_of_damage(self)
+  local err = self.last and self.last.err
+  return self.flipped and err and (err.kind == "job" or err.damage ~= nil)
+end
+
+
 --- Between two processes: the power may have gone, time passes, bits rot.
 local function between(self, died)
   local draw, tape = self.tape:draw("between"), self.tape
@@ -129,6 +159,7 @@ local function between(self, died)
   if jump then
     self.clock.offset = self.clock.offset + jump
   end
+  flip(self)
 end
 
 
@@ -137,7 +168,9 @@ function M:explains(id, code)
   if self.was_cancelled and (code == "token_limit_exceeded" or code == "invalid_file") then
     return true -- why its batch failed, which is not made anew
   end
-  if code == "unknown_outcome" and self.tape.met["list.empty_page"] then
+  if self.flipped and code == "damaged" then
+    return true
+  elseif code == "unknown_outcome" and self.tape.met["list.empty_page"] then
     return true -- the list could not be gone through
   end
   local reasons = { uncollected = true, gone = true }
@@ -161,15 +194,17 @@ local function live(self)
     if number > PROCESSES then
       self.tape.calm, self.outage = true, 0
     end
+    self.last = nil
     local process = process_of.new(self, number, death_of(self.tape))
     self.processes = number
     local ok, results = process:run(program.main)
+    self.died = self.died or ok == false
     if ok == nil then
       self.record:violate("the program raised: %s", tostring(results))
       return nil
     elseif ok and results then
       return results
-    elseif not self.plan.durable then
+    elseif not self.plan.durable or ok and is_told_of_damage(self) then
       return nil
     end
     wire.died(process, self.plan.count)
@@ -190,7 +225,7 @@ function M.run(seed, script, fixed, trace)
   local ok, results = pcall(live, self)
   if not ok then
     self.record:violate("%s", tostring(results))
-  elseif results then
+  else
     local fine, why = pcall(invariants.check, self, results)
     if not fine then
       self.record:violate("invariants: %s", tostring(why))

@@ -53,7 +53,7 @@ local function upload(self, request)
   uploads[content] = (uploads[content] or 0) + 1
   local file = self:add_file("batch", content)
   local late = self.world.tape:event("file.late", function(draw)
-    return draw:wide(0.1, 30)
+    return draw:real() * self.world.plan.settle * 0.8
   end)
   file.seen_at = self.world.clock.time + (late or 0)
   return 200, describe_file(file)
