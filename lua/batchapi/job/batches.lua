@@ -33,7 +33,7 @@ local function send_file(job, part, known)
     lookup.note_date(job, answer and response or response.response)
     return answer, why, response
   end, function(err)
-    return job.confirmed and (err.retryable or submit.passes(err))
+    return job.confirmed and trouble.passes(err, true)
   end, nil, part)
 end
 

@@ -94,11 +94,11 @@ function M.surely_refused(err)
 end
 
 
---- May the same call be accepted in a while?
+--- May the same call be accepted in a while, when it surely was not?
 ---@param err table
 ---@return boolean
 function M.passes(err)
-  return err.kind == "rate_limit" or err.kind == "connect"
+  return err.kind == "rate_limit" or err.kind == "connect" or err.status == 423 or err.status == 425
     or err.sent == false and (err.kind == "timeout" or err.retryable == true)
 end
 
