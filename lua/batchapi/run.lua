@@ -175,7 +175,7 @@ end
 ---@field repeat_writes boolean|nil repeat calls that write even when they may have been carried out
 ---@field requests_per_minute integer|nil
 ---@field lock_timeout number|nil seconds to wait for another process that holds dir (0)
----@field settle number|nil seconds over which a lost create is looked for before it is repeated (60)
+---@field settle number|nil seconds over which a lost create is looked for, before its file is deleted and after (60)
 ---@field dry_run boolean|nil check every request and report; nothing is sent
 ---@field on_update fun(status: batchapi.JobStatus)|nil
 

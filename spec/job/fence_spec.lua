@@ -118,8 +118,25 @@ describe("a lost create, step by step,", function()
       end
       assert.equal("created", drive(world))
       assert.equal(2001, #service.batches)
-      assert.is_true(service.read < 70 * 6) -- of each look, ten minutes' and a little more
+      assert.is_true(service.read < 170 * 6) -- of each look, ten minutes' and a hundred more
     end
+  end)
+
+  it("is found among batches that have changed places in the list", function()
+    local service = scripted.service{ lost = { true } }
+    local world = scripted.world(service)
+    for i = 1, 300 do
+      service.batches[i] = { id = "other-" .. i, input_file_id = "other", created_at = 1e9 - 5000, shows = 0 }
+    end
+    service.place = 260 -- from the oldest
+    assert.equal("created", drive(world))
+    assert.equal(301, #service.batches)
+  end)
+
+  it("is adopted from a list that breaks off behind it", function()
+    local world = scripted.world(scripted.service{ lost = { true }, list_fails = 400, list_shows = 1 })
+    assert.equal("created", drive(world))
+    assert.equal(UPLOAD .. ", lost, > list, created", trace(world))
   end)
 
   it("sends nothing again when the list cannot be read", function()

@@ -13,7 +13,8 @@ local CRASH = {} -- what a step raises at which the process ends
 
 --- A service that remembers files and batches; `late[n]` seconds after the n-th create was sent it takes effect (its
 --- answer is then lost), `lost[n]` loses only the answer; `delays[file]` seconds pass until a batch of it is in the
---- list; `doomed`: a create of a file that is gone is accepted, to fail; its clock is `skew` seconds ahead; `read` counts
+--- list; `doomed`: a create of a file that is gone is accepted, to fail; its clock is `skew` seconds ahead; `place`: where in the list new ones come; `list_fails`: the status
+--- with which lists end, after the first `list_shows` batches; `read` counts
 --- the batches that were listed.
 function M.service(more)
   local service = { files = {}, batches = {}, uploads = 0, creates = 0, late = {}, lost = {}, refuse = {}, events = {},
@@ -40,7 +41,7 @@ local function accept(service, file, token, now)
     status = service.files[file] and "in_progress" or "validating",
     request_counts = { total = 1, completed = 0, failed = 0 } }
   batch.ran = service.files[file] ~= nil
-  table.insert(service.batches, batch)
+  table.insert(service.batches, service.place or #service.batches + 1, batch)
   return batch
 end
 
@@ -207,7 +208,7 @@ function M.job(world)
     world.times.list_batches = world.now
     local at, failed = #world.service.batches + 1, world.service.list_fails
     return { next = function()
-      if failed then
+      if failed and at <= #world.service.batches + 1 - (world.service.list_shows or 0) then
         return nil, "list_batches: " .. failed, { kind = "http", status = failed, retryable = failed >= 500 }
       end
       repeat

@@ -14,6 +14,8 @@ local M = {}
 -- Batches older than this before the first intent are not looked at; by the service's own clock,
 -- which gives whole seconds and may differ a little between its machines.
 local MARGIN = 600
+-- So many in a row must be older: no service promises that no two change places.
+local OLDER = 100
 -- Where the service's clock was not known: ours may be wrong by hours.
 local UNDATED = 86400
 
@@ -54,16 +56,17 @@ end
 ---@return table[]|nil matches { id, file, created, item }
 ---@return string|nil message why this was no look
 ---@return table|nil err
+---@return table[]|nil seen then: what there was before
 function M.look(job, part)
   local words = job.run.lookup
   local token, since = job:token(part.part), horizon(part)
   local items = job.client:each(words.operation, template.fill(words.query or {}, {
     since = since and timestamp.iso(since) }))
-  local matches = {}
+  local matches, older = {}, 0
   while true do
     local item, why, err = items:next()
     if err then
-      return nil, why, err
+      return nil, why, err, matches
     elseif item == nil then
       return matches
     end
@@ -75,7 +78,8 @@ function M.look(job, part)
         item = item,
       }
     end
-    if created and since and created < since then
+    older = created and since and created < since and older + 1 or 0
+    if older == OLDER then
       return matches
     end
     job:breathe()
@@ -131,12 +135,12 @@ function M.over(job, part, waited)
   local pause, failing = math.min(1, settle / 4), nil
   while true do
     local over = waited() >= settle -- before the look: what it does not show is not there
-    local matches, why, err = M.look(job, part)
-    local found = matches and M.current(job, part, matches)
-    failing = not matches and (failing or job.clock.now()) or nil
+    local matches, why, err, seen = M.look(job, part)
+    local found = M.current(job, part, matches or seen)
+    failing = not (matches or found) and (failing or job.clock.now()) or nil
     trouble.note(job, part, failing and trouble.more(part.trouble, why, job.clock.wall()))
     if found or matches and over then
-      return found or false, matches
+      return found or false, matches or seen
     elseif failing and M.is_vain(job, err, failing) then
       trouble.note(job, part, nil)
       return nil, why, err
