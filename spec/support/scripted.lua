@@ -228,10 +228,19 @@ function M.job(world)
 end
 
 
+--- The journal of a job whose one part was written.
+function M.begun()
+  return {
+    { type = "job", format = 1, version = "0", id = "job", at = EPOCH, service = "openai", origin = "", options = {} },
+    { type = "part", part = 1, attempt = 1, first = 1, span = 1, count = 1, bytes = 100, hash = ("0"):rep(64) },
+  }
+end
+
+
 --- A world whose journal has a part that was written.
 function M.world(service)
   return { service = service or M.service(), now = 1000, deadline = 1e6, boot = "boot", trace = {}, times = {}, steps = 0,
-    journal = { { type = "part", part = 1, attempt = 1, file = "part-00001.jsonl", first = 1, span = 1, count = 1 } } }
+    journal = M.begun() }
 end
 
 
