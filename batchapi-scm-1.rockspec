@@ -212,6 +212,7 @@ build = {
     ["batchapi.job.submit"] = "lua/batchapi/job/submit.lua",
     ["batchapi.job.template"] = "lua/batchapi/job/template.lua",
     ["batchapi.job.unclaimed"] = "lua/batchapi/job/unclaimed.lua",
+    ["batchapi.job.waiting"] = "lua/batchapi/job/waiting.lua",
     ["batchapi.job.watch"] = "lua/batchapi/job/watch.lua",
     ["batchapi.job.world"] = "lua/batchapi/job/world.lua",
     ["batchapi.job.writing"] = "lua/batchapi/job/writing.lua",

@@ -154,6 +154,7 @@ local function finish_opening(job, ok, why, err)
     job:close()
     return nil, why, err
   end
+  job:mind_the_end()
   return job
 end
 

@@ -52,6 +52,27 @@ function M.is_endured(err, heard, waited)
 end
 
 
+local REFUSALS, SETTLES = 3, 3
+
+
+--- How long a result that the service refuses to give may only not be visible yet.
+---@param job table
+---@return fun(err: batchapi.Error): boolean may it be given in a while?
+function M.of_result(job)
+  local refusals, since = 0, nil
+  return function(err)
+    local now = job.clock.now()
+    if M.passes(err, true) then
+      return true
+    elseif not M.is_refusal(err) then
+      return false
+    end
+    refusals, since = refusals + 1, since or now
+    return refusals < REFUSALS or now - since < SETTLES * job.options.settle
+  end
+end
+
+
 --- Does the service refuse this one thing, whatever becomes of others?
 ---@param err batchapi.Error
 ---@return boolean

@@ -99,6 +99,7 @@ function M.put(world, list, id, answer, batch, word)
     answer.retryable = answer.retryable or word == "expired" -- as if it had not been come to
     record:allow(id, word == "completed" and "missing" or word)
     record:allow(id, "missing")
+    record:allow(id, "uncollected") -- where no file is left that the batch could name
   end
   if tape:event("line.dropped") then
     batch.bad = batch.bad or word == "completed" -- else it looks as if it had not been come to

@@ -20,10 +20,7 @@ end
 
 
 function call:news()
-  if not self.done then
-    return false
-  end
-  return true
+  return self.done or self.dropped or false
 end
 
 

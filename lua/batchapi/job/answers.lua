@@ -3,15 +3,18 @@
 local core = require("batchapi.core")
 local groups = require("batchapi.job.groups")
 local paths = require("batchapi.path")
+local persist = require("batchapi.job.persist")
 local requests_of = require("batchapi.job.request")
 local submit = require("batchapi.job.submit")
 local template = require("batchapi.job.template")
 local waiting_mark = require("batchapi.job.collect").waiting_mark
+local trouble = require("batchapi.trouble")
 local watch = require("batchapi.job.watch")
 
 local M = {}
 
-local PATIENCE, LONGEST_PAUSE = 900, 60
+local LONGEST_PAUSE = 60
+local PATIENCE = 900 -- seconds, with a service that fails as a whole
 local SAFE_TRIES = 4
 local REPEAT_PAUSE = 1 -- seconds before single requests are repeated, unless the service says how many
 local MOST_PAGES = 10000
@@ -232,24 +235,13 @@ local function collect_one(job, call, ended)
   local source = job.run.collect[1]
   local known = job:known(nil)
   known.batch_id, known.result_id = call.batch_id, ended.sources[1]
-  local answer, why, response
-  local began, pause = job.clock.now(), 0.5
-  repeat
-    answer, why, response = job:call(source, known)
-    if answer == nil then
-      local passes = response.retryable or response.kind == "connect" or response.kind == "timeout"
-        or response.kind == "truncated"
-      if not passes or job.clock.now() - began > PATIENCE then
-        return nil, why, response
-      end
-      local ok, message, err = job:sleep(response.retry_after or pause)
-      if not ok then
-        return nil, message, err
-      end
-      pause = math.min(pause * 2, LONGEST_PAUSE)
-    end
-  until answer ~= nil
-  return answer, nil, response
+  local response
+  local answer, why, err = persist.run(job, function()
+    local got, message
+    got, message, response = job:call(source, known)
+    return got, message, response
+  end, trouble.of_result(job), nil, call)
+  return answer, why, err or response
 end
 
 
@@ -260,22 +252,19 @@ end
 function M.watch(job, call)
   local item = call.items[1]
   local ended, why, err = watch.until_ended(job, { batch_id = call.batch_id, resumed = call.resumed })
-  if not ended and err and err.status == 404 then
-    return take(job, item, { ok = false, status = 404, body = err.body,
-      error = { code = err.code or "http_404", message = why } })
-  elseif not ended then
+  if not ended then
     return nil, why, err
   end
   if ended.outcome == "failed" or not ended.sources[1] then
     local first = (ended.reasons or {})[1] or {}
     return take(job, item, { ok = false, error = { code = first.code or ended.outcome,
-      message = first.message or ("the batch ended as %s"):format(ended.outcome) } })
+      message = first.message or ended.uncollected or ("the batch ended as %s"):format(ended.outcome) } })
   end
   local answer, message, response = collect_one(job, call, ended)
   if answer ~= nil then
     return take_answer(job, item, answer, response and response.status)
   elseif response.status and response.kind ~= "auth" then
-    local code = ended.outcome ~= "completed" and ended.outcome or response.code or ("http_%d"):format(response.status)
+    local code = ended.outcome ~= "completed" and ended.outcome or "uncollected"
     return take(job, item, { ok = false, status = response.status, body = response.body,
       error = { code = code, message = message } })
   end
@@ -299,6 +288,7 @@ function M.of_batch(job, call, answer)
     return nil, why, err
   end
   job.confirmed = true
+  job:schedule() -- the others have waited for this
   return M.watch(job, call)
 end
 
@@ -308,7 +298,9 @@ end
 --- The call was surely not carried out.
 local function refused(job, call, why, err, perform)
   call.began = call.began or job.clock.now()
-  if submit.passes(err) and job.confirmed and job.clock.now() - call.began < PATIENCE then
+  -- Before anything was accepted, who called `run` is there to hear that no server is.
+  if submit.passes(err) and (job.confirmed or err.status)
+    and trouble.is_endured(err, job.confirmed, job.clock.now() - call.began) then
     if call.number then
       local ok, message, failure = job:record{ type = "answered", call = call.number }
       if not ok then
@@ -321,7 +313,7 @@ local function refused(job, call, why, err, perform)
       return nil, message, failure
     end
     return perform(job, call)
-  elseif err.status and err.kind ~= "auth" and err.status ~= 429 or err.kind == "invalid" then
+  elseif err.status and err.kind ~= "auth" and not trouble.passes(err) or err.kind == "invalid" then
     local single = job.run.family == "each"
     local ok, message, failure = M.settle_all(job, call, err.code or err.status and ("http_%d"):format(err.status)
       or err.kind, why, single and err.status or nil, single and err.body or nil)
@@ -368,15 +360,16 @@ function M.failed(job, call, why, err, perform)
   elseif not call.safe then
     return unknown(job, call, why, perform)
   end
-  call.tries = (call.tries or 0) + 1
-  if call.tries < SAFE_TRIES then
+  call.tries, call.began = (call.tries or 0) + 1, call.began or job.clock.now()
+  local outage = err.status ~= 500 and trouble.passes(err, true)
+  if call.tries < SAFE_TRIES or outage and job.confirmed and job.clock.now() - call.began < PATIENCE then
     call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
     local ok, message, failure = job:sleep(err.retry_after or call.pause)
     if not ok then
       return nil, message, failure
     end
     return perform(job, call)
-  elseif err.status then
+  elseif err.status and (job.confirmed or not outage) then
     local ok, message, failure = M.settle_all(job, call, err.code or ("http_%d"):format(err.status), why,
       job.run.family == "each" and err.status or nil)
     if not ok then

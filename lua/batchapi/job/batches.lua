@@ -307,6 +307,21 @@ function M.schedule(job)
 end
 
 
+local not_there = { written = true, uploaded = true, creating = true, fencing = true }
+
+
+--- How many parts have no batch at the service yet.
+---@param job table { state }
+---@return integer
+function M.unsent(job)
+  local count = 0
+  for _, part in pairs(job.state.parts) do
+    count = count + (not_there[part.status] and 1 or 0)
+  end
+  return count
+end
+
+
 --- Asks the service to cancel every batch that is under way.
 ---@return true|nil ok
 ---@return string|nil message

@@ -296,6 +296,19 @@ function M.restart(job)
 end
 
 
+--- How many requests are not at the service yet, or not known to be.
+---@param job table { state, ledger, run }
+---@return integer
+function M.unsent(job)
+  local ledger, sent = job.ledger, 0
+  for _, open in pairs(job.run.create.id and job.state.calls or {}) do
+    sent = sent + (open.batch_id and #open.requests or 0)
+  end
+  local waiting = ledger:tally(store.OPEN) + ledger:tally(waiting_mark(2)) + ledger:tally(waiting_mark(3))
+  return math.max(waiting + ledger:tally(store.TAKEN) - sent, 0)
+end
+
+
 --- Asks the service to cancel what is under way there.
 ---@param job table
 ---@return true|nil ok

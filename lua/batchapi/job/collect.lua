@@ -13,8 +13,6 @@ local unclaimed = require("batchapi.job.unclaimed")
 
 local M = {}
 
-local REFUSALS = 3 -- of a download, before it is believed
-
 -- In the ledger: settled by a process that died before the part was done.
 local RECOVERED = store.RECOVERED
 local CUT_OFF = claim.CUT_OFF
@@ -29,15 +27,11 @@ M.waiting_mark = waiting_mark
 
 
 local function download_one(job, part, i, source)
-  local known, began, refusals = job:known(part.part), job.clock.now(), 0
+  local known = job:known(part.part)
   known.result_id = part.sources[i]
   return persist.run(job, function()
     return job:call(source, known, { to = job:path(claim.answer_name(part, i)) })
-  end, function(err)
-    refusals = refusals + (trouble.is_refusal(err) and 1 or 0)
-    return trouble.is_endured(err, job.knows_batches, job.clock.now() - began)
-      or refusals > 0 and refusals < REFUSALS -- a file may not be visible yet
-  end, nil, part)
+  end, trouble.of_result(job), nil, part)
 end
 
 

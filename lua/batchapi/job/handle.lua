@@ -1,7 +1,7 @@
---- The job as users hold it: its results, its status, waiting for it, cancelling it.
+--- The job as users hold it: its results, its status, cancelling it. Waiting for it stands in
+--- job/waiting.lua.
 
 local errors = require("batchapi.errors")
-local loop = require("batchapi.loop")
 local results_of = require("batchapi.job.results")
 local status_of = require("batchapi.job.status")
 local unclaimed = require("batchapi.job.unclaimed")
@@ -11,6 +11,19 @@ local unclaimed = require("batchapi.job.unclaimed")
 local methods = {}
 
 local M = { methods = methods }
+
+
+-- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
+function M.at_end(object, f)
+  local guard
+  if rawget(_G, "newproxy") then
+    guard = newproxy(true) -- luacheck: ignore 113
+    getmetatable(guard).__gc = f
+  else
+    guard = setmetatable({}, { __gc = f })
+  end
+  object._guards = { guard, object._guards }
+end
 
 
 --- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
@@ -78,43 +91,6 @@ function methods:status()
 end
 
 
---- Waits until every request has its result.
----@param given { on_update: fun(status: batchapi.JobStatus)|nil, timeout: number|nil }|nil
----@return batchapi.JobStatus|nil status
----@return string|nil message
----@return batchapi.Error|nil err
-function methods:wait(given)
-  for name, value in pairs(given or {}) do
-    if name ~= "on_update" and name ~= "timeout" then
-      errors.misuse(("job:wait: unknown option '%s'; there are on_update and timeout"):format(tostring(name)))
-    elseif name == "on_update" and not loop.is_callable(value) then
-      errors.misuse("job:wait: on_update must be a function")
-    elseif name == "timeout" and type(value) ~= "number" then
-      errors.misuse("job:wait: timeout must be a number of seconds")
-    end
-  end
-  given = given or {}
-  self.hook = given.on_update
-  local before = self.machine.deadline
-  if given.timeout then
-    self.machine.deadline = math.min(before, self.clock.now() + given.timeout)
-  end
-  self:tell()
-  local ok, why, err = true, nil, nil
-  while ok and not self.done do
-    ok, why, err = self:advance()
-  end
-  if ok then
-    self:tell()
-  end
-  self.hook, self.machine.deadline = nil, before
-  if not ok then
-    return nil, why, err
-  end
-  return self:status()
-end
-
-
 --- Cancels everything at the service; what is not sent yet never is. The results then say so.
 ---@return batchapi.JobStatus|nil status
 ---@return string|nil message
@@ -135,17 +111,6 @@ function methods:cancel()
     return errors.adopt("cancel", err, why)
   end
   return self:status()
-end
-
-
---- Lets go of the job: its directory is free for others, a job without one leaves nothing behind.
---- What the service has goes on there.
-function methods:close()
-  self.machine:stop()
-  self:release()
-  if self.temporary then
-    M.remove_files(self.paths, self.files, self.outside)
-  end
 end
 
 

@@ -9,13 +9,13 @@ local machine = require("batchapi.job.machine")
 local outcomes = require("batchapi.job.outcome")
 local restore = require("batchapi.job.restore")
 local states = require("batchapi.job.state")
-local status_of = require("batchapi.job.status")
 local store = require("batchapi.job.store")
 local template = require("batchapi.job.template")
 local windows = require("batchapi.window")
 local wire = require("batchapi.request")
 
 local handle = require("batchapi.job.handle")
+require("batchapi.job.waiting") -- adds its methods
 
 local methods = handle.methods
 
@@ -24,18 +24,6 @@ local M = {}
 local FIRST_PAUSE = 1 -- seconds between two looks at a batch, unless the service or the user says
 local DISCARD_PATIENCE = 10
 local NOTICE_EVERY = 0.1 -- seconds between two updates while requests are read
-
-
--- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
-local function at_end(object, f)
-  if rawget(_G, "newproxy") then
-    local proxy = newproxy(true) -- luacheck: ignore 113
-    getmetatable(proxy).__gc = f
-    object._guard = proxy
-  else
-    object._guard = setmetatable({}, { __gc = f })
-  end
-end
 
 
 -- ---- what the parts of the machinery use -----------------------------------------------------------
@@ -50,6 +38,9 @@ end
 ---@param record table
 ---@param lazy boolean|nil see journal.lua
 function methods:record(record, lazy)
+  if self.closed then
+    return nil, "the job was closed", { kind = "closed" }
+  end
   local ok, why, err = self.journal:append(record, lazy)
   if not ok then
     return nil, why, err
@@ -80,7 +71,7 @@ function methods:settle_in(dir, files, temporary)
   self.store = store.new(self, dir)
   if temporary then
     local paths = self.paths
-    at_end(self, function()
+    handle.at_end(self, function()
       handle.remove_files(paths)
     end)
   end
@@ -150,7 +141,7 @@ end
 
 function methods:breathe()
   self.machine:breathe()
-  if not self.state.input and self.dirty and self.clock.now() >= self.next_notice then
+  if not self.state.input and self.version ~= self.told and self.clock.now() >= self.next_notice then
     self.next_notice = self.clock.now() + NOTICE_EVERY
     self:tell()
   end
@@ -159,7 +150,7 @@ end
 
 --- Something is to be told to `on_update`.
 function methods:changed()
-  self.dirty = true
+  self.version = self.version + 1
 end
 
 
@@ -204,6 +195,7 @@ end
 
 --- Lets go of the directory.
 function methods:release()
+  self.paths.over = true
   self.journal:close()
   self.store:close()
   if self.pass and self.pass.reader then
@@ -275,21 +267,6 @@ function methods:recover()
 end
 
 
---- Drives the job on; tells what changed. True, or nil, why, err.
-function methods:advance()
-  if not self.done and self.client._core:closed() then
-    self.machine:stop()
-    return errors.fail(errors.new{ kind = "closed", operation = "run", sent = true,
-      message = "the client was closed before the job ended" .. (self.temporary and "" or "; resume it with another") })
-  end
-  local ok, why, err = self.machine:drive()
-  if self.dirty then
-    self:tell()
-  end
-  return ok, why, err
-end
-
-
 --- The tasks of a stopped machine are gone: their marks too.
 function methods:forget_tasks()
   self.active, self.uploading, self.releasing, self.ending = 0, 0, false, false
@@ -305,23 +282,11 @@ function methods:forget_tasks()
 end
 
 
-function methods:tell()
-  self.dirty = false
-  local status
-  for _, hook in ipairs{ self.options.on_update or false, self.hook or false } do
-    if hook then
-      status = status or status_of.of(self)
-      hook(status)
-    end
-  end
-end
-
-
 --- Nothing was submitted and nothing will be: takes back what was uploaded and written.
 function methods:discard()
   self.discarding = true
   local patience = self.clock.now() + DISCARD_PATIENCE -- for uploads under way, which else would stay there
-  while self.uploading > 0 and self.clock.now() < patience and self.machine:drive() do end
+  while self.uploading > 0 and self.clock.now() < patience and self.machine:drive(patience) do end
   self.machine:stop()
   for _, part in pairs(self.state.parts) do
     if part.file_id and self.run.delete then
@@ -371,9 +336,10 @@ function M.new(client, options, world)
     part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,
     discarding = false,
     confirmed = false,   -- the service has accepted something
-    done = false, ending = false, releasing = false, results_given = false,
+    closed = false, done = false, ending = false, releasing = false, results_given = false,
     pass = nil, kept = {}, drawing = false, paced = {}, warnings = {},
-    dirty = false, hook = nil, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
+    version = 0, told = 0, -- what has changed, and what of it on_update knows
+    warn = world.warn, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
     troubled = {},       -- what is being waited out, by whose it is (batchapi/trouble.lua)
     knows_batches = false, -- the service has told of one of them
   }, job_mt)
@@ -382,7 +348,9 @@ function M.new(client, options, world)
   end, function()
     self:forget_tasks()
   end)
-  self.machine.deadline = clock.now() + (options.timeout or windows.timeout(run, options))
+  self.machine.stops = not has_parts -- what is taken then is taken anew from the beginning
+  self.patience = options.timeout or windows.timeout(run, options)
+  self.deadline = clock.now() + self.patience
   self.checker = checker_of(self)
   self.store = store.new(self, options.dir or "")
   return self

@@ -93,6 +93,9 @@ function methods:next()
   local job = self._job
   while true do
     local result, message, err
+    if job.closed and (job.temporary or not job.done) then
+      return errors.fail(errors.new{ kind = "closed", operation = "results", message = "the job was closed" })
+    end
     if self._ordered then
       result, message, err = read_in_order(self)
     else

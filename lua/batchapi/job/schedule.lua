@@ -10,10 +10,13 @@ local function begin(job, part, f, counter)
   part.busy = true
   job[counter] = job[counter] + 1
   job.machine:spawn(function()
-    local ok, why, err = f(job, part)
+    return f(job, part)
+  end, function(ok)
     part.busy = false
     job[counter] = job[counter] - 1
-    return ok, why, err
+    if not ok then -- the next try goes on with what is there
+      part.resumed, part.recovered = part.status == "created", part.status == "ended"
+    end
   end)
 end
 
@@ -49,10 +52,10 @@ local function release_held(job)
   job.releasing = true
   job.machine:spawn(function()
     job.queue_pause = math.min((job.queue_pause or job.options.interval) * 2, 600)
-    local ok, why, err = job:sleep(job.queue_pause)
+    return job:sleep(job.queue_pause)
+  end, function()
     job.releasing = false
     release_all(job)
-    return ok, why, err
   end)
 end
 

@@ -20,8 +20,14 @@ local loop = require("batchapi.loop")
 ---@field clock batchapi.job.Clock
 ---@field random fun(bytes: integer): string hexadecimal digits
 ---@field files batchapi.Files
+---@field warn fun(text: string)|nil tells whoever runs the program
 
 local M = {}
+
+local function warn(text)
+  io.stderr:write(text)
+end
+
 
 local clock = { now = core.now, wall = core.wall, boot = core.boot, sleep = loop.sleep, leaving = loop.leaving }
 
@@ -30,7 +36,7 @@ local clock = { now = core.now, wall = core.wall, boot = core.boot, sleep = loop
 ---@param client batchapi.Client
 ---@return batchapi.job.World
 function M.real(client)
-  return { clock = clock, random = core.random, files = files_of.new(client._context.host) }
+  return { clock = clock, random = core.random, files = files_of.new(client._context.host), warn = warn }
 end
 
 

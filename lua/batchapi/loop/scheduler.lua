@@ -231,8 +231,11 @@ local function push_overdue(self)
 end
 
 
-local function wait(self)
+local function wait(self, till)
   local left, began = self:time_left(), self.now()
+  if till then
+    left = math.max(0, math.min(left or math.huge, till - began))
+  end
   self.waiting = true
   if self.outer.yields then
     loop.hold(self.outer_waiter, left)
@@ -255,10 +258,11 @@ end
 --- With `seconds` it begins no task after so long: those that are left are ready still.
 ---@async
 ---@param seconds number|nil
-function M:step(seconds)
+---@param till number|nil when the wait ends at the latest, by the clock of `now`
+function M:step(seconds, till)
   local task = pop(self)
   if not task and self.count > 0 then
-    wait(self)
+    wait(self, till)
     task = pop(self)
   end
   local over = seconds and task and self.now() + seconds
@@ -276,6 +280,19 @@ end
 ---@return boolean
 function M:is_ready()
   return self.first <= self.last
+end
+
+
+--- Does a task wait for something that comes by itself, or only for a moment?
+---@param moment number seconds
+---@return boolean
+function M:is_busy(moment)
+  local soon, busy = self.now() + moment, false
+  for task in pairs(self.tasks) do
+    local at = task.waiter
+    busy = busy or not at or at.call ~= nil or not task.deadline or task.deadline <= soon
+  end
+  return busy
 end
 
 
@@ -344,14 +361,16 @@ local close = rawget(coroutine, "close") -- since 5.4
 
 
 --- Ends the tasks where they wait: their calls are cancelled, their coroutines never run again.
+---@return table[] calls that were cancelled, and pieces of file work that were begun
 function M:abort()
   self.stopped = true
-  local tasks = self.tasks
+  local tasks, left = self.tasks, {}
   self.tasks, self.ready, self.first, self.last, self.count, self.timed = {}, {}, 1, 0, 0, 0
   for task in pairs(tasks) do
     local at = task.waiter
     task.ended, task.waiter = true, nil
     if at and at.call then
+      left[#left + 1] = at.call
       loop.cancel(at.call)
     elseif at and at.cancel then
       at.cancel()
@@ -360,6 +379,10 @@ function M:abort()
       close(task.co)
     end
   end
+  if self.waiting then
+    self.outer_waiter:wake()
+  end
+  return left
 end
 
 

@@ -80,7 +80,7 @@ function M:leave(batch, out, errors, any)
     if file then
       file.batch = batch
       file.gone = self.world.tape:event("result.gone")
-      local late = self.world.tape:event("result.late", function(s) return s:wide(0.5, 20) end)
+      local late = self.world.tape:event("result.late", function(s) return s:wide(0.5, 2 * self.world.plan.settle) end)
       file.seen_at = self.world.clock.time + (late or 0)
     end
   end

@@ -47,7 +47,7 @@ local function ended(self, batch)
   if not batch.known and self.world.clock.time >= batch.ends_at then
     batch.known = true
     batch.results_gone = self.world.tape:event("result.gone")
-    local late = self.world.tape:event("result.late", function(draw) return draw:wide(0.5, 20) end)
+    local late = self.world.tape:event("result.late", function(draw) return draw:wide(0.5, 2 * self.world.plan.settle) end)
     batch.results_at = self.world.clock.time + (late or 0)
   end
   return batch.known
