@@ -1,5 +1,5 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
-.PHONY: build demo test test-all test-kill simulate check-memory check-hostile fuzz format install \
+.PHONY: build demo test test-all test-kill simulate soak check-memory check-hostile fuzz format install \
         bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
 
 build:
@@ -45,6 +45,12 @@ check-hostile:
 fuzz:
 	@tools/install-deps test
 	@tools/fuzz $(SECONDS)
+
+# Calls, jobs and aborts in every host that is installed, for MINUTES in all: memory and descriptors stay flat
+soak:
+	@tools/install-deps test
+	@tools/build 5.4 5.3 luajit
+	@sandbox/run tools/soak-hosts $(or $(MINUTES),5)
 
 format:
 	@tools/check-format --fix

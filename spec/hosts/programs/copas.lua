@@ -1,8 +1,8 @@
--- copas: the list of behaviours in one of its threads.
+-- copas: a list (behaviours, soak) in one of its threads.
 local copas = require("copas")
 local ffi = require("ffi")
 local loop = require("batchapi.loop")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 local over = false
 

@@ -1,6 +1,6 @@
--- cqueues: the list of behaviours in a coroutine of a controller.
+-- cqueues: a list (behaviours, soak) in a coroutine of a controller.
 local cqueues = require("cqueues")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 local controller = cqueues.new()
 local over = false

@@ -1,6 +1,6 @@
--- HAProxy: the list of behaviours in a task. It says that it has ended; HAProxy is told to stop then.
+-- HAProxy: a list (behaviours, soak) in a task. It says that it has ended; HAProxy is told to stop then.
 local haproxy = rawget(_G, "core")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 haproxy.register_task(function()
   run{

@@ -1,6 +1,6 @@
--- luv: the list of behaviours in a coroutine of its loop.
+-- luv: a list (behaviours, soak) in a coroutine of its loop.
 local uv = require("luv")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 
 local function spawn(f)

@@ -1,6 +1,6 @@
--- Neovim: the list of behaviours in a coroutine of the editor's.
+-- Neovim: a list (behaviours, soak) in a coroutine of the editor's.
 local vim = rawget(_G, "vim")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 
 local function sleep(seconds)

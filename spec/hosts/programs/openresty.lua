@@ -1,6 +1,6 @@
--- nginx: the list of behaviours in a timer of a worker.
+-- nginx: a list (behaviours, soak) in a timer of a worker.
 local ngx = rawget(_G, "ngx")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 return function()
   run{

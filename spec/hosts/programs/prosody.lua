@@ -1,7 +1,7 @@
--- Prosody: the list of behaviours in a runner, begun by a module of its own (mod_contract.lua is this file).
+-- Prosody: a list (behaviours, soak) in a runner, begun by a module of its own (mod_contract.lua is this file).
 local async = require("util.async")
 local prosody = rawget(_G, "prosody")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 local timer = require("util.timer")
 
 

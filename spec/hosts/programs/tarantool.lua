@@ -1,6 +1,6 @@
--- Tarantool: the list of behaviours in a fiber.
+-- Tarantool: a list (behaviours, soak) in a fiber.
 local fiber = require("fiber")
-local run = require("hosts.behaviours")
+local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 run{
   name = "tarantool", stackful = true, spawn = fiber.new, sleep = fiber.sleep, generators = true,

@@ -1,0 +1,145 @@
+--- A soak, run inside a host like the list of behaviours: for $SOAK_SECONDS, rounds of calls, maps, jobs and
+--- aborts. Then memory and descriptors must be what they were after the first rounds.
+
+local batchapi = require("batchapi")
+local core = require("batchapi.core")
+
+local FIRST_ROUNDS = 8 -- until every pool and cache has its size
+local MORE_LUA, MORE_MEMORY, MORE_DESCRIPTORS = 1024, 8192, 3 -- KiB, KiB, that may come on top
+
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+
+-- Kibibytes of Lua and of the process, and open descriptors.
+local function measure()
+  for _ = 1, 3 do
+    collectgarbage()
+  end
+  local pipe = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(core.pid())))
+  local descriptors = tonumber(pipe:read("*a"):match("%d+"))
+  pipe:close()
+  return { lua = math.floor(collectgarbage("count")), memory = tonumber(read("/proc/self/status"):match("VmRSS:%s+(%d+)")),
+    descriptors = descriptors }
+end
+
+
+local function await(host, what, condition)
+  local deadline = core.now() + 30
+  while not condition() do
+    if core.now() > deadline then
+      error("it did not come to this: " .. what, 2)
+    end
+    host.sleep(0.005)
+  end
+end
+
+
+local function calls(host, quick, slow)
+  local ended, waiting = 0, {}
+  for i = 1, 60 do
+    host.spawn(function()
+      local client = i % 4 == 0 and slow or quick
+      waiting[i] = client == slow and coroutine.running() or nil
+      client:list_batches()
+      waiting[i] = nil
+      ended = ended + 1
+    end)
+  end
+  host.sleep(0.05)
+  for _, co in pairs(waiting) do
+    batchapi.cancel(co)
+  end
+  await(host, "the calls end", function() return ended == 60 end)
+end
+
+
+local function map_that_fails(quick, slow)
+  pcall(batchapi.map, { 1, 2, 3, 4, 5, 6 }, function(n)
+    if n == 6 then
+      error("on purpose", 0)
+    end
+    return (n % 2 == 0 and slow or quick):list_batches()
+  end)
+end
+
+
+local function close_while_waiting(host)
+  local client = assert(batchapi.openai{ headers = { ["X-Sandbox-Fault"] = "stall seconds=30" } })
+  local ended = 0
+  for _ = 1, 5 do
+    host.spawn(function()
+      client:list_batches()
+      ended = ended + 1
+    end)
+  end
+  await(host, "the calls begin", function() return client:stats().in_flight == 5 end)
+  client:close()
+  await(host, "the calls end", function() return ended == 5 end)
+end
+
+
+local function job(client)
+  local requests = {}
+  for i = 1, 100 do
+    requests[i] = { body = { model = "text-embedding-3-small", input = "line " .. i } }
+  end
+  local run = assert(client:run(requests, { endpoint = "/v1/embeddings", max_requests_per_batch = 40, interval = 0.05 }))
+  local count, results = 0, run:results()
+  while results:next() do
+    count = count + 1
+  end
+  assert(count == 100, count .. " results")
+  run:close()
+end
+
+
+local function check(first, last)
+  local function one(name, more)
+    local grown = last[name] - first[name]
+    assert(grown <= more, ("%s grew from %d to %d"):format(name, first[name], last[name]))
+  end
+  one("lua", MORE_LUA)
+  one("memory", MORE_MEMORY)
+  one("descriptors", MORE_DESCRIPTORS)
+end
+
+
+local function soak(host, note)
+  local quick = assert(batchapi.openai())
+  local slow = assert(batchapi.openai{ headers = { ["X-Sandbox-Fault"] = "stall seconds=30" } })
+  local stop_at = core.now() + tonumber(os.getenv("SOAK_SECONDS"))
+  local rounds, first = 0, nil
+  repeat
+    calls(host, quick, slow)
+    map_that_fails(quick, slow)
+    close_while_waiting(host)
+    job(quick)
+    rounds = rounds + 1
+    if rounds == FIRST_ROUNDS then
+      first = measure()
+    end
+  until rounds > FIRST_ROUNDS and core.now() >= stop_at
+  await(host, "nothing is under way", function() return slow:stats().in_flight + slow:stats().queued == 0 end)
+  local last = measure()
+  note(("%d rounds; Lua %d to %d KiB, memory %d to %d KiB, descriptors %d to %d"):format(rounds, first.lua, last.lua,
+    first.memory, last.memory, first.descriptors, last.descriptors))
+  check(first, last)
+end
+
+
+--- Runs the soak in the coroutine that calls.
+return function(host)
+  local out = assert(io.open(os.getenv("CONTRACT_OUT"), "a"))
+  local ok, why = pcall(soak, host, function(text)
+    out:write("note\tsoak\t", text, "\n")
+  end)
+  out:write(ok and "ok" or "fail", "\tsoak\t", (tostring(why or ""):gsub("%s+", " ")), "\n")
+  out:write("end\tthe soak\t\n")
+  out:close()
+end
