@@ -69,7 +69,7 @@ end
 local function insist(job, part, attempt)
   local began = job.clock.now()
   return persist.run(job, attempt, function(err)
-    return not lookup.is_vain(job, err, began)
+    return not lookup.is_vain(job, part, err, began)
   end, job.options.settle / 4, part)
 end
 

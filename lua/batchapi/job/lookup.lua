@@ -110,12 +110,14 @@ end
 --- list that cannot be gone through, are believed when the service has had time to come right; what
 --- is ours to mend (credentials, a closed client, the disk) at once.
 ---@param job table
+---@param part table
 ---@param err table
 ---@param began number when the asking began, or first failed
 ---@return boolean
-function M.is_vain(job, err, began)
+function M.is_vain(job, part, err, began)
   local waited = job.clock.now() - began
-  if err.code ~= "list_broken" and trouble.is_endured(err, job.confirmed, waited) then
+  local heard = job.confirmed or part.file_id ~= nil -- the service has answered before
+  if err.code ~= "list_broken" and trouble.is_endured(err, heard, waited) then
     return false
   end
   return err.kind == "auth" or not err.status or waited > job.options.settle
@@ -141,7 +143,7 @@ function M.over(job, part, waited)
     trouble.note(job, part, failing and trouble.more(part.trouble, why, job.clock.wall()))
     if found or matches and over then
       return found or false, matches or seen
-    elseif failing and M.is_vain(job, err, failing) then
+    elseif failing and M.is_vain(job, part, err, failing) then
       trouble.note(job, part, nil)
       return nil, why, err
     end
