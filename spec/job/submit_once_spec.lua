@@ -298,6 +298,41 @@ describe("submitting once", function()
     assert.are.equal(1, sandbox.count("requests", "openai.delete_file"))
   end)
 
+  it("takes its steps once though each wait is shorter than any of them", function()
+    sandbox.faults{ { match = { operation = "openai.create_batch", nth = 2 }, fault = { type = "reset", read = true } } }
+    local job = assert(openai:run(chats(2), quick{ settle = 0.4, dir = dir, max_requests_per_batch = 1, concurrency = 1 }))
+    local waits, status = 0
+    repeat
+      waits, status = waits + 1, job:wait{ timeout = 0.05 }
+    until status or waits == 500
+    assert.is_true(waits > 5)
+    assert.are.equal(2, all_ok(all(job)))
+    assert.are.equal(3, sandbox.count("requests", "openai.create_file"))
+    assert.are.equal(1, sandbox.count("requests", "openai.delete_file"))
+    assert.are.equal(1, jobs.count_records(dir, "fenced"))
+  end)
+
+  it("gets there in processes that each run for less than the settling time", function()
+    sandbox.faults{ { match = { operation = "openai.create_batch", nth = 1 }, fault = { type = "reset", read = true } } }
+    local first = openai:run(chats(2), quick{ settle = 0.8, dir = dir, timeout = 0.3 })
+    assert.is_nil(first)
+    local list
+    for _ = 1, 40 do
+      local job = batchapi.resume(dir, { client = openai, timeout = 0.3, interval = 0.05 })
+      local status = job and job:wait()
+      if status then
+        list = all(job)
+        break
+      elseif job then
+        job:close()
+      end
+    end
+    assert.are.equal(2, all_ok(list))
+    assert.are.equal(1, sandbox.count("batches", "all"))
+    assert.are.equal(1, jobs.count_records(dir, "lost"))
+    assert.are.equal(1, jobs.count_records(dir, "fencing"))
+  end)
+
   it("takes back the upload of a refused create, when asked to clean up", function()
     local job, _, err = openai:run(chats(2), quick{ endpoint = "/v1/no-such", cleanup = true, dir = dir })
     assert.is_nil(job)
