@@ -232,6 +232,7 @@ build = {
     ["batchapi.loop.neovim"] = "lua/batchapi/loop/neovim.lua",
     ["batchapi.loop.openresty"] = "lua/batchapi/loop/openresty.lua",
     ["batchapi.loop.openresty_worker"] = "lua/batchapi/loop/openresty_worker.lua",
+    ["batchapi.loop.overdue"] = "lua/batchapi/loop/overdue.lua",
     ["batchapi.loop.prosody"] = "lua/batchapi/loop/prosody.lua",
     ["batchapi.loop.scheduler"] = "lua/batchapi/loop/scheduler.lua",
     ["batchapi.loop.tarantool"] = "lua/batchapi/loop/tarantool.lua",

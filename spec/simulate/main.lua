@@ -99,11 +99,27 @@ local function many(count, from)
 end
 
 
---- Looks for the first seed that a planted fault breaks.
-local function hunt(name, count)
+--- The seeds that fail by themselves, on one line: they prove nothing of a mutant.
+local function failing(count)
+  local list = {}
   for seed = 1, count do
-    local run = world.run(seed)
-    if #run.violations > 0 then
+    if #world.run(seed).violations > 0 then
+      list[#list + 1] = seed
+    end
+  end
+  print(table.concat(list, " "))
+end
+
+
+--- Looks for the first seed that a planted fault breaks.
+local function hunt(name, count, skipped)
+  local skip = {}
+  for seed in (skipped or ""):gmatch("%d+") do
+    skip[tonumber(seed)] = true
+  end
+  for seed = 1, count do
+    local run = not skip[seed] and world.run(seed)
+    if run and #run.violations > 0 then
       print(("%-26s seed %4d  %s"):format(name, seed, run.violations[1]:match("^[^\n]*"):sub(1, 150)))
       os.exit(0)
     end
@@ -119,7 +135,9 @@ for name in (os.getenv("WITHOUT") or ""):gmatch("%S+") do
 end
 
 if arg[1] == "--mutant" then
-  hunt(arg[2], tonumber(arg[3]) or 2000)
+  hunt(arg[2], tonumber(arg[3]) or 2000, arg[4])
+elseif arg[1] == "--failing" then
+  failing(tonumber(arg[2]) or 2000)
 elseif arg[1] == "--seed" or arg[1] == "--short" then
   one(tonumber(arg[2]), arg[1] == "--short")
 else

@@ -7,6 +7,7 @@
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local loop = require("batchapi.loop")
+local overdue = require("batchapi.loop.overdue")
 local task_waiter = require("batchapi.loop.task_waiter")
 
 local M = { name = "parallel", yields = true }
@@ -39,7 +40,7 @@ function M.new(host)
     ready = {}, -- queue of tasks to be resumed
     first = 1,
     last = 0,
-    tasks = {}, -- those that are alive, as a set
+    tasks = {}, -- those that are alive: to each its number
     count = 0,
     timed = 0, -- how many wait with a deadline
     current = nil, -- the task that runs
@@ -130,8 +131,8 @@ function M:spawn(finished, f, ...)
     deadline = nil,
   }
   loop.adopt(task.co, self)
-  self.tasks[task] = true
-  self.count = self.count + 1
+  self.spawned = (self.spawned or 0) + 1
+  self.tasks[task], self.count = self.spawned, self.count + 1
   self:push(task)
 end
 
@@ -223,10 +224,8 @@ local function push_overdue(self)
     return
   end
   local now = self:exiting() and math.huge or self.now() -- at the end, whoever sleeps is woken
-  for task in pairs(self.tasks) do
-    if task.deadline and task.deadline <= now then
-      self:push(task)
-    end
+  for _, task in ipairs(overdue(self.tasks, now)) do
+    self:push(task)
   end
 end
 
