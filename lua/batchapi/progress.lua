@@ -43,6 +43,8 @@ local function words(status)
   end
   if ended(status) then
     return line .. "  " .. duration(status.elapsed)
+  elseif status.repeating > 0 then
+    return ("%s  repeating %d"):format(line, status.repeating)
   elseif status.remaining then
     return line .. "  " .. duration(status.remaining) .. " left"
   end

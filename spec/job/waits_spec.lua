@@ -224,7 +224,7 @@ describe("a job", function()
     ]]
     local dir = jobs.dir()
     local said = program.said(script, nil, dir)
-    assert.is_truthy(said:find("was left with 2 parts that are not at the service", 1, true), said)
+    assert.is_truthy(said:find("was left with 2 parts not at the service", 1, true), said)
     assert.is_truthy(said:find(("batchapi.resume(%q)"):format(dir), 1, true), said)
     assert.are.equal(1, select(2, said:gsub("batchapi: job_", "")))
     assert.is_truthy(program.said(script, nil, "-"):find("with dir = …", 1, true))

@@ -107,7 +107,7 @@ local function begin(job, part)
     unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
     cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
-  for index = part.first, part.recovered and self.last or 0 do
+  for index = part.first, (part.recovered or part.again) and self.last or 0 do
     if self.ledger:state(index) == store.SETTLED then
       self.ledger:set(index, RECOVERED)
     end
@@ -215,7 +215,7 @@ end
 --- Requests that an earlier process settled stay so. Those that no line was for were missing then.
 function settling:close_recovered()
   local missing = self.part.recovered and self:absent_reason().code == "missing" and 1 or 0
-  for index = self.part.first, self.part.recovered and self.last or 0 do
+  for index = self.part.first, (self.part.recovered or self.part.again) and self.last or 0 do
     if self.ledger:state(index) == RECOVERED then
       self.ledger:set(index, store.SETTLED)
       self.missing = self.missing + missing

@@ -1,5 +1,6 @@
 --- A job that an earlier process began: its account of requests is made again from what is on disk.
 
+local again = require("batchapi.job.again")
 local collect = require("batchapi.job.collect")
 local parts = require("batchapi.job.parts")
 local unclaimed = require("batchapi.job.unclaimed")
@@ -125,10 +126,11 @@ function M.account(job)
   if not ok then
     return nil, why, err
   end
-  local count = job.ledger:count()
+  local count, notes = job.ledger:count(), again.notes(job)
   ok, why, err = job.store:recover(function(result, place)
     if result.index >= 1 and result.index <= count then
       job.store:settle(result, place)
+      again.note(notes, result)
     end
     job:breathe()
   end)
@@ -139,6 +141,10 @@ function M.account(job)
   if ok then
     ok, why, err = unclaimed.recover(job)
   end
+  if not ok then
+    return nil, why, err
+  end
+  ok, why, err = again.reopen(job, notes)
   if not ok then
     return nil, why, err
   end

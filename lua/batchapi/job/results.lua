@@ -131,7 +131,7 @@ function M.new(job, raw)
   return setmetatable({
     _raw = raw,
     _job = job, _what = "results", _host = job.client._context.host,
-    _ordered = job.options.ordered and not job.store.finished
+    _ordered = (job.options.ordered or job.store.reopened) and not job.store.finished
       and in_order.new(job.store, job.client._settings.max_line_bytes) or nil,
     _place = 0, _until = 0, _count = 0, _reader = nil, _ended = false,
   }, mt)

@@ -26,6 +26,7 @@ function M.new()
     last_call = 0,
     any_create = false, -- something may have been created at the service
     cancelled = false, finished = false,
+    round = 0,        -- how often the job was opened again
     duplicates = 0, strangers = 0, broken = 0, unclaimed = 0, maybe_paid_twice = 0,
     usage = nil,      -- summed
   }, M)
@@ -186,8 +187,24 @@ end
 function apply.ended(state, record)
   local part = state.parts[record.part]
   part.status, part.outcome, part.sources = "ended", record.outcome, record.sources or {}
-  part.reasons, part.usage, part.uncollected = record.reasons, record.usage, record.uncollected
-  state.usage = M.add_usage(state.usage, record.usage)
+  part.reasons, part.uncollected = record.reasons, record.uncollected
+  if not part.usage then
+    part.usage = record.usage
+    state.usage = M.add_usage(state.usage, record.usage)
+  end
+end
+
+
+--- Answers that could not be fetched are asked for again: the batch is watched and collected anew.
+function apply.reopened(state, record)
+  state.round, state.finished = record.round, false
+  for _, number in ipairs(record.parts) do
+    local part = state.parts[number]
+    part.status, part.again, part.uncollected, part.incomplete = "created", true, nil, false
+    for name, count in pairs(part.counted) do
+      state[name] = state[name] - count
+    end
+  end
 end
 
 
@@ -195,11 +212,11 @@ function apply.settled(state, record)
   local part = state.parts[record.part]
   part.status = "settled"
   part.uncollected = (record.uncollected or 0) > 0 and record.uncollected or nil -- how many requests
-  state.duplicates = state.duplicates + (record.duplicates or 0)
-  state.strangers = state.strangers + (record.strangers or 0)
-  state.broken = state.broken + (record.broken or 0)
-  part.unclaimed = record.unclaimed
-  state.unclaimed = state.unclaimed + (record.unclaimed or 0)
+  part.unclaimed, part.counted = record.unclaimed, {}
+  for _, name in ipairs{ "duplicates", "strangers", "broken", "unclaimed" } do
+    part.counted[name] = record[name] or 0
+    state[name] = state[name] + part.counted[name]
+  end
   -- Something of it was not handed out, or never came: then nothing of it may be deleted.
   part.incomplete = (record.unclaimed or 0) + (record.unreadable or 0) + (record.missing or 0)
     + (record.uncollected or 0) > 0

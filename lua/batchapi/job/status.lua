@@ -1,9 +1,12 @@
 --- How far a job is.
 
 local states = require("batchapi.job.state")
+local tally = require("batchapi.job.tally")
 local trouble = require("batchapi.trouble")
 
 local M = {}
+
+local SHOWN = 5 -- errors
 
 
 local function part_status(part)
@@ -59,6 +62,89 @@ local function estimate(job, requests, processed)
 end
 
 
+--- How many requests are in parts of a further attempt that have not ended.
+local function repeating(job)
+  local count = 0
+  for _, part in pairs(job.state.parts) do
+    count = count + (part.attempt > 1 and part.status ~= "settled" and part.count or 0)
+  end
+  return count
+end
+
+
+-- ---- as text ------------------------------------------------------------------------------------
+
+local function listed(counts)
+  local names = {}
+  for name, count in pairs(counts) do
+    names[#names + 1] = ("%d %s"):format(count, name)
+  end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+
+local function duration(seconds)
+  if seconds < 120 then
+    return ("%d s"):format(math.floor(seconds))
+  elseif seconds < 7200 then
+    return ("%d min"):format(math.floor(seconds / 60))
+  end
+  return ("%.1f h"):format(seconds / 3600)
+end
+
+
+--- The tokens of a usage, or the sum of its numbers' names: "input_tokens 12, output_tokens 30".
+local function used(usage)
+  local names = {}
+  for name, value in pairs(usage) do
+    if type(value) == "number" then
+      names[#names + 1] = ("%s %.0f"):format(name, value)
+    end
+  end
+  table.sort(names)
+  return #names > 0 and table.concat(names, ", ") or nil
+end
+
+
+--- One look tells how a job went: a few lines.
+local function describe(status)
+  local waiting = status.requests - status.settled
+  local lines = {
+    ("%s: %s, %d requests: %d ok, %d failed%s"):format(status.id, status.state, status.requests, status.ok,
+      status.failed, waiting > 0 and (", %d waiting"):format(waiting) or ""),
+    #status.parts > 0 and ("parts: %s"):format(listed(status.states)) or nil,
+  }
+  local function add(text, ...)
+    lines[#lines + 1] = text:format(...)
+  end
+  for i = 1, math.min(#status.errors, SHOWN) do
+    local entry = status.errors[i]
+    add("error: %d × %s%s", entry.count, entry.code, entry.message and ": " .. tostring(entry.message) or "")
+  end
+  if #status.errors > SHOWN then
+    add("and %d more kinds of errors", #status.errors - SHOWN)
+  end
+  local tokens = status.usage and used(status.usage)
+  if tokens then
+    add("used: %s", tokens)
+  end
+  if status.repeating > 0 then
+    add("repeating %d", status.repeating)
+  end
+  if status.unclaimed > 0 then
+    add("lines that belong to no request: %d", status.unclaimed)
+  end
+  if status.trouble then
+    add("trouble, %d times: %s", status.trouble.count, status.trouble.message)
+  end
+  if status.remaining then
+    add("about %s left", duration(status.remaining))
+  end
+  return table.concat(lines, "\n")
+end
+
+
 ---@class batchapi.JobStatus
 ---@field id string
 ---@field state "writing"|"running"|"cancelling"|"cancelled"|"done"
@@ -80,6 +166,8 @@ end
 ---@field elapsed number seconds since this process began with it
 ---@field remaining number|nil seconds, estimated
 ---@field ends_at number|nil estimated end, seconds since 1970
+---@field errors table[] { code, message, count } of the failed ones, the most common first
+---@field repeating integer how many requests are sent again
 ---@field trouble batchapi.Trouble|nil what is being waited out, the longest
 ---@field warnings string[]
 
@@ -96,7 +184,7 @@ function M.of(job)
     broken = job.state.broken, unclaimed = job.state.unclaimed, maybe_paid_twice = job.state.maybe_paid_twice,
     bytes = 0, parts = list_parts(job), states = {},
     usage = states.add_usage(nil, job.state.usage), elapsed = job.clock.now() - job.began, warnings = job.warnings,
-    trouble = trouble.of(job),
+    trouble = trouble.of(job), errors = tally.errors(counts), repeating = repeating(job),
   }
   for _, part in ipairs(status.parts) do
     status.bytes = status.bytes + (part.attempt == 1 and part.bytes or 0)
@@ -104,7 +192,7 @@ function M.of(job)
   end
   status.remaining = estimate(job, requests, status.processed)
   status.ends_at = status.remaining and job.clock.wall() + status.remaining
-  return status
+  return setmetatable(status, { __tostring = describe, __name = "batchapi.status" })
 end
 
 

@@ -9,6 +9,7 @@ local errors = require("batchapi.errors")
 local core = require("batchapi.core")
 local in_order = require("batchapi.job.in_order")
 local record_file = require("batchapi.job.record_file")
+local tally = require("batchapi.job.tally")
 
 local M = {}
 M.__index = M
@@ -30,7 +31,7 @@ function M.new(job, dir)
     files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and M.FAILED or M.SETTLED,
     dir = dir, final = "results.jsonl", part = part, path = part, ledger = job.ledger, durable = job.durable,
     outcome = job.outcome, seed = core.crc32c(job.id), number = 0, -- number: of the last line
-    visible = 0, counts = { ok = 0, failed = 0, missing = 0 }, writer = nil, opening = false, finished = false,
+    visible = 0, counts = tally.new(), round = 0, reopened = false, writer = nil, opening = false, finished = false,
   }, M)
 end
 
@@ -50,19 +51,6 @@ end
 function M:settle(result, place)
   self.ledger:put(result.index, place)
   self.ledger:set(result.index, result.ok and M.SETTLED or self.failed)
-end
-
-
-function M:account(result)
-  local counts = self.counts
-  if result.ok then
-    counts.ok = counts.ok + 1
-  else
-    counts.failed = counts.failed + 1
-    if result.error and result.error.code == "missing" then
-      counts.missing = counts.missing + 1
-    end
-  end
 end
 
 
@@ -91,7 +79,7 @@ function M:recover(settled, damage)
   end
   local found, why, err = record_file.read(files, self.path, self.seed, function(result, place)
     settled(result, place)
-    self:account(result)
+    tally.add(self.counts, result)
     return true
   end, here)
   if not found then
@@ -147,7 +135,8 @@ function M:append(result, line)
   -- The line is in the writer's buffer before record() can wait; a task that ends there has settled it.
   local writer, index, before = self.writer, result.index, self.ledger:state(result.index)
   self:settle(result, writer:bytes())
-  self:account(result)
+  tally.add(self.counts, result)
+  result.round = self.round > 0 and self.round or nil
   self.number = self.number + 1
   local length, message, failure = self.files:record(writer, result, self.number, self.seed, line)
   if not length then
@@ -168,7 +157,7 @@ end
 ---@return table result
 function M:result_of(record, raw)
   local bytes, line, text = record.bytes, record.line, record.base64
-  record.n, record.crc, record.bytes, record.line, record.base64 = nil, nil, nil, nil, nil
+  record.n, record.crc, record.bytes, record.line, record.base64, record.round = nil, nil, nil, nil, nil, nil
   local unreadable = record.error ~= nil and record.error.code == "unreadable"
   if text then -- it was mended, or nobody could read it
     text = core.base64_decode(text)
@@ -284,6 +273,23 @@ local function go_on(self)
 end
 
 
+--- More results are to come: the file is again one that grows.
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M:reopen()
+  self.reopened = true
+  if not self.finished then
+    return true
+  end
+  local ok, why, err = self.files:rename(self.final, self.part)
+  if ok then
+    self.finished, self.path = false, self.part
+  end
+  return ok, why, err
+end
+
+
 --- All requests are settled: makes results.jsonl appear, whole.
 ---@return true|nil ok
 ---@return string|nil message
@@ -302,6 +308,7 @@ function M:finish(ordered, breathe)
   end
   self:close()
   local from = self.path
+  ordered = ordered or self.reopened -- some requests have more than one line
   if ordered then
     from = self.final .. ".ordered"
     ok, why, err = self:write_ordered(from, breathe)

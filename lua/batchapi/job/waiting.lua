@@ -174,14 +174,15 @@ end
 local function last_words(job)
   local paths, state, warn, unsent = job.paths, job.state, job.warn, job.family.unsent
   local seen = { state = state, ledger = job.ledger, run = job.run, kept = {} }
-  local id, dir, what = job.id, not job.temporary and job.dir, job.has_parts and "parts" or "requests"
+  local id, dir, things = job.id, not job.temporary and job.dir, job.has_parts and "parts" or "requests"
   return function()
     if paths.over or not state.input then
       return
     end
     local count = unsent(seen)
+    local what = count == 1 and things:sub(1, -2) or things
     if count > 0 then
-      warn(("batchapi: %s was left with %d %s that are not at the service; job:submit() waits until they are, %s\n")
+      warn(("batchapi: %s was left with %d %s not at the service; job:submit() waits until they are, %s\n")
         :format(id, count, what, dir and ("batchapi.resume(%q) goes on"):format(dir)
           or "and with dir = … a job can be resumed"))
     end

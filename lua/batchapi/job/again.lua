@@ -1,0 +1,90 @@
+--- Answers that could not be fetched are there still, and paid: whoever takes the job up again asks for
+--- them once more. Each such round has a number, and its results bear it: a request's newest counts.
+
+local collect = require("batchapi.job.collect")
+local tally = require("batchapi.job.tally")
+
+local M = {}
+
+
+--- Notes what a recovered job's results say, one after the other, as they were written.
+---@param job table
+---@return table notes
+function M.notes(job)
+  return { job = job, uncollected = {}, former = job.state.round > 0 and {} or nil }
+end
+
+
+--- A request has a result; the one it had before counts no more.
+---@param notes table
+---@param result table
+function M.note(notes, result)
+  local reason, former = result.error, notes.former
+  local code = type(reason) == "table" and reason.code or nil
+  notes.uncollected[result.index] = code == "uncollected" and (result.round or 0) or nil
+  if former then
+    if former[result.index] then
+      tally.remove(notes.job.store.counts, former[result.index])
+    end
+    former[result.index] = { ok = result.ok, error = { code = code } }
+  end
+end
+
+
+--- The parts some of whose answers could not be fetched.
+local function incomplete(state)
+  local numbers = {}
+  for number = 1, state.last_part do
+    local part = state.parts[number]
+    if part and part.status == "settled" and part.uncollected and part.batch_id then
+      numbers[#numbers + 1] = number
+    end
+  end
+  return numbers
+end
+
+
+--- The requests of a part wait again for what could not be fetched.
+local function reopen_part(job, part, notes)
+  local mark, count = collect.waiting_mark(part.attempt), 0
+  for index = part.first, part.first + part.span - 1 do
+    local round = notes.uncollected[index]
+    if round and round < job.state.round then
+      job.ledger:set(index, mark)
+      tally.remove(job.store.counts, { ok = false, error = { code = "uncollected" } })
+      count = count + 1
+    end
+  end
+  return count
+end
+
+
+--- Opens a job again whose answers are not all here.
+---@param job table
+---@param notes table
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.reopen(job, notes)
+  local numbers = job.has_parts and job.durable and incomplete(job.state) or {}
+  if #numbers > 0 then
+    local ok, why, err = job:record{ type = "reopened", round = job.state.round + 1, parts = numbers }
+    if not ok then
+      return nil, why, err
+    end
+  end
+  local waiting = 0
+  for _, part in pairs(job.state.parts) do
+    if part.again and part.status ~= "settled" then
+      waiting = waiting + reopen_part(job, part, notes)
+    end
+  end
+  job.store.round = job.state.round
+  if waiting > 0 or job.state.round > 0 and not job.state.finished then
+    return job.store:reopen()
+  end
+  return true
+end
+
+
+return M
