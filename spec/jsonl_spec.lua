@@ -90,7 +90,8 @@ describe("jsonl", function()
     assert.equal(json.null, jsonl.read(path, { null = "keep" }):next().a)
     assert.is_nil(jsonl.read(path):next().a)
     assert.equal("too_large", select(3, jsonl.read(path, { max_line_bytes = 3 }):next()).kind)
-    assert.error_matches(function() jsonl.read(path, { nul = "keep" }) end, "unknown option 'nul'")
+    assert.error_matches(function() jsonl.read(path, { nulll = "keep" }) end,
+      "jsonl.read has no option 'nulll'; did you mean 'null'?")
   end)
 
   it("reads beside other coroutines", function()

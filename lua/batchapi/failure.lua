@@ -31,19 +31,46 @@ local function auth_hint(client, status)
 end
 
 
+local proxy_auth = "the proxy asks for credentials: give them in its URL, http://user:password@host:port (option proxy)"
+
+
+--- What to think of a request of which bytes went out, and that harms when it is sent twice.
+local function carried_out(outcome)
+  return outcome.maybe_sent and outcome.never_sent
+    and "the request may have been carried out all the same: look before repeating it" or nil
+end
+
+
+--- The last part of the service's own base URL, "/v1", if the client's lacks it, and nothing worked
+--- yet.
+local function missing_path(client)
+  local usual = client._definition.base_url:match("^%a+://[^/]+.*(/[^/{}]+)$")
+  if usual and client._core:stats().succeeded == 0 and client._base_url:sub(-#usual) ~= usual then
+    return usual
+  end
+end
+
+
 local hints = {
-  connect = function(client)
+  connect = function(client, outcome)
+    if outcome.code == "proxy_auth" then
+      return proxy_auth
+    elseif outcome.code == "proxy" then
+      return "is the proxy (option proxy, or the environment's) right, and is it up?"
+    elseif outcome.maybe_sent then
+      return carried_out(outcome) -- it was connected: the address is right
+    end
     return ("is base_url (%s) right, and is the server up?"):format(client._base_url)
   end,
   tls = function()
     return "if a private authority signed the server's certificate, give its PEM file as ca_file"
   end,
   timeout = function(_, outcome)
-    return (outcome.status or 0) == 0 and outcome.maybe_sent and outcome.never_sent
-      and "the request may have been carried out all the same: look before repeating it" or nil
+    return (outcome.status or 0) == 0 and carried_out(outcome) or nil
   end,
-  truncated = function()
-    return "the answer ended early; nothing of it is handed out"
+  truncated = function(_, outcome)
+    local also = carried_out(outcome)
+    return "the answer ended early; nothing of it is handed out" .. (also and "; " .. also or "")
   end,
   too_large = function(_, outcome)
     local message = outcome.message or ""
@@ -54,10 +81,16 @@ local hints = {
     end
     return "raise max_body_bytes, or stream the answer (lines, or { to = path })"
   end,
-  http = function(_, outcome)
+  http = function(client, outcome)
     local status = outcome.status or 0
-    if status == 404 then
+    local path = (status == 404 or status == 405) and missing_path(client)
+    if path then
+      return ("base_url (%s) does not end with %s, as %s does: is it right?"):format(client._base_url, path,
+        client._definition.base_url)
+    elseif status == 404 then
       return "check the id, and that the account is the one it belongs to"
+    elseif status == 407 then
+      return proxy_auth
     elseif status == 413 then
       return "send less at once"
     end
@@ -104,7 +137,7 @@ end
 
 
 local function said(outcome, code, message, answered)
-  if not answered then
+  if not answered or outcome.status < 400 then -- a redirect: the core says where it points
     return outcome.message or "failed"
   end
   local head = tostring(outcome.status) .. (code and " " .. code or "")

@@ -354,6 +354,9 @@ function M.help(name, operation_name)
   if name == nil then
     return overview()
   elseif type(name) == "table" and name._definition then
+    if operation_name ~= nil and type(operation_name) ~= "string" then
+      errors.misuse("help: the name of an operation expected, got a " .. type(operation_name))
+    end
     return of_client(name._definition, operation_name)
   elseif type(name) ~= "string" then
     errors.misuse("help: a name expected, got a " .. type(name))

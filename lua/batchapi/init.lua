@@ -62,10 +62,7 @@ end
 ---@param list T|nil
 ---@return T
 function M.array(list)
-  if list ~= nil and type(list) ~= "table" then
-    errors.misuse("array: a table expected, got a " .. type(list))
-  end
-  return setmetatable(list or {}, core.array_mt)
+  return json.array(list)
 end
 
 

@@ -2,6 +2,8 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
+local options_of = require("batchapi.options")
+local json_options = require("batchapi.json_options")
 
 local M = {
   --- JSON's null; equal to cjson.null and ngx.null.
@@ -17,6 +19,9 @@ local M = {
 ---@return string|nil why
 ---@return batchapi.Error|nil err `kind = "invalid"`
 function M.encode(value, options)
+  if options ~= nil then
+    options_of.check_list(options, json_options.encode, "json.encode")
+  end
   local text, why, err = core.encode(value, options)
   if not text then
     return errors.adopt("json.encode", err, why)
@@ -32,6 +37,11 @@ end
 ---@return string|nil why
 ---@return batchapi.Error|nil err `kind = "decode"`, `offset` is the byte, from 1
 function M.decode(text, options)
+  if type(text) ~= "string" then
+    errors.misuse("json.decode: a string expected, got %s", text == nil and "no value" or "a " .. type(text))
+  elseif options ~= nil then
+    json_options.check_decode(options, json_options.decode, "json.decode")
+  end
   local value, why, err = core.decode(text, options)
   if value == nil then
     return errors.adopt("json.decode", err, why)
@@ -45,6 +55,9 @@ end
 ---@param list T|nil
 ---@return T
 function M.array(list)
+  if list ~= nil and type(list) ~= "table" then
+    errors.misuse("array: a table expected, got a " .. type(list))
+  end
   return setmetatable(list or {}, core.array_mt)
 end
 

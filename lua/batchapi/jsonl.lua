@@ -10,8 +10,12 @@ local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local files_of = require("batchapi.files")
 local iterator = require("batchapi.iterator")
+local json_options = require("batchapi.json_options")
+local options_of = require("batchapi.options")
 
 local M = {}
+
+local unpack = rawget(table, "unpack") or unpack
 
 
 --- Iterates the lines of a file: callable, so that a `for` takes it, with `next()` and `close()`.
@@ -75,36 +79,47 @@ function lines_mt.__call(lines)
 end
 
 
-local function copy(options, names, what)
-  local read, rest = {}, {}
-  for name, value in pairs(options or {}) do
-    if not names[name] then
-      errors.misuse("%s: unknown option '%s'", what, tostring(name))
-    end
-    (names[name] == "read" and read or rest)[name] = value
+local read_options = options_of.list{
+  { name = "max_line_bytes", kind = "number", integer = true, min = 1, max = 2 ^ 30 },
+  options_of.general.host, unpack(json_options.decode),
+}
+local write_options = options_of.list{ { name = "append", kind = "boolean" } }
+
+
+local function check_path(path, what)
+  if type(path) ~= "string" then
+    errors.misuse("%s: the path of a file expected, got %s", what, path == nil and "no value" or "a " .. type(path))
   end
-  return read, rest
 end
 
 
-local read_options = { max_line_bytes = "open", null = "read", max_depth = "read", host = "host" }
+--- What is for opening, and what is for reading its lines, or nil.
+local function parted(options)
+  json_options.check_decode(options, read_options, "jsonl.read")
+  local open, read = {}, {}
+  for name, value in pairs(options) do
+    (json_options.decode[name] and read or open)[name] = value
+  end
+  return open, next(read) and read or nil
+end
 
 
 --- Opens a file of JSON Lines for reading.
 ---@param path string
----@param options? { max_line_bytes?: integer, max_depth?: integer, null?: "absent"|"keep", host?: string }
+---@param options? { max_line_bytes?: integer, max_depth?: integer, null?: "absent"|"keep", big_integers?: "float"|"text"|"cdata", host?: string }
 ---@return batchapi.JsonLines|nil lines
 ---@return string|nil why
 ---@return batchapi.Error|nil err
 function M.read(path, options)
-  local read, rest = copy(options, read_options, "jsonl.read")
-  local files = files_of.new(rest.host)
-  local reader, why, err = files:reader(path, { max_line_bytes = rest.max_line_bytes })
+  check_path(path, "jsonl.read")
+  local open, read = parted(options or {})
+  local files = files_of.new(open.host)
+  local reader, why, err = files:reader(path, { max_line_bytes = open.max_line_bytes })
   if not reader then
     return errors.adopt("jsonl.read", err, why)
   end
   return setmetatable({
-    _files = files, _reader = reader, _options = next(read) and read or nil, _host = rest.host, _what = path,
+    _files = files, _reader = reader, _options = read, _host = open.host, _what = path,
   }, lines_mt)
 end
 
@@ -118,6 +133,10 @@ end
 ---@return string|nil why
 ---@return batchapi.Error|nil err
 function M.write(path, options)
+  check_path(path, "jsonl.write")
+  if options ~= nil then
+    options_of.check_list(options, write_options, "jsonl.write")
+  end
   local writer, why, err = core.writer(path, options)
   if not writer then
     return errors.adopt("jsonl.write", err, why)

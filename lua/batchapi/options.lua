@@ -133,18 +133,25 @@ local function type_fits(value, kind)
 end
 
 
-local function check_number(name, value, option)
+--- What is wrong with a number for an option, in the one form that all have; nil when nothing is.
+---@param name string
+---@param value number
+---@param option { min?: number, max?: number, above?: number, integer?: boolean }
+---@return string|nil
+function M.range_fault(name, value, option)
   local low, high = option.min, option.max
+  local wanted
   if value ~= value then
-    errors.misuse("option %s must be a number, got NaN", name)
+    wanted = "a number"
   elseif option.integer and (value ~= math.floor(value) or math.abs(value) == math.huge) then
-    errors.misuse("option %s must be an integer, got %s", name, tostring(value))
+    wanted = "an integer"
   elseif (low and value < low) or (high and value > high) or (option.above
     and value <= option.above) then
-    local range = option.above and ("more than %s"):format(option.above)
+    wanted = option.above and ("more than %s"):format(option.above)
       or high and ("between %s and %s"):format(low, high) or ("at least %s"):format(low)
-    errors.misuse("option %s must be %s, got %s", name, range, tostring(value))
   end
+  return wanted and ("option %s must be %s, got %s"):format(name, wanted,
+    value ~= value and "NaN" or tostring(value))
 end
 
 
@@ -153,12 +160,17 @@ end
 ---@param value any
 ---@param option table
 function M.check_one(name, value, option)
-  if not type_fits(value, option.kind) then
+  if option.callable and type(value) == "table" and getmetatable(value) and getmetatable(value).__call then
+    return
+  elseif not type_fits(value, option.kind) then
     local kinds = type(option.kind) == "table" and table.concat(option.kind, " or a ")
       or option.kind
     errors.misuse("option %s must be a %s, got a %s", name, kinds, type(value))
   elseif type(value) == "number" then
-    check_number(name, value, option)
+    local fault = M.range_fault(name, value, option)
+    if fault then
+      errors.misuse("%s", fault)
+    end
   elseif type(value) == "table" and option.check then
     option.check(value)
   elseif option.one_of then
@@ -173,11 +185,25 @@ function M.check_one(name, value, option)
 end
 
 
---- Checks a table of options against a list `{ name = option }` with the same fields as above.
+--- A list of options for check_list(), found by name too.
+---@param list table[]
+---@return table
+function M.list(list)
+  for _, option in ipairs(list) do
+    list[option.name] = option
+  end
+  return list
+end
+
+
+--- Checks a table of options against a list of M.list(), whose options have the same fields as above.
 ---@param given table
 ---@param list table
 ---@param what string whose options they are, for messages
 function M.check_list(given, list, what)
+  if type(given) ~= "table" then
+    errors.misuse("%s: the options must be a table, got a %s", what, type(given))
+  end
   for name, value in pairs(given) do
     local option = list[name]
     if not option then

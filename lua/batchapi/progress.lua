@@ -4,7 +4,7 @@
 --- something changed, at most every few seconds.
 
 local core = require("batchapi.core")
-local errors = require("batchapi.errors")
+local options_of = require("batchapi.options")
 
 local WIDTH = 24
 local PLAIN_EVERY, DRAW_EVERY = 5, 0.1 -- seconds
@@ -63,7 +63,10 @@ local function is_terminal(file)
 end
 
 
-local known = { file = true, terminal = true }
+local known = options_of.list{
+  { name = "file", kind = { "userdata", "table" } }, -- or what has write and flush
+  { name = "terminal", kind = "boolean" },
+}
 
 
 --- Makes a function for `on_update`.
@@ -71,11 +74,7 @@ local known = { file = true, terminal = true }
 ---@return fun(status: batchapi.JobStatus)
 return function(options)
   options = options or {}
-  for name in pairs(options) do
-    if not known[name] then
-      errors.misuse(("progress: unknown option '%s'; there are file and terminal"):format(tostring(name)))
-    end
-  end
+  options_of.check_list(options, known, "progress")
   local file = options.file or io.stderr
   local terminal = options.terminal
   if terminal == nil then

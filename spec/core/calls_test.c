@@ -315,14 +315,14 @@ static void redirects_are_followed_only_where_allowed(void **state)
     bool allow;
     int status;
     enum ba_kind kind;
-    const char *body;
+    const char *body, *why;
   } cases[] = {
-      {"/near", false, 307, BA_HTTP, ""},
-      {"/near", true, 200, BA_OK, "Bearer S3CRET|mine"},
-      {"/away", false, 302, BA_HTTP, ""},
-      {"/away", true, 200, BA_OK, "|"}, /* no credential, no header of ours */
-      {"/login", false, 302, BA_AUTH, ""},
-      {"/loop", true, 302, BA_HTTP, ""},
+      {"/near", false, 307, BA_HTTP, "", "/there: this call follows no redirect"},
+      {"/near", true, 200, BA_OK, "Bearer S3CRET|mine", NULL},
+      {"/away", false, 302, BA_HTTP, "", ", which points to http://127.0.0.1:"},
+      {"/away", true, 200, BA_OK, "|", NULL}, /* no credential, no header of ours */
+      {"/login", false, 302, BA_AUTH, "", "/idp/login: this call follows no redirect"},
+      {"/loop", true, 302, BA_HTTP, "", "/loop: that is one redirect too many"},
   };
   for(size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct ba_outcome out;
@@ -332,6 +332,9 @@ static void redirects_are_followed_only_where_allowed(void **state)
     assert_int_equal(out.error->kind, cases[i].kind);
     assert_string_equal(out.body, cases[i].body);
     assert_int_equal(out.attempts, 1);
+    if(cases[i].why && !strstr(out.error->message, cases[i].why))
+      fail_msg("%s: %s", cases[i].path, out.error->message);
+    assert_null(strstr(out.error->message, "resume"));
     ba_call_release(call);
   }
   ba_client_release(client);

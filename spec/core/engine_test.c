@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static struct ba_mailbox *mailbox;
 static struct ba_client *client;
@@ -258,6 +260,74 @@ static void folded_lines_and_trailers_are_kept(void **state)
   server_stop(server);
 }
 
+/* A process that has no descriptor left is told so, and not that the server
+ * cannot be reached or its name not be found. */
+static void out_of_descriptors_is_said_as_what_it_is(void **state)
+{
+  (void)state;
+  struct server *server = server_start(echoes, NULL);
+  struct ba_outcome out;
+  struct ba_call *call = run_request(
+      client, mailbox, make_request("GET", server_url(server, "/"), 0, BA_REPEAT_SAFE), &out);
+  ba_call_release(call); /* the thread runs */
+  char urls[2][64];
+  int port = server_port(server);
+  snprintf(urls[0], sizeof(urls[0]), "http://127.0.0.2:%d/", port);
+  snprintf(urls[1], sizeof(urls[1]), "http://some-host.test:%d/", port);
+  struct rlimit before, none;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  int lowest = dup(0);
+  close(lowest);
+  none = before;
+  none.rlim_cur = (rlim_t)lowest;
+  for(int i = 0; i < 2; i++) {
+    struct ba_request *request = make_request("GET", urls[i], 0, BA_REPEAT_SAFE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    call = run_request(client, mailbox, request, &out);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    if(out.error->kind != BA_IO || strcmp(out.error->code, "EMFILE") != 0)
+      fail_msg("%s: %s: %s", urls[i], ba_kind_name(out.error->kind), out.error->message);
+    assert_true(out.retryable);
+    assert_false(out.maybe_sent);
+    ba_call_release(call);
+  }
+  server_stop(server);
+}
+
+static void refuses_to_connect(struct exchange *exchange)
+{
+  reply(exchange, strstr(exchange->path, "secret.test") ? 407 : 503, "", "");
+}
+
+static void a_proxys_refusal_is_told_as_such(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *url, *code, *message;
+  } cases[] = {{"https://secret.test/", "proxy_auth", "the proxy answered CONNECT with 407"},
+               {"https://other.test/", "proxy", "the proxy answered CONNECT with 503"}};
+  struct server *server = server_start(refuses_to_connect, NULL);
+  struct ba_client_settings settings = {.proxy = server_url(server, "")};
+  struct ba_client *behind = ba_client_new(&settings, NULL);
+  for(int i = 0; i < 3; i++) {
+    struct ba_outcome out;
+    struct ba_client_settings nowhere = {.proxy = "http://no-proxy.invalid:1"};
+    struct ba_client *used = i < 2 ? behind : ba_client_new(&nowhere, NULL);
+    struct ba_call *call =
+        run_request(used, mailbox, make_request("GET", cases[i % 2].url, 0, BA_REPEAT_SAFE), &out);
+    assert_int_equal(out.error->kind, BA_CONNECT);
+    assert_string_equal(out.error->code, i < 2 ? cases[i].code : "proxy");
+    if(i < 2 && !strstr(out.error->message, cases[i].message))
+      fail_msg("%s", out.error->message);
+    assert_false(out.maybe_sent);
+    ba_call_release(call);
+    if(used != behind)
+      ba_client_release(used);
+  }
+  ba_client_release(behind);
+  server_stop(server);
+}
+
 static void what_frames_a_request_is_not_the_callers(void **state)
 {
   (void)state;
@@ -284,6 +354,8 @@ int main(void)
       cmocka_unit_test(nobody_listens),
       cmocka_unit_test(a_closed_client_ends_its_calls),
       cmocka_unit_test(folded_lines_and_trailers_are_kept),
+      cmocka_unit_test(out_of_descriptors_is_said_as_what_it_is),
+      cmocka_unit_test(a_proxys_refusal_is_told_as_such),
       cmocka_unit_test(what_frames_a_request_is_not_the_callers),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

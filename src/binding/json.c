@@ -1,6 +1,7 @@
 #include "json_lua.h"
 
 #include "kept.h"
+#include "options.h"
 
 #include <string.h>
 
@@ -103,10 +104,7 @@ void ba_json_push_array_mt(lua_State *L)
 
 static void check_depth(lua_State *L, struct ba_json_options *options)
 {
-  lua_Number depth = lua_tonumber(L, -1);
-  if(lua_type(L, -1) != LUA_TNUMBER || !(depth >= 1 && depth <= BA_JSON_MAX_DEPTH))
-    luaL_error(L, "max_depth must be a number from 1 to %d", (int)BA_JSON_MAX_DEPTH);
-  options->max_depth = (unsigned)depth;
+  options->max_depth = (unsigned)ba_option_integer(L, "max_depth", 1, BA_JSON_MAX_DEPTH);
 }
 
 static void check_values(lua_State *L, struct ba_json_options *options)

@@ -8,6 +8,7 @@
 #include "handle.h"
 #include "json_lua.h"
 #include "lines.h"
+#include "options.h"
 #include "record.h"
 
 #include <string.h>
@@ -286,12 +287,10 @@ static int lines_finish(lua_State *L)
   return 0;
 }
 
-static size_t option_size(lua_State *L, int index, const char *name, double largest)
+static size_t option_size(lua_State *L, int index, const char *name, int64_t largest)
 {
   lua_getfield(L, index, name);
-  double value = lua_tonumber(L, -1);
-  if(!lua_isnil(L, -1) && (lua_type(L, -1) != LUA_TNUMBER || !(value >= 0 && value <= largest)))
-    luaL_error(L, "%s must be a number from 0 to %f", name, largest);
+  int64_t value = lua_isnil(L, -1) ? 0 : ba_option_integer(L, name, 0, largest);
   lua_pop(L, 1);
   return (size_t)value;
 }
@@ -311,7 +310,7 @@ static void check_names(lua_State *L, int index, const char *const *names)
   }
 }
 
-#define MAX_LINE_BYTES 1073741824.0
+#define MAX_LINE_BYTES ((int64_t)1 << 30)
 
 /* core.lines{ max_line_bytes = } -> lines   [-0, +1, v] */
 static int lines_new(lua_State *L)
@@ -393,7 +392,7 @@ void ba_reader_options(lua_State *L, int index, size_t *max_line, uint64_t *offs
   luaL_checktype(L, index, LUA_TTABLE);
   check_names(L, index, names);
   *max_line = option_size(L, index, "max_line_bytes", MAX_LINE_BYTES);
-  *offset = option_size(L, index, "offset", 9007199254740992.0);
+  *offset = option_size(L, index, "offset", (int64_t)1 << 53);
 }
 
 /* core.reader([disk,] name [, { max_line_bytes =, offset = }])

@@ -161,3 +161,17 @@ int ba_choice(lua_State *L, int slot, const char *const *choices, int absent, co
   }
   return luaL_error(L, "%s: '%s' is not known", what, text);
 }
+
+int64_t ba_option_integer(lua_State *L, const char *name, int64_t low, int64_t high)
+{
+  int64_t value = 0;
+  if(lua_type(L, -1) != LUA_TNUMBER)
+    return luaL_error(L, "option %s must be a number, got a %s", name, luaL_typename(L, -1));
+  if(ba_to_integer(L, -1, &value) && value >= low && value <= high)
+    return value;
+  lua_pushvalue(L, -1);
+  ba_push_integer(L, low);
+  ba_push_integer(L, high);
+  return luaL_error(L, "option %s must be between %s and %s, got %s", name, lua_tostring(L, -2),
+                    lua_tostring(L, -1), lua_tostring(L, -3));
+}

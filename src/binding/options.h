@@ -50,4 +50,8 @@ int ba_choice(lua_State *L, int slot, const char *const *choices, int absent, co
 int ba_unknown(lua_State *L, const char *what, const char *name, const struct ba_field *fields,
                int count);
 
+/* The value on the top as an option's whole number within bounds; another is
+ * refused in the form that the Lua side has too. [-0, +0, v] */
+int64_t ba_option_integer(lua_State *L, const char *name, int64_t low, int64_t high);
+
 #endif

@@ -4,8 +4,11 @@
 #include "url.h"
 #include "watchdog.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool fail(struct ba_failure *out, enum ba_retry_reason reason, bool transient)
 {
@@ -93,8 +96,59 @@ static bool too_much_header(const struct ba_call *call, CURLcode code)
          (code == CURLE_RECV_ERROR && strstr(detail(call, code), "Too large response headers"));
 }
 
+/* Has the process run out of descriptors? libcurl says so of some failures, and
+ * of a host name that cannot be resolved, or a CA file, something else. */
+static int exhausted(const struct ba_call *call)
+{
+  long reason = 0;
+  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_OS_ERRNO, &reason);
+  if(reason == EMFILE || reason == ENFILE)
+    return (int)reason;
+  if(call->transfer.begun)
+    return 0;
+  int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if(fd < 0)
+    return errno == EMFILE || errno == ENFILE ? errno : 0;
+  close(fd);
+  return 0;
+}
+
+static bool no_descriptor(struct ba_call *call, int reason, struct ba_failure *out)
+{
+  char origin[256], what[300];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  snprintf(what, sizeof(what), "no connection to %s", origin);
+  ba_error_errno(&out->error, reason, what);
+  return fail(out, BA_RETRY_CONNECT, true);
+}
+
+/* The proxy's answer to CONNECT, or a proxy that is not there. */
+static bool proxy_failed(struct ba_call *call, CURLcode code, struct ba_failure *out)
+{
+  long answered = 0;
+  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_HTTP_CONNECTCODE, &answered);
+  if(answered < 300 && code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_PROXY)
+    return false;
+  char origin[256];
+  ba_url_origin(ba_call_url(call), origin, sizeof(origin));
+  const char *name = answered == 407 ? "proxy_auth" : "proxy";
+  if(answered >= 300)
+    ba_error_set(&out->error, BA_CONNECT, name,
+                 "no connection to %s: the proxy answered CONNECT with %ld", origin, answered);
+  else
+    ba_error_set(&out->error, BA_CONNECT, name, "no connection to %s: %s", origin,
+                 detail(call, code));
+  fail(out, BA_RETRY_CONNECT, answered == 0 || ba_retry_status((int)answered));
+  return true;
+}
+
 static bool transport(struct ba_call *call, CURLcode code, struct ba_failure *out)
 {
+  int reason = exhausted(call);
+  if(reason)
+    return no_descriptor(call, reason, out);
+  if(!call->transfer.begun && proxy_failed(call, code, out))
+    return false;
   if(too_much_header(call, code)) {
     ba_error_set(&out->error, BA_TOO_LARGE, NULL,
                  "the answer's header is larger than libcurl takes");
@@ -133,7 +187,9 @@ static void status_message(struct ba_call *call, struct ba_failure *out, enum ba
 {
   char origin[256];
   ba_url_origin(ba_call_url(call), origin, sizeof(origin));
-  ba_error_set(&out->error, kind, NULL, "%s answered %d", origin, call->head.status);
+  char place[300];
+  ba_redirect_explain(call, place, sizeof(place));
+  ba_error_set(&out->error, kind, NULL, "%s answered %d%s", origin, call->head.status, place);
 }
 
 static bool one_of(const int *list, int status)

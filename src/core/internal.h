@@ -369,6 +369,8 @@ void ba_flow_command(struct ba_call *call, unsigned commands);
  * call->url is set. */
 bool ba_redirect_follow(struct ba_call *call);
 void ba_redirect_forget(struct ba_call *call); /* back to the request's own URL */
+/* ", which points to PLACE: reason" of a redirect that is not followed, else "". */
+void ba_redirect_explain(struct ba_call *call, char *out, size_t size);
 /* Does the answer send a person to a login page elsewhere? */
 bool ba_redirect_to_login(struct ba_call *call);
 /* May this header of the request go to another origin? */

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "url.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,19 +23,48 @@ static bool downgrades(const char *from, const char *to)
   return strncasecmp(from, "https:", 6) == 0 && strncasecmp(to, "https:", 6) != 0;
 }
 
+/* Why the call does not go there; NULL: it does. */
+static const char *refusal(const struct ba_call *call, const char *target)
+{
+  const char *method = call->request->method;
+  if(!call->request->options.allow_redirects)
+    return "this call follows no redirect";
+  if(strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+    return "only GET and HEAD follow a redirect";
+  if(strncasecmp(target, "http://", 7) != 0 && strncasecmp(target, "https://", 8) != 0)
+    return "that is no place of HTTP";
+  if(downgrades(ba_call_url(call), target))
+    return "a redirect does not leave https";
+  return call->redirects >= REDIRECTS_MAX ? "that is one redirect too many" : NULL;
+}
+
+/* Where the answer points, if it is a redirect; freed with ba_free(). */
+static char *target_of(struct ba_call *call)
+{
+  const char *location =
+      is_redirect(call->head.status) ? ba_head_get(&call->head, "location") : NULL;
+  return location ? ba_url_resolve(ba_call_url(call), location) : NULL;
+}
+
+void ba_redirect_explain(struct ba_call *call, char *out, size_t size)
+{
+  char *target = target_of(call);
+  const char *why = target ? refusal(call, target) : NULL;
+  if(target)
+    target[strcspn(target, "?#")] = '\0'; /* what is there may be a secret, and is long */
+  char *place = target ? ba_url_redact(target) : NULL;
+  if(place && why)
+    snprintf(out, size, ", which points to %.200s: %s", place, why);
+  else
+    *out = '\0';
+  ba_free(place);
+  ba_free(target);
+}
+
 bool ba_redirect_follow(struct ba_call *call)
 {
-  if(!is_redirect(call->head.status) || !call->request->options.allow_redirects)
-    return false;
-  const char *method = call->request->method;
-  const char *location = ba_head_get(&call->head, "location");
-  bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-  if(!reads || !location || call->redirects >= REDIRECTS_MAX)
-    return false;
-  char *target = ba_url_resolve(ba_call_url(call), location);
-  bool web =
-      target && (strncasecmp(target, "http://", 7) == 0 || strncasecmp(target, "https://", 8) == 0);
-  if(!web || downgrades(ba_call_url(call), target)) {
+  char *target = target_of(call);
+  if(!target || refusal(call, target)) {
     ba_free(target);
     return false;
   }

@@ -2,6 +2,7 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
+local options_of = require("batchapi.options")
 local suggest = require("batchapi.suggest")
 local template = require("batchapi.job.template")
 
@@ -92,8 +93,9 @@ end
 
 
 local function check_range(name, rule, value)
-  if rule.least and value < rule.least then
-    return nil, ("option '%s' must be at least %s, got %s"):format(name, tostring(rule.least), tostring(value))
+  local fault = type(value) == "number" and options_of.range_fault(name, value, { min = rule.least })
+  if fault then
+    return nil, fault
   end
   for _, allowed in ipairs(rule.one_of or {}) do
     if allowed == value then

@@ -3,7 +3,7 @@
 
 local errors = require("batchapi.errors")
 local handle = require("batchapi.job.handle")
-local loop = require("batchapi.loop")
+local options = require("batchapi.options")
 local status_of = require("batchapi.job.status")
 
 local methods = handle.methods
@@ -11,18 +11,14 @@ local methods = handle.methods
 
 -- ---- what every wait does -----------------------------------------------------------------------
 
-local function check_options(name, given, known)
-  if given ~= nil and type(given) ~= "table" then
-    errors.misuse(("job:%s: the options must be a table, got a %s"):format(name, type(given)))
-  end
-  for option, value in pairs(given or {}) do
-    if not known:find(option, 1, true) then
-      errors.misuse(("job:%s: unknown option '%s'; there are %s"):format(name, tostring(option), known))
-    elseif option == "on_update" and not loop.is_callable(value) then
-      errors.misuse(("job:%s: on_update must be a function"):format(name))
-    elseif option == "timeout" and (type(value) ~= "number" or value ~= value) then
-      errors.misuse(("job:%s: timeout must be a number of seconds"):format(name))
-    end
+local wait_options = options.list{
+  { name = "on_update", kind = "function", callable = true },
+  { name = "timeout", kind = "number", min = 0 },
+}
+
+local function check_options(name, given)
+  if given ~= nil then
+    options.check_list(given, wait_options, "job:" .. name)
   end
 end
 
@@ -108,7 +104,7 @@ end
 ---@return string|nil message
 ---@return batchapi.Error|nil err
 function methods:wait(given)
-  check_options("wait", given, "on_update and timeout")
+  check_options("wait", given)
   return wait_until(self, given, is_done)
 end
 
@@ -125,7 +121,7 @@ end
 ---@return string|nil message
 ---@return batchapi.Error|nil err
 function methods:submit(given)
-  check_options("submit", given, "on_update and timeout")
+  check_options("submit", given)
   return wait_until(self, given, is_submitted)
 end
 
@@ -138,7 +134,7 @@ end
 ---@return string|nil message
 ---@return batchapi.Error|nil err
 function methods:poll(given)
-  check_options("poll", given, "on_update and timeout")
+  check_options("poll", given)
   local wait = begin(self, given)
   if not self.done then
     local ok, why, err = self.machine:go_on(wait.deadline or self.clock.now())
