@@ -186,16 +186,9 @@ function M.cancel(what)
 end
 
 
--- Parts that not every program needs are loaded when they are first named.
-local on_demand = { oauth = "batchapi.oauth", webhook = "batchapi.webhook" }
+require("batchapi.everything")
 
-return setmetatable(M, {
-  __index = function(module, name)
-    local source = on_demand[name]
-    if source then
-      local part = require(source)
-      rawset(module, name, part)
-      return part
-    end
-  end,
-})
+M.oauth = require("batchapi.oauth")
+M.webhook = require("batchapi.webhook")
+
+return M

@@ -15,7 +15,7 @@ local options_of = require("batchapi.options")
 
 local M = {}
 
-local unpack = rawget(table, "unpack") or unpack
+local unpack = rawget(table, "unpack") or rawget(_G, "unpack")
 
 
 --- Iterates the lines of a file: callable, so that a `for` takes it, with `next()` and `close()`.
