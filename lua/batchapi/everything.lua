@@ -16,13 +16,21 @@ end
 
 -- The driver of a host needs its host: it is read now, and run when a call is made there.
 local folder = debug and debug.getinfo and debug.getinfo(1, "S").source:match("^@(.*)everything%.lua$")
-for _, name in ipairs(folder and hosts.names or {}) do
+
+local function read(name)
   local module = "batchapi.loop." .. name
-  local driver = not package.loaded[module] and not package.preload[module] and name ~= "auto"
+  local driver = folder and not package.loaded[module] and not package.preload[module]
     and loadfile(folder .. "loop/" .. name .. ".lua")
   if driver then
     package.preload[module] = driver
   end
 end
+
+for _, name in ipairs(hosts.names) do
+  if name ~= "auto" then
+    read(name)
+  end
+end
+read("openresty_worker")
 
 return true
