@@ -8,12 +8,12 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "clock.h"
 #include "secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void redacts(const char *secret, const char *text, const char *expected)
 {
@@ -74,9 +74,9 @@ static double shortest(const char *secret, const char *unit, size_t length)
   for(int round = 0; round < 3; round++) {
     for(size_t i = 0; i < length; i++)
       text[i] = unit[i % size];
-    double start = ba_now();
+    clock_t start = clock(); /* of the process: others may use the machine */
     ba_secret_redact(secret, strlen(secret), text, length);
-    double took = ba_now() - start;
+    double took = (double)(clock() - start) / CLOCKS_PER_SEC;
     best = took < best ? took : best;
   }
   free(text);
