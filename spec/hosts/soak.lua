@@ -6,6 +6,7 @@ local core = require("batchapi.core")
 
 local FIRST_ROUNDS = 8 -- until every pool and cache has its size
 local MORE_LUA, MORE_MEMORY, MORE_DESCRIPTORS = 1024, 8192, 3 -- KiB, KiB, that may come on top
+local MOST_SOCKETS = 120 -- idle connections are kept: twice as many as there are calls at once
 
 
 local function read(path)
@@ -16,16 +17,23 @@ local function read(path)
 end
 
 
--- Kibibytes of Lua and of the process, and open descriptors.
+-- Kibibytes of Lua and of the process, open descriptors but for sockets, and sockets.
 local function measure()
   for _ = 1, 3 do
     collectgarbage()
   end
-  local pipe = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(core.pid())))
-  local descriptors = tonumber(pipe:read("*a"):match("%d+"))
+  local descriptors, sockets = 0, 0
+  local pipe = assert(io.popen(("ls -l /proc/%d/fd"):format(core.pid())))
+  for target in pipe:read("*a"):gmatch("%-> ([^\n]*)") do
+    if target:find("^socket:") then
+      sockets = sockets + 1
+    else
+      descriptors = descriptors + 1
+    end
+  end
   pipe:close()
   return { lua = math.floor(collectgarbage("count")), memory = tonumber(read("/proc/self/status"):match("VmRSS:%s+(%d+)")),
-    descriptors = descriptors }
+    descriptors = descriptors, sockets = sockets }
 end
 
 
@@ -107,6 +115,7 @@ local function check(first, last)
   one("lua", MORE_LUA)
   one("memory", MORE_MEMORY)
   one("descriptors", MORE_DESCRIPTORS)
+  assert(last.sockets <= MOST_SOCKETS, last.sockets .. " sockets")
 end
 
 
@@ -127,8 +136,8 @@ local function soak(host, note)
   until rounds > FIRST_ROUNDS and core.now() >= stop_at
   await(host, "nothing is under way", function() return slow:stats().in_flight + slow:stats().queued == 0 end)
   local last = measure()
-  note(("%d rounds; Lua %d to %d KiB, memory %d to %d KiB, descriptors %d to %d"):format(rounds, first.lua, last.lua,
-    first.memory, last.memory, first.descriptors, last.descriptors))
+  note(("%d rounds; Lua %d to %d KiB, memory %d to %d KiB, descriptors %d to %d, sockets %d"):format(rounds,
+    first.lua, last.lua, first.memory, last.memory, first.descriptors, last.descriptors, last.sockets))
   check(first, last)
 end
 
