@@ -307,6 +307,43 @@ it("runs a job", function()
 end)
 
 
+it("wakes who waits for a job that another coroutine closes", function(host)
+  local client = client_of()
+  local job = assert(client:run(requests(20), { endpoint = "/v1/embeddings", interval = 30 }))
+  local record = begin(host, function() return job:wait() end)
+  host.sleep(0.05)
+  job:close()
+  await(host, "the waiter comes back", function() return record.over end)
+  assert(record.ok and record.value == nil and record.err.kind == "closed", tostring(record.why or record.value))
+  client:close()
+  still_works(host)
+end)
+
+
+it("gives each result once when a job is closed by another coroutine and run again", function(host)
+  local client = client_of()
+  local dir = os.tmpname()
+  os.remove(dir)
+  local options = { endpoint = "/v1/embeddings", dir = dir, interval = 0.05 }
+  local job = assert(client:run(requests(600), options))
+  local record = begin(host, function() return job:wait() end)
+  host.sleep(0.2)
+  job:close()
+  local seen, count, results = {}, 0, assert(client:run(requests(600), options)):results()
+  local result, why = results:next()
+  while result do
+    assert(not seen[result.custom_id], "twice: " .. result.custom_id)
+    seen[result.custom_id] = true
+    count = count + 1
+    result, why = results:next()
+  end
+  assert(count == 600, tostring(why or count))
+  await(host, "the waiter comes back", function() return record.over end)
+  client:close()
+  os.execute("rm -rf " .. dir)
+end)
+
+
 it("starts a call with a callback, and defers a function", function(host)
   local client = client_of()
   local page, seen
