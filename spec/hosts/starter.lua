@@ -226,7 +226,7 @@ end
 local function run_nginx(options, directory)
   local server = nginx.start{
     http = (nginx_http:gsub("HERE", here)), main = "env OPENAI_API_KEY;\nenv OPENAI_BASE_URL;\nenv CONTRACT_OUT;\n"
-      .. "env HOSTS_LIST;\nenv SOAK_SECONDS;",
+      .. "env HOSTS_LIST;\nenv SOAK_SECONDS;\nenv GAPS_REQUESTS;",
     env = ("CONTRACT_OUT=%s/out HOSTS_LIST=%s %s"):format(directory, options.list, options.environment or ""),
   }
   local pipe = assert(io.popen(("timeout %d cat %s/out"):format(options.patience, directory)))
