@@ -207,6 +207,7 @@ build = {
     ["batchapi.job.request"] = "lua/batchapi/job/request.lua",
     ["batchapi.job.restore"] = "lua/batchapi/job/restore.lua",
     ["batchapi.job.results"] = "lua/batchapi/job/results.lua",
+    ["batchapi.job.salvage"] = "lua/batchapi/job/salvage.lua",
     ["batchapi.job.schedule"] = "lua/batchapi/job/schedule.lua",
     ["batchapi.job.state"] = "lua/batchapi/job/state.lua",
     ["batchapi.job.status"] = "lua/batchapi/job/status.lua",

@@ -22,6 +22,7 @@ local journal = require("batchapi.job.journal")
 local loop = require("batchapi.loop")
 local object = require("batchapi.job.object")
 local options_of = require("batchapi.job.options")
+local salvages = require("batchapi.job.salvage")
 local suggest = require("batchapi.suggest")
 local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.writing")
@@ -40,7 +41,7 @@ end
 
 -- ---- opening ------------------------------------------------------------------------------------
 
-local function open_dir(job, dir, how, lock_timeout)
+local function open_dir(job, dir, how, lock_timeout, salvage)
   local tries = 0
   local files, why, err
   repeat -- a refused run may remove the directory while this one waits for it
@@ -54,7 +55,7 @@ local function open_dir(job, dir, how, lock_timeout)
   if not job.lock then
     return nil, why, err
   end
-  local opened, state, failure = job_dir.read(files, dir)
+  local opened, state, failure = job_dir.read(files, dir, salvage)
   if not opened then
     return nil, state, failure
   end
@@ -225,7 +226,7 @@ end
 
 local resume_options = {
   client = true, timeout = true, interval = true, concurrency = true, lock_timeout = true, on_update = true,
-  settle = true, attempts = true, cleanup = true,
+  settle = true, attempts = true, cleanup = true, salvage = true, group = true,
 }
 
 
@@ -301,13 +302,21 @@ local function merged_options(run, record, given)
     options[name] = value
   end
   for name, value in pairs(given) do
-    options[name] = name ~= "client" and value or nil
+    if name ~= "client" and name ~= "salvage" and name ~= "group" then
+      options[name] = value
+    end
   end
   return options_of.parse(run, options)
 end
 
 
-local function take_up(job)
+local function take_up(job, salvage)
+  if salvage then
+    local ok, why, err = salvages.go_on(job, salvage, job_dir.journal)
+    if not ok or job.state.input then
+      return ok, why, err
+    end
+  end
   if not job.state.input then
     return errors.fail(errors.new{ kind = "job", code = "input_incomplete", operation = "resume",
       message = ("the process died while the requests of %s were still being read: call run again with the "
@@ -318,7 +327,11 @@ local function take_up(job)
       job.options[name] = value
     end
   end
-  return job:recover()
+  local ok, why, err = job:recover()
+  if ok and job.state.salvaged and not job.store.finished then
+    ok, why, err = salvages.settle(job)
+  end
+  return ok, why, err
 end
 
 
@@ -344,12 +357,13 @@ function M.resume(dir, given, world)
   options.dir = dir
   local job = object.new(client, options, world or world_of.real(client))
   local ok, why
-  ok, why, err = open_dir(job, dir, {}, options.lock_timeout)
+  local salvage = given.salvage and salvages.new() or nil
+  ok, why, err = open_dir(job, dir, { group = given.group }, options.lock_timeout, salvage)
   if ok then
     ok, why, err = begin_record(job)
   end
   if ok then
-    ok, why, err = take_up(job)
+    ok, why, err = take_up(job, salvage)
   end
   return finish_opening(job, ok, why, err)
 end

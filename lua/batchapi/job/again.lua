@@ -32,9 +32,11 @@ end
 
 
 --- The parts some of whose answers could not be fetched.
-local function incomplete(state)
-  local numbers = {}
-  for number = 1, state.last_part do
+---@param job table
+---@return integer[]
+function M.incomplete(job)
+  local numbers, state = {}, job.state
+  for number = 1, job.has_parts and job.durable and state.last_part or 0 do
     local part = state.parts[number]
     if part and part.status == "settled" and part.uncollected and part.batch_id then
       numbers[#numbers + 1] = number
@@ -66,7 +68,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.reopen(job, notes)
-  local numbers = job.has_parts and job.durable and incomplete(job.state) or {}
+  local numbers = M.incomplete(job)
   if #numbers > 0 then
     local ok, why, err = job:record{ type = "reopened", round = job.state.round + 1, parts = numbers }
     if not ok then

@@ -9,6 +9,7 @@ local collect = require("batchapi.job.collect")
 local doubles = require("batchapi.job.doubles")
 local errors = require("batchapi.errors")
 local lookup = require("batchapi.job.lookup")
+local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
 local ready = require("batchapi.job.ready")
@@ -48,8 +49,12 @@ end
 
 local function upload(job, part)
   local known = job:known(part.part)
-  known.path = job:path(part.file)
-  local answer, why, err = send_file(job, part, known)
+  known.path = job:path(parts.name(job.run.family, part.part))
+  local whole, why, err = parts.check(job, part)
+  local answer
+  if whole then
+    answer, why, err = send_file(job, part, known)
+  end
   if not answer then
     return nil, why, err
   end

@@ -102,7 +102,8 @@ local function begin(job, part)
     job = job, part = part, ledger = job.ledger, outcome = outcomes.new(job.run),
     mine = waiting_mark(part.attempt), next_mark = waiting_mark(part.attempt + 1),
     last = part.first + part.span - 1,
-    repeats = part.attempt < job.options.attempts and not job.state.cancelled,
+    repeats = part.attempt < job.options.attempts and not job.state.cancelled
+      and not (job.state.no_repeats or part.damaged or part.lost),
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
     unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
     cut_off = 0, -- answers that say only that the batch ended before
@@ -116,6 +117,11 @@ local function begin(job, part)
 end
 
 
+local function damaged_reason()
+  return { code = "damaged", message = "what was kept of this request is damaged, and it was not sent again" }
+end
+
+
 --- Settles a request, or marks it for its next attempt.
 function settling:take(index, id, result, line)
   if self.repeats and self.outcome:retryable(result) then
@@ -124,6 +130,10 @@ function settling:take(index, id, result, line)
     return true
   end
   result.index, result.custom_id = index, id
+  if self.job.state.no_repeats and self.part.attempt < self.job.options.attempts and self.outcome:retryable(result) then
+    -- it may have been repeated, and the record of that is lost
+    result, line = { index = index, custom_id = id, ok = false, error = damaged_reason() }, nil
+  end
   return self.job.store:append(result, line)
 end
 
@@ -156,6 +166,9 @@ end
 --- written into the next attempt's part.
 function settling:fill_gaps(writer)
   local job, part = self.job, self.part
+  if part.damaged or part.lost then
+    return self:fill_damaged()
+  end
   local lines, why, err = parts.lines(job, part)
   if not lines then
     return nil, why, err
@@ -176,11 +189,27 @@ function settling:fill_gaps(writer)
 end
 
 
+--- The part's file cannot say whose the requests are that got no answer.
+function settling:fill_damaged()
+  for index = self.part.first, self.last do
+    if self.ledger:state(index) == self.mine then
+      local ok, why, err = self.job.store:append{ index = index, ok = false, error = damaged_reason() }
+      if not ok then
+        return nil, why, err
+      end
+    end
+    self.job:breathe()
+  end
+  return true
+end
+
+
 function settling:fill_gap(writer, line, number)
   local id = self.job:id_of_line(line)
   local index = id and self.job:find(id)
   if not index then
-    return nil, ("%s, line %d: the request is not the one the journal knows"):format(self.part.file, number),
+    return nil, ("%s, line %d: the request is not the one the journal knows"):format(
+      parts.name(self.job.run.family, self.part.part), number),
       { kind = "job", code = "part_damaged" }
   end
   local mark = self.ledger:state(index)

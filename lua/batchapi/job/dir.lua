@@ -5,6 +5,7 @@ local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local journal = require("batchapi.job.journal")
 local migrate = require("batchapi.job.migrate")
+local salvages = require("batchapi.job.salvage")
 local states = require("batchapi.job.state")
 
 local M = {}
@@ -169,19 +170,24 @@ end
 --- Opens the journal; gives it and the state that it tells.
 ---@param files table of the directory
 ---@param dir string
+---@param salvage batchapi.job.Salvage|nil takes what is damaged; without it damage is a failure
 ---@return table|nil journal
 ---@return table|string state, or the message
 ---@return table|nil err
-function M.read(files, dir)
+function M.read(files, dir, salvage)
   local state = states.new()
+  state.salvaging = salvage ~= nil
   local ok, why, err = check_format(files, dir)
   if not ok then
     return errors.adopt("run", err, why)
   end
   local opened
   opened, why, err = journal.open(files, M.journal, function(record)
+    if salvage then
+      return salvages.take(salvage, state, record)
+    end
     return state:apply(record)
-  end)
+  end, salvage and salvage.damage)
   if not opened then
     return errors.adopt("run", err, err and err.damage and ("%s/%s"):format(dir, why) or why)
   end

@@ -54,6 +54,36 @@ function M.open(files, name, each, damage)
 end
 
 
+--- Writes a journal anew, in the place of one of that name: by one rename, once it is on the disk.
+---@param files table batchapi.files
+---@param name string
+---@param records table[]
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.write_anew(files, name, records)
+  local writer, why, err = files:writer(name .. ".new")
+  if not writer then
+    return nil, why, err
+  end
+  local ok = true
+  for i, record in ipairs(records) do
+    record.n, record.crc = nil, nil
+    if ok then
+      ok, why, err = files:record(writer, record, i, M.seed)
+    end
+  end
+  if ok then
+    ok, why, err = files:sync(writer)
+  end
+  files:close(writer)
+  if not ok then
+    return nil, why, err
+  end
+  return files:rename(name .. ".new", name)
+end
+
+
 local function closed()
   return nil, "the job was closed", { kind = "closed" }
 end

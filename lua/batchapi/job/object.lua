@@ -7,6 +7,7 @@ local errors = require("batchapi.errors")
 local journal = require("batchapi.job.journal")
 local machine = require("batchapi.job.machine")
 local outcomes = require("batchapi.job.outcome")
+local parts = require("batchapi.job.parts")
 local restore = require("batchapi.job.restore")
 local states = require("batchapi.job.state")
 local store = require("batchapi.job.store")
@@ -116,7 +117,7 @@ function methods:create_overrides(part)
   if self.run.family ~= "inline" then
     return nil
   end
-  return { content_type = "application/json", body_file = self:path(part.file) }
+  return { content_type = "application/json", body_file = self:path(parts.name("inline", part.part)) }
 end
 
 
@@ -250,13 +251,15 @@ end
 
 
 --- A job begun by an earlier process: its account is made again.
-function methods:recover()
+---@param damage batchapi.Damage[]|nil takes what is damaged; without it damage is a failure
+function methods:recover(damage)
   self.part_count = self.state.last_part
   self.machine:enter()
-  local ok, why, err = restore.account(self)
+  local ok, why, err = restore.account(self, damage)
   if not ok then
     return errors.adopt("run", err, why)
   end
+  self.options.ordered = self.options.ordered or self.store.damaged -- what is damaged is passed over by copying
   self.processed_before = self.store.counts.ok + self.store.counts.failed
   calls.restart(self)
   if self.store.finished then

@@ -5,6 +5,7 @@
 --- is a line.
 
 local core = require("batchapi.core")
+local record_file = require("batchapi.job.record_file")
 local template = require("batchapi.job.template")
 
 local M = {}
@@ -44,8 +45,12 @@ function M.new(job)
 end
 
 
-local function path_of(job, number)
-  return ("part-%05d.%s"):format(number, job.run.family == "inline" and "json" or "jsonl")
+--- The name of a part's file: made of its number, never read from a record.
+---@param family string of the job
+---@param number integer
+---@return string
+function M.name(family, number)
+  return ("part-%05d.%s"):format(number, family == "inline" and "json" or "jsonl")
 end
 
 
@@ -58,10 +63,12 @@ end
 ---@return table|nil err
 function M:begin(number, attempt, first)
   local head, tail = M.frame(self.job, number)
-  local file = path_of(self.job, number)
+  local file = M.name(self.job.run.family, number)
   local part = {
     type = "part", part = number, attempt = attempt, file = file, first = first, count = 0, inputs = 0,
-    bytes = #head + #tail, tail = tail, hash = core.sha256(), path = file .. ".new",
+    bytes = #head + #tail, tail = tail, hash = core.sha256(),
+    digest = head ~= "" and core.sha256():update(head) or nil, -- of the file, where that is more than its lines
+    path = file .. ".new",
   }
   local why, err
   part.writer, why, err = self.files:writer(part.path)
@@ -120,17 +127,16 @@ function M:add(line, inputs)
   if self.job.run.family == "inline" and part.count == 0 then
     between = ""
   end
-  local ok, why, err
-  if self.job.run.family == "inline" then
-    ok, why, err = self.files:write(part.writer, between .. line)
-  else
-    ok, why, err = self.files:write(part.writer, line .. between)
-  end
+  local bytes = part.digest and between .. line or line .. between
+  local ok, why, err = self.files:write(part.writer, bytes)
   if not ok then
     return nil, why, err
   end
   part.hash:update(line)
   part.hash:update("\n")
+  if part.digest then
+    part.digest:update(bytes)
+  end
   part.count, part.inputs = part.count + 1, part.inputs + inputs
   part.bytes = part.bytes + #line + #between
   return true
@@ -162,8 +168,9 @@ function M:finish()
     return nil, why, err
   end
   return {
-    type = "part", part = part.part, attempt = part.attempt, file = part.file, first = part.first,
+    type = "part", part = part.part, attempt = part.attempt, first = part.first,
     span = part.count, count = part.count, bytes = part.bytes, hash = part.hash:hex(),
+    digest = part.digest and part.digest:update(part.tail):hex(),
   }
 end
 
@@ -178,6 +185,55 @@ function M:abandon()
 end
 
 
+--- Is a part's file what was written? Of an inline part of an earlier version only its lines are known.
+---@param job table
+---@param part table
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.check(job, part)
+  local name = M.name(job.run.family, part.part)
+  local found, why, err
+  if job.run.family == "file" or part.digest then
+    found, why, err = job.files:sha256(name)
+  else
+    found, why, err = M.hash_of_lines(job, part)
+  end
+  if not found and err and err.code == "ENOENT" then
+    found = "nothing"
+  elseif not found then
+    return nil, why, err
+  end
+  if found == (part.digest or part.hash) then
+    return true
+  end
+  return record_file.refuse({ { file = name, what = found == "nothing" and "it is not there" or "it is not what was written",
+    known = { part = part.part, batch_id = part.batch_id, file_id = part.file_id } } }, "part_damaged")
+end
+
+
+function M.hash_of_lines(job, part)
+  local lines, why, err = M.lines(job, part)
+  if not lines then
+    return nil, why, err
+  end
+  local hash = core.sha256()
+  local line
+  repeat
+    line, why, err = lines.next()
+    if line then
+      hash:update(line):update("\n")
+    end
+    job:breathe()
+  until not line
+  lines.close()
+  if why and (err or {}).kind == "io" then
+    return nil, why, err
+  end
+  return hash:hex()
+end
+
+
 --- The lines of requests of a written part, one at a time: `next() -> line | nil | nil, message,
 --- err`.
 ---@param job table
@@ -187,8 +243,8 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.lines(job, part, path)
-  local files = job.files
-  local reader, why, err = files:reader(path or part.file)
+  local files, name = job.files, M.name(job.run.family, part.part)
+  local reader, why, err = files:reader(path or name)
   if not reader then
     return nil, why, err
   end
@@ -204,7 +260,7 @@ function M.lines(job, part, path)
       left = left - 1
       local line, message, failure = files:next(reader)
       if not line then
-        return nil, message or ("%s is shorter than the journal says"):format(part.file),
+        return nil, message or ("%s is shorter than the journal says"):format(name),
           failure or { kind = "job", code = "part_damaged" }
       end
       return inline and line:gsub(",$", "") or line

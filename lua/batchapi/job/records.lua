@@ -14,6 +14,7 @@ local LARGEST = 2 ^ 53
 local part_fields = {
   part = "part", attempt = "count", first = "count", span = "count", count = "count", bytes = "size",
   hash = "hash", digest = "hash?",
+  lost = "boolean?", -- its own record was damaged: nothing but its place is known
   file = "string?", -- written by earlier versions; the name is made of the part's number
 }
 
@@ -44,8 +45,10 @@ M.fields = {
   answered = { call = "count" },
   cancel = {},
   finished = {},
+  -- What was damaged is known, and has had its consequences: how many lines of the journal and of the
+  -- results, the numbers of parts, whether requests.jsonl.
   salvaged = { journal = "count", results = "count", parts = "table", last_part = "count", last_call = "count",
-    requests = "count?" },
+    requests = "boolean?" },
 }
 
 

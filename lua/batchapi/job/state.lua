@@ -29,6 +29,9 @@ function M.new()
     round = 0,        -- how often the job was opened again
     duplicates = 0, strangers = 0, broken = 0, unclaimed = 0, maybe_paid_twice = 0,
     usage = nil,      -- summed
+    salvaged = nil,   -- the record that says what was damaged
+    no_repeats = false,
+    salvaging = false, called = {}, -- while a journal is salvaged: the requests that were in calls
   }, M)
 end
 
@@ -68,8 +71,9 @@ end
 
 function apply.part(state, record)
   state.parts[record.part] = {
-    part = record.part, attempt = record.attempt, file = record.file, first = record.first,
+    part = record.part, attempt = record.attempt, first = record.first,
     span = record.span, count = record.count, bytes = record.bytes, hash = record.hash,
+    digest = record.digest, lost = record.lost,
     status = "written", past = {}, doubles = {},
     remade = 0,   -- how often a batch that was adopted failed, and was made anew
     spent = {},   -- files that a lost create named: their ids may not come again
@@ -242,7 +246,29 @@ end
 
 
 function apply.answered(state, record)
+  local call = state.calls[record.call]
   state.calls[record.call] = nil
+  for _, index in ipairs(state.salvaging and call and call.requests or {}) do
+    state.called[index] = true
+  end
+end
+
+
+--- The directory was damaged; the records before this one are what is left. Nothing is repeated on
+--- the account of a journal that has lost something, and no number comes twice.
+function apply.salvaged(state, record)
+  local before = state.salvaged or { journal = 0, results = 0 }
+  record.journal, record.results = record.journal + before.journal, record.results + before.results
+  record.requests = record.requests or before.requests
+  state.salvaged, state.no_repeats = record, record.journal > 0
+  state.any_create = true
+  state.last_part = math.max(state.last_part, record.last_part)
+  state.last_call = math.max(state.last_call, record.last_call)
+  for _, number in ipairs(record.parts) do
+    if state.parts[number] then
+      state.parts[number].damaged = true
+    end
+  end
 end
 
 

@@ -36,6 +36,12 @@ function M.new(job, dir)
 end
 
 
+--- The name under which results that were damaged are kept.
+function M.kept_name(number)
+  return ("results-damaged-%d.jsonl"):format(number)
+end
+
+
 --- Has a request its result?
 ---@param index integer
 ---@return boolean
@@ -62,6 +68,26 @@ function M:is_begun()
 end
 
 
+--- Had every request its result when an earlier process ended?
+---@return boolean
+function M:is_finished()
+  return self.finished or self.files:stat(self.final) ~= nil
+end
+
+
+--- A line that says what no result can: whole it may be, a result it is not.
+local function misfit(self, result, rounds)
+  local index, count = result.index, self.ledger:count()
+  if type(index) ~= "number" or index < 1 or index > count or index % 1 ~= 0 or type(result.ok) ~= "boolean" then
+    return "the line is the result of no request"
+  elseif self:has(index) and not (type(result.round) == "number" and result.round > (rounds[index] or 0)) then
+    return ("the line is a second result of request %d"):format(index)
+  elseif not result.ok and (type(result.error) ~= "table" or type(result.error.code) ~= "string") then
+    return "the line is a failure without a reason"
+  end
+end
+
+
 --- Takes over what an earlier process wrote. `settled(result, place)` is told of each result.
 ---@param settled fun(result: table, place: integer)
 ---@param damage batchapi.Damage[]|nil takes what is damaged; without it damage is a failure
@@ -69,7 +95,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M:recover(settled, damage)
-  local files, here = self.files, damage or {}
+  local files, here, rounds = self.files, damage or {}, {} -- rounds: of results that a later one replaced
   if files:stat(self.final) then
     self.finished, self.path = true, self.final
   end
@@ -77,7 +103,13 @@ function M:recover(settled, damage)
   if not stat or stat.size == 0 then
     return true
   end
-  local found, why, err = record_file.read(files, self.path, self.seed, function(result, place)
+  local found, why, err = record_file.read(files, self.path, self.seed, function(result, place, reader)
+    local problem = misfit(self, result, rounds)
+    if problem then
+      here[#here + 1] = { file = self.path, line = reader:number(), what = problem }
+      return true
+    end
+    rounds[result.index] = result.round
     settled(result, place)
     tally.add(self.counts, result)
     return true
@@ -92,7 +124,8 @@ function M:recover(settled, damage)
   if not ok then
     return nil, why, err
   end
-  self.visible, self.number = found.size, found.lines
+  self.visible, self.number, self.damaged = found.size, found.lines, #here > 0
+  self.reopened = self.reopened or self.damaged -- what is damaged is passed over by copying
   return true
 end
 
@@ -261,13 +294,27 @@ function M:write_ordered(path, breathe)
 end
 
 
+-- The file that was copied goes, unless something in it was damaged.
+local function drop_part(self)
+  if not self.damaged then
+    self.files:unlink(self.part)
+    return
+  end
+  local number = 1
+  while self.files:stat(M.kept_name(number)) do
+    number = number + 1
+  end
+  self.files:rename(self.part, M.kept_name(number))
+end
+
+
 -- What a finish came to that was stopped while it waited: the file thread has gone on.
 local function go_on(self)
   if not self.files:stat(self.final) then
     self.path = self.part
     return false
   end
-  self.files:unlink(self.part) -- the former one of a job in order
+  drop_part(self) -- the former one of a job in order
   self.finished = true
   return true
 end
@@ -324,7 +371,7 @@ function M:finish(ordered, breathe)
     return nil, why, err
   end
   if ordered then
-    self.files:unlink(self.part)
+    drop_part(self)
   end
   self.finished = true
   return true

@@ -5,6 +5,7 @@
 local errors = require("batchapi.errors")
 local fence = require("batchapi.job.fence")
 local lookup = require("batchapi.job.lookup")
+local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
 local ready = require("batchapi.job.ready")
 local trouble = require("batchapi.trouble")
@@ -54,7 +55,14 @@ end
 ---@return string|nil message
 ---@return table|nil err
 local function create(job, part)
-  local ok, why, err = job:record{
+  local ok, why, err = true, nil, nil
+  if job.run.family == "inline" then -- the file is what is sent
+    ok, why, err = parts.check(job, part)
+  end
+  if not ok then
+    return nil, why, err
+  end
+  ok, why, err = job:record{
     type = "create", part = part.part, at = job.clock.wall(), date = lookup.service_time(job),
   }
   if not ok then

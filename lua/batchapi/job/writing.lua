@@ -157,7 +157,7 @@ local function drop_doubted(job)
       if not ok then
         return nil, why, err
       end
-      job.files:unlink(part.file)
+      job.files:unlink(parts.name(job.run.family, number))
     end
   end
   return true
