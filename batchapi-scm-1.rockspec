@@ -277,6 +277,7 @@ build = {
     ["batchapi.trouble"] = "lua/batchapi/trouble.lua",
     ["batchapi.url"] = "lua/batchapi/url.lua",
     ["batchapi.values"] = "lua/batchapi/values.lua",
+    ["batchapi.verify"] = "lua/batchapi/verify.lua",
     ["batchapi.version"] = "lua/batchapi/version.lua",
     ["batchapi.wait"] = "lua/batchapi/wait.lua",
     ["batchapi.webhook"] = "lua/batchapi/webhook.lua",

@@ -103,6 +103,16 @@ function M.resume(dir, given)
 end
 
 
+--- Looks for damage in the directory of a job; changes nothing.
+---@param dir string
+---@param given { group: boolean|nil }|nil
+---@return batchapi.Verification|nil found { ok, damage, … }, prints as text
+---@return string|nil message, batchapi.Error|nil err
+function M.verify(dir, given)
+  return require("batchapi.verify").verify(dir, given)
+end
+
+
 --- An `on_update` that draws how far a job is.
 ---@param ... any what progress.lua takes
 ---@return fun(status: table)

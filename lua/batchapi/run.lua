@@ -89,6 +89,7 @@ local function begin_record(job)
   end
   return job:record{
     type = "job", format = journal.format, version = core._VERSION, id = job.id, at = job.clock.wall(),
+    family = job.run.family, body = (job.run.result or {}).body,
     service = job.definition.name, origin = job_dir.origin(job.client._base_url),
     options = options_of.recorded(job.options),
   }
@@ -162,6 +163,7 @@ end
 
 ---@class batchapi.RunOptions
 ---@field dir string|nil directory that makes the job survive this process
+---@field group boolean|nil the directory may be another user's of a group of ours, and the group may write to it
 ---@field metadata table<string, string>|nil for each batch, at most 15 pairs
 ---@field attempts integer|nil how often a request that expired, was rate-limited or met a 5xx is sent at most (1)
 ---@field ordered boolean|nil results in the order of requests (true where results match by position)
@@ -205,7 +207,7 @@ function M.run(client, requests, given, world)
     return require("batchapi.job.rehearsal").run(job, requests)
   end
   if options.dir then
-    ok, why, err = open_dir(job, options.dir, { create = true }, options.lock_timeout)
+    ok, why, err = open_dir(job, options.dir, { create = true, group = options.group }, options.lock_timeout)
   else
     ok, why, err = open_temporary(job)
   end
@@ -310,7 +312,18 @@ local function merged_options(run, record, given)
 end
 
 
+-- Options that the first request told are known by now.
+local function adopt_options(job)
+  for name, value in pairs((job.state.input or {}).options or {}) do
+    if job.options[name] == nil then
+      job.options[name] = value
+    end
+  end
+end
+
+
 local function take_up(job, salvage)
+  adopt_options(job)
   if salvage then
     local ok, why, err = salvages.go_on(job, salvage, job_dir.journal)
     if not ok or job.state.input then
@@ -322,11 +335,6 @@ local function take_up(job, salvage)
       message = ("the process died while the requests of %s were still being read: call run again with the "
         .. "same requests and dir"):format(job.dir) })
   end
-  for name, value in pairs(job.state.input.options or {}) do
-    if job.options[name] == nil then
-      job.options[name] = value
-    end
-  end
   local ok, why, err = job:recover()
   if ok and job.state.salvaged and not job.store.finished then
     ok, why, err = salvages.settle(job)
@@ -335,9 +343,22 @@ local function take_up(job, salvage)
 end
 
 
+---@class batchapi.ResumeOptions
+---@field client batchapi.Client|nil
+---@field salvage boolean|nil the directory is damaged: go on with what is provably right, the rest is `damaged`
+---@field group boolean|nil as for run
+---@field timeout number|nil
+---@field interval number|nil
+---@field concurrency integer|nil
+---@field lock_timeout number|nil
+---@field settle number|nil
+---@field attempts integer|nil
+---@field cleanup boolean|nil
+---@field on_update fun(status: batchapi.JobStatus)|nil
+
 --- Goes on with the job in a directory, or replays its results if it has ended.
 ---@param dir string
----@param given { client: batchapi.Client|nil, timeout: number|nil, interval: number|nil, concurrency: integer|nil, lock_timeout: number|nil, on_update: function|nil }|nil
+---@param given batchapi.ResumeOptions|nil
 ---@param world batchapi.job.World|nil the real one
 ---@return batchapi.Job|nil job
 ---@return string|nil message

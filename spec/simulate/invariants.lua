@@ -111,6 +111,17 @@ local function matches(result, answer, line)
 end
 
 
+--- What is wrong with a result that must be an answer that the service made, or nil.
+function M.wrong(world, id, result)
+  for _, answer in ipairs(world.record.answers[id] or {}) do
+    if matches(result, answer) then
+      return nil
+    end
+  end
+  return ("%s is %s (%s), which the service never said"):format(id, says(result), tostring(mark_of(result)))
+end
+
+
 --- A result is an answer that the service made; it may be something else only where none could be had.
 local function check_answer(world, id, result)
   local list, any = settling(world, id)

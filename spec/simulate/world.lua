@@ -35,6 +35,9 @@ local function new(seed, script, fixed, trace)
 end
 
 
+M.new = new
+
+
 function M:random(bytes)
   local digits = {}
   for i = 1, bytes * 2 do

@@ -193,7 +193,8 @@ local function next_pass(job, attempt)
   if job.pass and job.pass.reader then
     job.files:close(job.pass.reader)
   end
-  job.pass = { attempt = attempt, mark = waiting_mark(attempt), index = 0, reader = nil, exhausted = false }
+  job.pass = { attempt = attempt, mark = waiting_mark(attempt), index = 0, reader = nil,
+    exhausted = job.requests_damaged or false }
   job.kept = {}
 end
 

@@ -14,6 +14,7 @@ local null = core.null
 --- it) }
 local common = {
   dir = { "string" },
+  group = { "boolean", default = false },
   metadata = { "table", shapes = true },
   attempts = { "integer", default = 1, least = 1 },
   ordered = { "boolean" },
@@ -37,7 +38,7 @@ local common = {
 M.common = common
 
 -- What `run` knows only for one process.
-local fleeting = { dir = true, on_update = true, lock_timeout = true, dry_run = true }
+local fleeting = { dir = true, group = true, on_update = true, lock_timeout = true, dry_run = true }
 
 
 local function known_names(run)

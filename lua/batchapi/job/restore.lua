@@ -256,7 +256,8 @@ end
 local function check_requests(job, damage)
   local input = job.state.input
   job.requests_damaged = (job.state.salvaged or {}).requests
-  if job.requests_damaged or job.has_parts or job.store.finished or not input.hash or job.ledger:tally(job.store.OPEN) == 0 then
+  if job.requests_damaged or job.has_parts or job.store.finished or not input.hash
+    or job.ledger:tally(job.store.OPEN) == 0 then
     return true
   end
   local found, why, err = job.files:sha256("requests.jsonl")

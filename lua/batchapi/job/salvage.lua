@@ -10,6 +10,7 @@
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local parts = require("batchapi.job.parts")
+local paths = require("batchapi.path")
 local requests_of = require("batchapi.job.request")
 local restore = require("batchapi.job.restore")
 
@@ -109,6 +110,29 @@ local function count_lines(job)
 end
 
 
+-- What the first request told once, it tells again.
+local function inferred_options(job)
+  local options = {}
+  for name, value in pairs(job.state.job.options) do
+    options[name] = value
+  end
+  for _, part in pairs(job.state.parts) do
+    local lines = parts.check(job, part) and parts.lines(job, part)
+    local first = lines and core.decode(lines.next() or "")
+    if lines then
+      lines.close()
+    end
+    for name, rule in pairs(first and job.run.options or {}) do
+      if rule.infer and options[name] == nil and job.options[name] == nil then
+        options[name] = paths.get(first, rule.infer)
+        job.options[name] = options[name]
+      end
+    end
+  end
+  return options
+end
+
+
 -- The record that said how many requests there are is lost: the parts say it, or the file.
 local function add_input(job, salvage)
   local requests, why, err = 0, nil, nil
@@ -124,7 +148,7 @@ local function add_input(job, salvage)
   elseif not job.state.any_create then
     return true -- `run` with the same requests goes on
   end
-  return add(job, salvage, { type = "input", requests = requests, options = job.state.job.options })
+  return add(job, salvage, { type = "input", requests = requests, options = inferred_options(job) })
 end
 
 
@@ -134,10 +158,26 @@ local function give_up(job, salvage, part)
 end
 
 
+-- Are there answers that are asked for by the batch's own name?
+local function needs_batch(part)
+  for _, source in ipairs(part.sources) do
+    if source == true then
+      return true
+    end
+  end
+  return false
+end
+
+
 -- A lost record may have said that the part's batch was made: it is looked for as after a crash, where
 -- the service can be asked.
 local function doubt(job, salvage, part)
-  if part.status == "uploaded" and job.run.lookup and not part.damaged then
+  local nameless = part.status == "ended" and not part.batch_id and needs_batch(part)
+  if nameless and job.run.lookup and not part.damaged then
+    return add(job, salvage, { type = "create", part = part.part, at = job.state.job.at })
+  elseif nameless then
+    return give_up(job, salvage, part)
+  elseif part.status == "uploaded" and job.run.lookup and not part.damaged then
     return add(job, salvage, { type = "create", part = part.part, at = job.state.job.at })
   elseif part.status == "written" or part.status == "uploaded" then
     return give_up(job, salvage, part)
