@@ -259,7 +259,6 @@ function methods:recover(damage)
   if not ok then
     return errors.adopt("run", err, why)
   end
-  self.options.ordered = self.options.ordered or self.store.damaged -- what is damaged is passed over by copying
   self.processed_before = self.store.counts.ok + self.store.counts.failed
   calls.restart(self)
   if self.store.finished then
