@@ -351,6 +351,19 @@ describe("submitting once", function()
     azure:close()
   end)
 
+  it("where a service has no word for the fence, looks over the settling time and creates again", function()
+    local plain = assert(batchapi.client({ extends = "openai", name = "plain", base_url = os.getenv("OPENAI_BASE_URL"),
+      run = { fence = false } }, { max_retries = 1, api_key = os.getenv("OPENAI_API_KEY") }))
+    sandbox.faults{ { match = { operation = "openai.create_batch", nth = 1 }, fault = { type = "reset", read = true } },
+      { match = { operation = "openai.create_batch", nth = 2 }, fault = { type = "lost" } } }
+    local job = assert(plain:run(chats(2), quick{ settle = 0.3, dir = dir }))
+    assert.are.equal(2, all_ok(all(job)))
+    assert.are.equal("uploaded create uncreated create created", types(STEPS))
+    assert.are.equal(1, sandbox.count("batches", "all"))
+    assert.are.equal(0, sandbox.count("requests", "openai.delete_file"))
+    plain:close()
+  end)
+
   it("mistral: reads back minutes too, of a list in any order", function()
     local mistral = assert(batchapi.mistral{ max_retries = 1 })
     local numbers = {}

@@ -125,9 +125,9 @@ end
 --- Where the service has no files to delete: looks over the settling time, and believes that what
 --- has not come by then never will.
 local function look_only(job, part)
-  local began = lost_since(job, part)
+  local before, began = job.clock.wall() - lost_since(job, part), job.clock.now()
   local found, why, err = lookup.over(job, part, function()
-    return job.clock.wall() - began
+    return before + job.clock.now() - began
   end)
   if found == nil then
     return nil, why, err
