@@ -170,10 +170,12 @@ function M.hold(waiter, seconds)
 end
 
 
---- Notes that a coroutine waits for a call without a waiter of the kind above (a host's own way).
+--- Notes that a coroutine waits for a call without a waiter of the kind above (a host's own way). The
+--- record may serve other coroutines later.
 ---@param record table { call, waits }
 function M.note(record)
-  waiters[running() or M] = record
+  local co = running() or M
+  waiters[co], record.thread = record, co
 end
 
 
@@ -183,7 +185,7 @@ end
 ---@return boolean
 function M.stop(co)
   local waiter = waiters[co]
-  if not waiter or not waiter.waits then
+  if not waiter or not waiter.waits or (waiter.thread or co) ~= co then
     return false
   elseif waiter.call then
     M.cancel(waiter.call)

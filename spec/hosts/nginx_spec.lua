@@ -62,6 +62,18 @@ local http = [[
       local _, _, err = client:slow("25")
       ngx.shared.results:set("kind", err.kind)
     } }
+    # A light thread that has had its answer is not taken for the one that waits now.
+    location /not_the_other { content_by_lua_block {
+      local first, body
+      ngx.thread.wait(ngx.thread.spawn(function()
+        first = coroutine.running()
+        client:get(1)
+      end))
+      local second = ngx.thread.spawn(function() body = client:slow("0.2") end)
+      local cancelled = batchapi.cancel(first)
+      ngx.thread.wait(second)
+      ngx.print(tostring(cancelled), " ", body)
+    } }
     location /stop_collecting { content_by_lua_block { collectgarbage("stop") } }
     location /flight { content_by_lua_block { ngx.print(client:stats().in_flight) } }
     location /get { content_by_lua_block { ngx.print((client:get(5))) } }
@@ -175,6 +187,10 @@ for _, way in ipairs{ "event", "socket" } do
       abort({ "/told" }, 1)
       await("the call is cancelled", function() return from_app("/result?name=kind") == "cancelled" end)
       assert.equal("true", from_app("/result?name=told"))
+    end)
+
+    it("cancels nothing of another coroutine's", function()
+      assert.equal("false 0.2", from_app("/not_the_other"))
     end)
 
     it("runs what client:start began within the request", function()

@@ -343,7 +343,7 @@ local function wait_parked(call, mailbox)
   one.call, one.waits = call, true
   loop.note(one)
   local ok = wait_on(one.sema, slice())
-  one.call, one.waits = nil, false
+  one.call, one.waits, one.thread = nil, false, nil
   if not proven and settled == "event" then
     judge(mailbox, not ok)
   end
