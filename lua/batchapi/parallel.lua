@@ -92,7 +92,7 @@ end
 local function finish(run, err)
   run.tasks:finish_ready()
   run.tasks:abort()
-  err.outcomes = outcomes_of(run)
+  rawset(err, "outcomes", outcomes_of(run))
 end
 
 
