@@ -240,6 +240,32 @@ static void a_key_file_that_others_may_read_is_told(void **state)
   ba_credential_release(credential);
 }
 
+static void a_key_file_that_others_may_write_is_refused(void **state)
+{
+  (void)state;
+  static const mode_t modes[] = {0620, 0602, 0666};
+  struct ba_error err = {0};
+  for(size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+    refused(from_file("sk-1", 4, modes[i], &err), &err, "written by others");
+}
+
+static void a_key_file_may_be_a_link(void **state)
+{
+  (void)state;
+  char path[] = "/tmp/batchapi-key-XXXXXX", link[64];
+  struct ba_error err = {0};
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, "sk-linked", 9), 9);
+  close(fd);
+  snprintf(link, sizeof(link), "%s.link", path);
+  assert_int_equal(symlink(path, link), 0);
+  struct ba_credential *credential = ba_credential_bearer_file(link, &err);
+  assert_non_null(credential);
+  ba_credential_release(credential);
+  unlink(link);
+  unlink(path);
+}
+
 static void a_key_file_that_cannot_be_read_says_why(void **state)
 {
   (void)state;
@@ -390,6 +416,8 @@ int main(void)
       cmocka_unit_test(plain_http_is_for_loopback),
       cmocka_unit_test(a_key_file_loses_one_line_end),
       cmocka_unit_test(a_key_file_that_others_may_read_is_told),
+      cmocka_unit_test(a_key_file_that_others_may_write_is_refused),
+      cmocka_unit_test(a_key_file_may_be_a_link),
       cmocka_unit_test(a_key_file_that_cannot_be_read_says_why),
       cmocka_unit_test(a_functions_token_lives_its_time),
       cmocka_unit_test(many_rejections_of_one_token_renew_it_once),

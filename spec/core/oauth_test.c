@@ -147,7 +147,7 @@ static void check_assertion(const char *assertion)
   assert_true(ba_base64url_decode(&text, dot + 1, (size_t)(end - dot - 1), NULL));
   static const char start[] =
       "{\"iss\":\"cli ent\",\"sub\":\"cli ent\",\"aud\":[\"https://auth.example.com\"],"
-      "\"iat\":1700000000,\"nbf\":1699999995,\"exp\":1700000300,\"jti\":\"";
+      "\"iat\":1699999970,\"nbf\":1699999970,\"exp\":1700000270,\"jti\":\"";
   assert_memory_equal(text.bytes, start, strlen(start));
   assert_int_equal(strcspn(claim_after(text.bytes, "\"jti\":\""), "\""), 43);
   ba_buffer_free(&text);
@@ -322,8 +322,13 @@ static void each_way_to_get_no_token_is_told_apart(void **state)
                 "not a bearer token");
   token_refused(200, "{\"access_token\":\"a\",\"expires_in\":\"soon\"}", BA_DECODE, "bad_field",
                 "expires_in");
-  token_refused(200, "{\"access_token\":\"a\",\"expires_in\":-5}", BA_DECODE, "bad_field",
-                "expires_in");
+  static const char *const wrong[] = {
+      "-5", "\"0x10\"", "\"1e3\"", "\"inf\"", "\" 5\"", "\"\"", "\"9999999999999999\""};
+  for(size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    char body[100];
+    snprintf(body, sizeof(body), "{\"access_token\":\"a\",\"expires_in\":%s}", wrong[i]);
+    token_refused(200, body, BA_DECODE, "bad_field", "expires_in");
+  }
 }
 
 static void a_lifetime_may_be_text_short_or_absent(void **state)
@@ -335,7 +340,9 @@ static void a_lifetime_may_be_text_short_or_absent(void **state)
   } cases[] = {
       {"{\"access_token\":\"a\",\"expires_in\":\"100\"}", 69, 71},
       {"{\"access_token\":\"a\",\"expires_in\":10}", 4, 6},
-      {"{\"access_token\":\"a\",\"expires_in\":0}", 0.4, 0.6},
+      {"{\"access_token\":\"a\",\"expires_in\":0}", 0.9, 1.1},
+      {"{\"access_token\":\"a\",\"expires_in\":0.5}", 0.9, 1.1},
+      {"{\"access_token\":\"a\",\"expires_in\":\"100.9\"}", 69, 71},
       {"{\"access_token\":\"a\"}", 1e12, -1},
       {"{\"access_token\":\"a\",\"expires_in\":1e300}", 3e7, 4e7},
   };
@@ -350,6 +357,35 @@ static void a_lifetime_may_be_text_short_or_absent(void **state)
       assert_int_equal(ba_credential_state(credential, cases[i].over), BA_CREDENTIAL_FETCH);
     ba_credential_release(credential);
   }
+}
+
+/* Whatever it has. */
+static void take(struct ba_credential *credential, const char *answer)
+{
+  struct ba_exchange exchange;
+  struct ba_error err = {0};
+  assert_true(ba_credential_next(credential, 1700000000, &exchange, &err));
+  ba_exchange_free(&exchange);
+  assert_true(feed(credential, 200, answer, &err));
+}
+
+static void tokens_of_a_moment_are_fetched_ever_more_slowly(void **state)
+{
+  (void)state;
+  static const double used[] = {1, 2, 4, 8, 16, 32, 32};
+  static const char moment[] = "{\"access_token\":\"a\",\"expires_in\":0.5}";
+  struct ba_credential *credential = bound_client();
+  discover(credential);
+  for(size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
+    take(credential, moment);
+    assert_int_equal(ba_credential_state(credential, used[i] - 0.1), BA_CREDENTIAL_READY);
+    assert_int_equal(ba_credential_state(credential, used[i] + 0.1), BA_CREDENTIAL_FETCH);
+  }
+  take(credential, "{\"access_token\":\"a\",\"expires_in\":10}");
+  assert_int_equal(ba_credential_state(credential, 5.1), BA_CREDENTIAL_FETCH);
+  take(credential, moment);
+  assert_int_equal(ba_credential_state(credential, 1.1), BA_CREDENTIAL_FETCH);
+  ba_credential_release(credential);
 }
 
 static void a_refusal_that_quotes_the_assertion_is_blacked_out(void **state)
@@ -483,6 +519,7 @@ int main(void)
       cmocka_unit_test(discovery_over_plain_http_is_refused_before_it_is_asked),
       cmocka_unit_test(each_way_to_get_no_token_is_told_apart),
       cmocka_unit_test(a_lifetime_may_be_text_short_or_absent),
+      cmocka_unit_test(tokens_of_a_moment_are_fetched_ever_more_slowly),
       cmocka_unit_test(a_refusal_that_quotes_the_assertion_is_blacked_out),
       cmocka_unit_test(an_answer_without_a_question_is_misuse),
       cmocka_unit_test(a_refresh_token_fetches_an_access_token),

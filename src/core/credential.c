@@ -350,6 +350,24 @@ static double usable_seconds(double lifetime)
   return lifetime > 2 * BA_TOKEN_MARGIN ? lifetime - BA_TOKEN_MARGIN : lifetime / 2;
 }
 
+/* A server that gives out tokens for a moment only would be asked all the time:
+ * a fetched one is used for a second at least, and for longer the more of them
+ * come in a row. One that has ended meanwhile is refused by the service, and
+ * renewed then. */
+static double worth_using(struct ba_credential *credential, double lifetime)
+{
+  enum { STEPS = 5 };
+  static const double MOMENT = 2;
+  double usable = usable_seconds(lifetime);
+  if(!ba_credential_is_oauth(credential) || !(lifetime > 0) || lifetime >= MOMENT) {
+    credential->moments = 0;
+    return usable;
+  }
+  double least = (double)(1u << credential->moments);
+  credential->moments += credential->moments < STEPS;
+  return usable > least ? usable : least;
+}
+
 bool ba_credential_accept_token(struct ba_credential *credential, const char *token, size_t length,
                                 double lifetime, double now, struct ba_error *err)
 {
@@ -360,7 +378,7 @@ bool ba_credential_accept_token(struct ba_credential *credential, const char *to
   }
   credential->ready = true;
   credential->generation++;
-  credential->expires = now + usable_seconds(lifetime);
+  credential->expires = now + worth_using(credential, lifetime);
   return true;
 }
 

@@ -41,6 +41,7 @@ struct ba_credential {
   char origin[BA_ORIGIN_MAX];
   bool ready; /* `value` may be sent until `expires` */
   double expires;
+  unsigned moments; /* tokens in a row that end at once */
   uint64_t generation;
   struct ba_buffer name;  /* of the header */
   struct ba_buffer value; /* of the header */

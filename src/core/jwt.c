@@ -45,13 +45,14 @@ static bool write_claims(const char *client_id, const char *audience, int64_t no
                          struct ba_buffer *out, struct ba_error *err)
 {
   size_t id = strlen(client_id);
+  int64_t begin = now - BA_ASSERTION_SKEW;
   return ba_buffer_puts(out, "{\"iss\":", err) && ba_json_append_string(out, client_id, id, err) &&
          ba_buffer_puts(out, ",\"sub\":", err) && ba_json_append_string(out, client_id, id, err) &&
          ba_buffer_puts(out, ",\"aud\":[", err) &&
          ba_json_append_string(out, audience, strlen(audience), err) &&
          ba_buffer_printf(out, err, "],\"iat\":%lld,\"nbf\":%lld,\"exp\":%lld,\"jti\":\"",
-                          (long long)now, (long long)(now - BA_ASSERTION_SKEW),
-                          (long long)(now + BA_ASSERTION_LIFETIME)) &&
+                          (long long)begin, (long long)begin,
+                          (long long)(begin + BA_ASSERTION_LIFETIME)) &&
          write_jti(out, err) && ba_buffer_puts(out, "\"}", err);
 }
 

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BA_ASSERTION_LIFETIME 300 /* seconds until `exp` */
-#define BA_ASSERTION_SKEW 5       /* seconds that `nbf` lies back, for clocks that differ */
+#define BA_ASSERTION_LIFETIME 300 /* seconds from `iat` to `exp` */
+#define BA_ASSERTION_SKEW 30 /* seconds that `iat` and `nbf` lie back, for clocks that differ */
 #define BA_ASSERTION_MAX (16u << 10)
 
 /* Appends BASE64URL(header) "." BASE64URL(payload) "." BASE64URL(signature);

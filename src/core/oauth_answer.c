@@ -82,6 +82,22 @@ bool ba_oauth_read_discovery(const char *body, size_t length, const char *well_k
 
 enum { T_ACCESS, T_TYPE, T_EXPIRES, T_REFRESH, T_FIELDS };
 
+/* Digits, and a fraction that does not count; no other way to write a number. */
+static bool read_decimal(const char *text, double *value)
+{
+  enum { DIGITS_MAX = 15 };
+  size_t digits = strspn(text, "0123456789");
+  const char *rest = text + digits;
+  if(*rest == '.')
+    rest += 1 + strspn(rest + 1, "0123456789");
+  if(digits == 0 || digits > DIGITS_MAX || *rest)
+    return false;
+  *value = 0;
+  for(size_t i = 0; i < digits; i++)
+    *value = *value * 10 + (text[i] - '0');
+  return true;
+}
+
 /* expires_in is a number; some servers send it as a string of digits. */
 static bool read_lifetime(const struct ba_field *field, double *lifetime)
 {
@@ -90,16 +106,15 @@ static bool read_lifetime(const struct ba_field *field, double *lifetime)
     return true;
   double value = field->number;
   if(field->type == BA_FIELD_STRING) {
-    int used = 0;
-    if(sscanf(field->text.bytes ? field->text.bytes : "", "%10lf%n", &value, &used) != 1 ||
-       (size_t)used != field->text.length)
+    if(!field->text.bytes || strlen(field->text.bytes) != field->text.length ||
+       !read_decimal(field->text.bytes, &value))
       return false;
   } else if(field->type != BA_FIELD_NUMBER) {
     return false;
   }
   if(!isfinite(value) || value < 0)
     return false;
-  *lifetime = value == 0 ? 1 : value < LIFETIME_MAX ? value : LIFETIME_MAX;
+  *lifetime = value < 1 ? 1 : value < LIFETIME_MAX ? value : LIFETIME_MAX;
   return true;
 }
 

@@ -59,6 +59,14 @@ static void trim_line_end(struct ba_buffer *text)
     text->bytes[text->length] = '\0';
 }
 
+/* Whoever can write to it decides what is sent, and where a request ends up. */
+static bool others_write(const struct stat *info)
+{
+  uid_t us = geteuid();
+  return (info->st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+         (us != 0 && info->st_uid != us && info->st_uid != 0);
+}
+
 bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *out, bool *exposed,
                          struct ba_error *err)
 {
@@ -73,6 +81,9 @@ bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *o
   bool ok = fstat(fd, &info) == 0 || ba_error_errno(err, errno, label);
   if(ok && S_ISDIR(info.st_mode))
     ok = ba_error_errno(err, EISDIR, label);
+  if(ok && S_ISREG(info.st_mode) && others_write(&info))
+    ok = ba_error_set(err, BA_INVALID, "writable",
+                      "%s can be written by others than its owner (chmod 600 mends it)", label);
   if(ok && exposed)
     *exposed = S_ISREG(info.st_mode) && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
   ok = ok && read_all(fd, label, out, err);

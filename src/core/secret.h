@@ -22,7 +22,9 @@ bool ba_secret_check(const char *bytes, size_t length, const char *what, struct 
 
 /* Reads a whole file into `out` without any buffer in between, less one line
  * end at its end. BA_IO with the errno's name if it cannot be read, BA_INVALID
- * if it is empty, BA_TOO_LARGE over the buffer's cap. *exposed (NULL is
+ * if it is empty
+ * or if others than its owner can write to it, BA_TOO_LARGE over the buffer's cap.
+ * Links are followed: secrets of containers are links. *exposed (NULL is
  * allowed) tells whether others than the owner may read it. */
 bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *out, bool *exposed,
                          struct ba_error *err);

@@ -2,6 +2,8 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "http_date.h"
+#include "jwt.h"
 
 #include <string.h>
 
@@ -84,6 +86,23 @@ static void announce_renewal(struct ba_token_fetch *fetch)
     ba_engine_news(call, BA_CALL_RENEWED);
 }
 
+/* A signed assertion is refused when its times are, and no server says so. */
+static void blame_clock(const struct ba_token_fetch *fetch, struct ba_call *exchange,
+                        struct ba_error *failure)
+{
+  const char *date = ba_head_get(&exchange->head, "date");
+  int64_t theirs, ours = (int64_t)ba_wall();
+  if(failure->kind != BA_AUTH || !date || !ba_http_date(date, ours, &theirs) ||
+     strcmp(ba_credential_kind(fetch->credential), "oauth_client") != 0)
+    return;
+  long long ahead = (long long)(ours - theirs);
+  if(ahead >= -BA_ASSERTION_SKEW && ahead <= BA_ASSERTION_SKEW)
+    return;
+  struct ba_error why = *failure;
+  ba_error_set(failure, why.kind, why.code, "%s (this machine's clock is %lld s %s the service's)",
+               why.message, ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of");
+}
+
 /* The exchange is over: its answer goes to the credential. */
 static void exchange_ended(struct ba_call *exchange, void *user)
 {
@@ -103,6 +122,7 @@ static void exchange_ended(struct ba_call *exchange, void *user)
     announce_renewal(fetch);
     drive(fetch);
   } else {
+    blame_clock(fetch, exchange, &failure);
     release_all(fetch, &failure);
   }
 }
