@@ -93,7 +93,7 @@ describe("OAuth client credentials (FactSet)", function()
   end)
 
   it("fetches a new token before the old one ends", function()
-    sandbox.set{ token_lifetime = 0.5 }
+    sandbox.set{ token_lifetime = 2 }
     local client = assert(factset())
     assert(ask(client))
     local core = require("batchapi.core")

@@ -326,7 +326,7 @@ end
 ---@param path string as it was given
 ---@return string
 function M.free_name(method, path)
-  return method .. " " .. path:match("^[^?#]*")
+  return method .. " " .. path:match("^[^?#]*"):gsub("^(%a+://)[^/]*@", "%1")
 end
 
 
