@@ -66,30 +66,44 @@ static struct ba_call *start(struct ba_client *by, const char *url)
   return call;
 }
 
-static void a_flood_ends_and_others_go_on(void **state)
+/* Where others want the processor, too, the flood may pause, and the call ends by
+ * its own deadline: then it is begun again. */
+static bool flood_is_cut(struct ba_client *caller, struct server *hostile, struct server *innocent)
 {
-  (void)state;
-  struct server *hostile = server_start(floods, NULL), *innocent = server_start(answers, NULL);
-  struct ba_client_settings settings = {.http_version = "2", .proxy = ""};
-  struct ba_client *caller = ba_client_new(&settings, NULL);
   struct ba_outcome out;
-
+  unsigned before = server_requests(hostile);
   struct ba_call *flooded = start(caller, server_url(hostile, "/"));
-  assert_true(server_waits_for(hostile, 1));
+  assert_true(server_waits_for(hostile, before + 1));
   struct ba_call *beside = start(client, server_url(innocent, "/"));
   assert_true(finish(mailbox, beside, &out));
   assert_true(out.ok);
   assert_true(finish(mailbox, flooded, &out));
   assert_false(out.ok);
   assert_int_equal(out.error->kind, BA_TIMEOUT);
-  assert_string_equal(out.error->code, "stalled");
   assert_int_equal(out.attempts, 1);
-  assert_false(out.retryable);
-
+  bool cut = strcmp(out.error->code, "stalled") == 0;
+  assert_true(!cut || !out.retryable);
   ba_call_release(flooded);
   ba_call_release(beside);
+  return cut;
+}
+
+static void a_flood_ends_and_others_go_on(void **state)
+{
+  (void)state;
+  enum { ATTEMPTS = 6 };
+  struct server *hostile = server_start(floods, NULL), *innocent = server_start(answers, NULL);
+  struct ba_client_settings settings = {.http_version = "2", .proxy = ""};
+  struct ba_client *caller = ba_client_new(&settings, NULL);
+  struct ba_outcome out;
+
+  bool cut = false;
+  for(int i = 0; i < ATTEMPTS && !cut; i++)
+    cut = flood_is_cut(caller, hostile, innocent);
+  assert_true(cut);
+
   /* and the engine serves on */
-  beside = start(client, server_url(innocent, "/"));
+  struct ba_call *beside = start(client, server_url(innocent, "/"));
   assert_true(finish(mailbox, beside, &out));
   assert_true(out.ok);
   ba_call_release(beside);
