@@ -123,6 +123,7 @@ build = {
       ["batchapi.job.watch"] = "lua/batchapi/job/watch.lua",
       ["batchapi.job.world"] = "lua/batchapi/job/world.lua",
       ["batchapi.job.writing"] = "lua/batchapi/job/writing.lua",
+      ["batchapi.jobs"] = "lua/batchapi/jobs.lua",
       ["batchapi.json"] = "lua/batchapi/json.lua",
       ["batchapi.json_options"] = "lua/batchapi/json_options.lua",
       ["batchapi.jsonl"] = "lua/batchapi/jsonl.lua",

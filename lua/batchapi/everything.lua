@@ -5,8 +5,8 @@
 local hosts = require("batchapi.loop.hosts")
 local merge = require("batchapi.merge")
 
-for _, name in ipairs{ "changes", "help", "jsonl", "lines", "oauth", "pages", "parallel", "progress", "run", "show",
-  "start", "wait", "webhook", "job.rehearsal", "loop.block", "loop.custom", "loop.task_waiter" } do
+for _, name in ipairs{ "changes", "help", "jobs", "jsonl", "lines", "oauth", "pages", "parallel", "progress", "run", "show",
+  "start", "verify", "wait", "webhook", "job.rehearsal", "loop.block", "loop.custom", "loop.task_waiter" } do
   require("batchapi." .. name)
 end
 

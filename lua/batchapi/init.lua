@@ -113,6 +113,23 @@ function M.verify(dir, given)
 end
 
 
+--- How far the job in a directory is, also one that another process drives: needs neither key nor
+--- lock. See jobs.lua.
+---@param dir string
+---@return batchapi.JobStatus|nil status, string|nil message, batchapi.Error|nil err
+function M.status(dir)
+  return require("batchapi.jobs").status(dir)
+end
+
+
+--- The jobs in the directories below one: { dir, id, service, state, requests, parts, at } each.
+---@param dir string
+---@return batchapi.JobSummary[]|nil jobs, string|nil message, batchapi.Error|nil err
+function M.jobs(dir)
+  return require("batchapi.jobs").list(dir)
+end
+
+
 --- An `on_update` that draws how far a job is.
 ---@param ... any what progress.lua takes
 ---@return fun(status: table)

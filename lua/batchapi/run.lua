@@ -46,7 +46,11 @@ local function open_dir(job, dir, how, lock_timeout, salvage)
   local files, why, err
   repeat -- a refused run may remove the directory while this one waits for it
     files, why, err = job_dir.open(job.outside, dir, how)
-    if not files then
+    local free = files
+    if files then
+      free, why, err = job_dir.check_free(files, dir)
+    end
+    if not free then
       return nil, why, err
     end
     job.lock, why, err = job_dir.lock(files, job.clock, dir, lock_timeout)

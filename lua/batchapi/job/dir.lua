@@ -114,6 +114,43 @@ local function not_a_job(dir)
 end
 
 
+local ours = { "^lock$", "^journal%.jsonl", "^requests%.jsonl", "^results%.jsonl", "^part%-%d+%.", "^unclaimed" }
+
+
+local function is_ours(name)
+  for _, pattern in ipairs(ours) do
+    if name:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
+
+--- A directory without a journal is taken only if nothing of somebody else's is in it.
+---@param files table of the directory
+---@param dir string
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.check_free(files, dir)
+  if files:stat(M.journal) then
+    return true
+  end
+  local names, why, err = files:list()
+  if not names then
+    return errors.adopt("run", err, why)
+  end
+  for _, name in ipairs(names) do
+    if not is_ours(name) then
+      return errors.fail(errors.new{ kind = "job", code = "not_a_job", operation = "run", message = (
+        "%s holds no job of batchapi, but other files (%s): give an empty or new directory"):format(dir, name) })
+    end
+  end
+  return true
+end
+
+
 local function newer(dir, record)
   return nil, ("%s was made by a newer version (format %d, this is %d); use that version to go on"):format(
     dir, record.format, journal.format), { kind = "job", code = "newer_format" }

@@ -171,6 +171,9 @@ end
 ---@field trouble batchapi.Trouble|nil what is being waited out, the longest
 ---@field warnings string[]
 
+M.state = name_state
+
+
 ---@param job table
 ---@return batchapi.JobStatus
 function M.of(job)
