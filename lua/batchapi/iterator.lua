@@ -31,6 +31,11 @@ function M.metatable(methods, name)
     __name = name,
     __index = methods,
     __call = call,
+    __close = function(object) -- Lua 5.4: local lines <close> = client:lines(…)
+      if methods.close then
+        methods.close(object)
+      end
+    end,
     __tostring = function(object)
       return ("%s (%s)"):format(name, object._what)
     end,
