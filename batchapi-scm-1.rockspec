@@ -101,6 +101,7 @@ build = {
       ["batchapi.job.object"] = "lua/batchapi/job/object.lua",
       ["batchapi.job.options"] = "lua/batchapi/job/options.lua",
       ["batchapi.job.outcome"] = "lua/batchapi/job/outcome.lua",
+      ["batchapi.job.own_files"] = "lua/batchapi/job/own_files.lua",
       ["batchapi.job.parts"] = "lua/batchapi/job/parts.lua",
       ["batchapi.job.persist"] = "lua/batchapi/job/persist.lua",
       ["batchapi.job.ready"] = "lua/batchapi/job/ready.lua",

@@ -365,7 +365,7 @@ function fs.read(path, cap) end
 ---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err code "short" where the file ends before one
 function fs.lines(path, offsets) end
 
----@param disk batchapi.core.Disk
+---@param disk batchapi.core.Disk|string or a path
 ---@return string[]|nil names in any order, string|nil message, batchapi.core.Error|nil err
 function fs.list(disk) end
 

@@ -72,10 +72,11 @@ end
 
 
 local function open_temporary(job)
-  local dir, files, err = job_dir.make_temporary(job.outside, job.random)
+  local dir, files, lock = job_dir.make_temporary(job.outside, job.random, job.clock.wall())
   if not dir then
-    return nil, files, err
+    return nil, files, lock
   end
+  job.lock = lock
   job:settle_in(dir, files, true)
   return true
 end

@@ -176,6 +176,45 @@ static void a_child_of_fork_has_its_own_thread(void **state)
   ba_mailbox_delete(mailbox);
 }
 
+/* The thread waits for work in the parent; its child must not wait for it. */
+static void a_child_of_fork_is_not_held_by_a_thread_that_waits(void **state)
+{
+  (void)state;
+#if defined(__SANITIZE_THREAD__)
+  skip(); /* it does not know threads behind a fork */
+#else
+  struct ba_error err;
+  struct ba_mailbox *mailbox = ba_mailbox_new(&err);
+  struct piece piece = {0};
+  struct ba_work *work = ba_work_start(mailbox, run_piece, discard, &piece, &err);
+  wait_for(mailbox, work);
+  ba_work_release(work);
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if(pid == 0) {
+    alarm(10); /* rather than for ever */
+    struct ba_mailbox *own = ba_mailbox_new(&err);
+    for(int i = 0; i < PIECES; i++) {
+      struct piece one = {0};
+      struct ba_work *here = ba_work_start(own, run_piece, discard, &one, &err);
+      if(!here)
+        _exit(1);
+      while(!ba_work_done(here)) {
+        uint64_t ids[PIECES];
+        ba_mailbox_wait(own, 1);
+        ba_mailbox_drain(own, ids, PIECES);
+      }
+      ba_work_release(here);
+    }
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_int_equal(status, 0);
+  ba_mailbox_delete(mailbox);
+#endif
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -183,6 +222,7 @@ int main(void)
       cmocka_unit_test(finishes_what_was_released),
       cmocka_unit_test(a_report_can_be_withdrawn),
       cmocka_unit_test(a_child_of_fork_has_its_own_thread),
+      cmocka_unit_test(a_child_of_fork_is_not_held_by_a_thread_that_waits),
   };
   struct ba_error err;
   if(!ba_engine_load(&err)) /* its fork handlers come before the file thread's */

@@ -204,14 +204,14 @@ void ba_push_names(lua_State *L, const struct ba_buffer *names)
   }
 }
 
-/* fs.list(disk) -> names, in any order | nil, message, err   [-0, +1|3, v] */
+/* fs.list(disk or path) -> names, in any order | nil, message, err   [-0, +1|3, v] */
 static int fs_list(lua_State *L)
 {
   struct ba_error err;
   struct ba_disk *disk = ba_test_disk(L, 1);
-  luaL_argcheck(L, disk, 1, "a disk expected");
+  const char *path = disk ? NULL : luaL_checkstring(L, 1);
   struct ba_buffer *names = new_bytes(L, BA_READ_MAX_BYTES);
-  if(!ba_fs_list(disk, names, &err))
+  if(!(disk ? ba_fs_list(disk, names, &err) : ba_fs_list_directory(path, names, &err)))
     return ba_fail(L, &err);
   ba_push_names(L, names);
   return 1;

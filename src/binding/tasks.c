@@ -205,9 +205,10 @@ static void prepare_mkdir(lua_State *L, struct ba_task *task)
   task->path = copy_path(L, 3);
 }
 
-static void prepare_nothing(lua_State *L, struct ba_task *task)
+static void prepare_list(lua_State *L, struct ba_task *task)
 {
-  luaL_argcheck(L, task->disk, 3, "a disk expected");
+  if(!task->disk)
+    task->path = copy_path(L, 3);
 }
 
 static void prepare_disk(lua_State *L, struct ba_task *task)
@@ -297,7 +298,8 @@ static bool run_lines(struct ba_task *task, struct ba_error *err)
 static bool run_list(struct ba_task *task, struct ba_error *err)
 {
   ba_buffer_init(&task->bytes, BA_READ_MAX_BYTES);
-  return ba_fs_list(task->disk, &task->bytes, err);
+  return task->disk ? ba_fs_list(task->disk, &task->bytes, err)
+                    : ba_fs_list_directory(task->path, &task->bytes, err);
 }
 
 static int push_names(lua_State *L, struct ba_task *task)
@@ -351,7 +353,7 @@ static const struct ba_task_kind kinds[] = {
     {"sha256", prepare_path_and_limit, run_sha256, push_hex},
     {"read", prepare_path_and_limit, run_read, push_bytes},
     {"lines", prepare_lines, run_lines, push_bytes},
-    {"list", prepare_nothing, run_list, push_names},
+    {"list", prepare_list, run_list, push_names},
     {"disk", prepare_disk, run_disk, push_disk},
     {"tmpfile", prepare_tmpfile, run_tmpfile, push_bytes},
 };

@@ -134,10 +134,23 @@ static int work_tostring(lua_State *L)
   return 1;
 }
 
+static bool run_and_free(void *task, struct ba_error *err)
+{
+  bool ok = ba_task_run(task, err);
+  ba_task_free(task);
+  return ok;
+}
+
+static void keep(void *task)
+{
+  (void)task; /* run_and_free() frees it */
+}
+
 void ba_work_close(struct ba_file *file, struct ba_buffer *bytes)
 {
   struct ba_task *task = ba_calloc(1, sizeof(*task));
   if(!task) {
+    ba_file_write(file, bytes->bytes, bytes->length, NULL);
     ba_file_release(file);
     ba_buffer_free(bytes);
     return;
@@ -146,7 +159,10 @@ void ba_work_close(struct ba_file *file, struct ba_buffer *bytes)
   task->file = file;
   task->bytes = *bytes;
   ba_buffer_init(bytes, bytes->cap);
-  ba_work_release(ba_work_start(NULL, ba_task_run, ba_task_free, task, NULL));
+  struct ba_work *work = ba_work_start(NULL, run_and_free, keep, task, NULL);
+  if(!work) /* no thread: then here, for these bytes are wanted in the file */
+    run_and_free(task, NULL);
+  ba_work_release(work);
 }
 
 void ba_open_work(lua_State *L)

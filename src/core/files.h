@@ -79,6 +79,8 @@ bool ba_fs_sha256(struct ba_disk *disk, const char *name, uint64_t length, char 
  * made as usual; one that is there already is no failure. */
 bool ba_fs_mkdir(const char *path, unsigned mode, struct ba_error *err);
 bool ba_fs_rmdir(const char *path, struct ba_error *err);
+/* The names in a directory, as ba_fs_list() gives them. */
+bool ba_fs_list_directory(const char *path, struct ba_buffer *out, struct ba_error *err);
 bool ba_fs_sync_directory(const char *path, struct ba_error *err);
 /* Makes an empty file that only its owner can read, and appends its path. A
  * NULL directory is TMPDIR's, or /tmp. */

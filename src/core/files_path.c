@@ -1,6 +1,7 @@
 #include "files.h"
 
 #include "alloc.h"
+#include "disk_private.h"
 #include "hash.h"
 
 #include <errno.h>
@@ -81,6 +82,16 @@ bool ba_fs_list(struct ba_disk *disk, struct ba_buffer *out, struct ba_error *er
   struct listing listing = {.out = out, .err = err, .ok = true};
   int failure = ba_disk_ops(disk, &place)->list(place, list_name, &listing);
   return listing.ok && (failure == 0 || ba_disk_error(disk, ".", failure, err));
+}
+
+bool ba_fs_list_directory(const char *path, struct ba_buffer *out, struct ba_error *err)
+{
+  struct ba_directory directory = {.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  struct listing listing = {.out = out, .err = err, .ok = true};
+  int failure = directory.fd < 0 ? errno : ba_disk_system.list(&directory, list_name, &listing);
+  if(directory.fd >= 0)
+    close(directory.fd);
+  return listing.ok && (failure == 0 || ba_error_errno(err, failure, path));
 }
 
 bool ba_fs_sync_directory(const char *path, struct ba_error *err)

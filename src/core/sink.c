@@ -32,6 +32,44 @@ static bool in_place(const char *path, bool *out, struct ba_error *err)
   return true;
 }
 
+/* NAME.part is one download's: the lock goes with the descriptor, and with the
+ * process. It is emptied only once it is ours, and never reached by a link. */
+static int lock_part(const char *part, int fd)
+{
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  struct stat mine, there;
+  /* a file system without locks has none that is held */
+  if(fcntl(fd, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
+    return EBUSY;
+  /* another download may have given the file its name meanwhile, or removed it */
+  if(fstat(fd, &mine) != 0 || lstat(part, &there) != 0 || mine.st_ino != there.st_ino ||
+     mine.st_dev != there.st_dev)
+    return ESTALE;
+  return ftruncate(fd, 0) == 0 ? 0 : errno;
+}
+
+static bool open_part(struct ba_sink *sink, struct ba_error *err)
+{
+  int fd, failure, tries = 0;
+  do {
+    fd = open(sink->part, O_WRONLY | O_CLOEXEC | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
+    failure = fd < 0 ? errno : lock_part(sink->part, fd);
+    if(fd >= 0 && failure)
+      close(fd);
+  } while(failure == ESTALE && ++tries < 16);
+  if(failure) {
+    if(failure == EBUSY)
+      ba_error_set(err, BA_IO, "EBUSY", "%s: another download to it is under way", sink->part);
+    else
+      ba_error_errno(err, failure, sink->part);
+    ba_free(sink->part);
+    sink->part = NULL; /* not ours to remove */
+    return false;
+  }
+  sink->fd = fd;
+  return true;
+}
+
 bool ba_sink_open(struct ba_call *call, struct ba_error *err)
 {
   struct ba_sink *sink = &call->sink;
@@ -48,9 +86,10 @@ bool ba_sink_open(struct ba_call *call, struct ba_error *err)
       return ba_error_nomem(err);
     snprintf(sink->part, length, "%s.part", path);
   }
-  sink->fd = open(direct ? path : sink->part,
-                  O_WRONLY | O_CLOEXEC | (direct ? O_NONBLOCK : O_CREAT | O_TRUNC), 0666);
-  return sink->fd >= 0 || ba_error_errno(err, errno, direct ? path : sink->part);
+  if(!direct)
+    return open_part(sink, err);
+  sink->fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+  return sink->fd >= 0 || ba_error_errno(err, errno, path);
 }
 
 void ba_sink_rewind(struct ba_call *call)
@@ -222,10 +261,11 @@ bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
     return false;
   if(call->request->sink != BA_SINK_FILE)
     return true;
-  int failure = close(sink->fd) ? errno : 0;
-  sink->fd = -1;
-  if(!failure && sink->part && rename(sink->part, call->request->path) != 0)
+  /* renamed while it is still locked: whoever opens NAME.part next makes another */
+  int failure = sink->part && rename(sink->part, call->request->path) != 0 ? errno : 0;
+  if(close(sink->fd) && !failure)
     failure = errno;
+  sink->fd = -1;
   if(failure)
     return ba_error_errno(err, failure, call->request->path);
   ba_free(sink->part);
@@ -237,12 +277,11 @@ bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
 void ba_sink_close(struct ba_call *call)
 {
   struct ba_sink *sink = &call->sink;
-  if(sink->fd >= 0) {
+  if(sink->part)
+    unlink(sink->part);
+  if(sink->fd >= 0)
     close(sink->fd);
-    sink->fd = -1;
-    if(sink->part)
-      unlink(sink->part);
-  }
+  sink->fd = -1;
   ba_free(sink->part);
   sink->part = NULL;
   ba_free(sink->validator);

@@ -24,7 +24,7 @@ struct ba_work {
 
 /* All under the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t changed; /* of the monotonic clock; made before the first piece */
 static struct ba_work *first, *last, *current;
 static bool running, exiting;
 
@@ -52,7 +52,7 @@ static void drop(struct ba_work *work)
 static bool wait_locked(time_t seconds)
 {
   struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
+  clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_sec += seconds;
   return pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
 }
@@ -116,9 +116,21 @@ static void after_fork_in_parent(void)
   pthread_mutex_unlock(&lock);
 }
 
-/* The thread does not exist here: what it had to do is not done. */
+static void make_condition(void)
+{
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+/* The thread does not exist here: what it had to do is not done. The condition
+ * is made anew, for it counts that thread among those who wait, and would wait
+ * for it. */
 static void after_fork_in_child(void)
 {
+  make_condition();
   struct ba_work *work = current ? current : first;
   if(current)
     current->next = first;
@@ -135,6 +147,7 @@ static void after_fork_in_child(void)
 
 static void register_once(void)
 {
+  make_condition();
   atexit(stop_at_exit);
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

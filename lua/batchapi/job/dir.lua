@@ -5,6 +5,7 @@ local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 local journal = require("batchapi.job.journal")
 local migrate = require("batchapi.job.migrate")
+local own_files = require("batchapi.job.own_files")
 local salvages = require("batchapi.job.salvage")
 local states = require("batchapi.job.state")
 
@@ -13,6 +14,9 @@ local M = {}
 M.journal = "journal.jsonl"
 
 local LOCK_PAUSE = 0.2
+local SWEEP_AFTER = 60 -- seconds
+
+local swept = false
 
 
 --- scheme://host:port in lower case, the scheme's own port left out.
@@ -93,19 +97,50 @@ function M.open(files, dir, how)
 end
 
 
---- A new directory for a job that nothing is to survive.
+-- Directories of jobs that nothing was to survive, left by processes that had no time to remove them:
+-- ours, of nobody who holds their lock, and not of one who is just making them.
+local function sweep(files, base, now)
+  for _, name in ipairs(files:list(base) or {}) do
+    local dir = base .. "/" .. name
+    local stat = name:find("^batchapi%-%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x$") and files:stat(dir)
+    if stat and stat.type == "directory" and now - stat.mtime > SWEEP_AFTER then
+      local opened = files:directory(dir, { mark = M.journal })
+      local lock = opened and opened:lock("lock")
+      if lock then
+        own_files.remove(opened)
+        files:rmdir(dir)
+        lock:release()
+      end
+    end
+  end
+end
+
+
+--- A new directory for a job that nothing is to survive, and the lock that says that somebody has it.
 ---@param files table of the file system at large
 ---@param random fun(bytes: integer): string
+---@param now number seconds since 1970
 ---@return string|nil dir
 ---@return table|string files those of the directory, or the message
----@return table|nil err
-function M.make_temporary(files, random)
-  local dir = ("%s/batchapi-%s"):format(files:temporary(), random(8))
+---@return userdata|table|nil lock or the error
+function M.make_temporary(files, random, now)
+  local base = files:temporary()
+  if not swept then
+    swept = true -- once in a process
+    sweep(files, base, now)
+  end
+  local dir = ("%s/batchapi-%s"):format(base, random(8))
   local opened, why, err = M.open(files, dir, { create = true })
   if not opened then
     return nil, why, err
   end
-  return dir, opened
+  local lock
+  lock, why, err = opened:lock("lock")
+  if not lock then
+    files:rmdir(dir)
+    return errors.adopt("run", err, why)
+  end
+  return dir, opened, lock
 end
 
 

@@ -2,6 +2,7 @@
 --- job/waiting.lua.
 
 local errors = require("batchapi.errors")
+local own_files = require("batchapi.job.own_files")
 local results_of = require("batchapi.job.results")
 local status_of = require("batchapi.job.status")
 local unclaimed = require("batchapi.job.unclaimed")
@@ -28,7 +29,7 @@ end
 
 --- Removes every file that a job writes, and its directory if nothing else is in it. The lock goes
 --- last: who holds it must let go only then, for whoever comes next makes another.
----@param paths table { dir, part_count, files, outside: those of who must not wait }
+---@param paths table { dir, files, outside: those of who must not wait }
 ---@param files batchapi.Files|nil to wait for the last as their host does: a large file goes slowly
 ---@param outside batchapi.Files|nil the same, of the file system at large
 function M.remove_files(paths, files, outside)
@@ -36,21 +37,7 @@ function M.remove_files(paths, files, outside)
     return
   end
   files, outside = files or paths.files, outside or paths.outside
-  local function remove(name)
-    files:drop(name)
-  end
-  for _, name in ipairs{ "journal.jsonl", "requests.jsonl", "requests.jsonl.new", "results.jsonl",
-    "results.jsonl.part", unclaimed.CALLS } do
-    remove(name)
-  end
-  for number = 1, paths.part_count + 1 do
-    for _, ending in ipairs{ "jsonl", "json", "jsonl.new", "json.new", "answer-1.jsonl", "answer-2.jsonl" } do
-      remove(("part-%05d.%s"):format(number, ending))
-    end
-    remove(unclaimed.name(number))
-    remove(unclaimed.name(number) .. ".new")
-  end
-  remove("lock")
+  own_files.remove(files)
   outside:rmdir(paths.dir)
   paths.gone = true
 end

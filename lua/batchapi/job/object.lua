@@ -203,6 +203,13 @@ function methods:release()
     self.files:close(self.pass.reader)
     self.pass.reader = nil
   end
+  if not self.temporary then -- that one's goes with its files
+    self:unlock()
+  end
+end
+
+
+function methods:unlock()
   if self.lock then
     self.lock:release()
     self.lock = nil
@@ -298,6 +305,7 @@ function methods:discard()
   self.journal:close()
   self.store:close()
   handle.remove_files(self.paths, self.files, self.outside)
+  self:unlock()
   self:release()
 end
 
@@ -325,7 +333,7 @@ function M.new(client, options, world)
   options.interval = options.interval or (definition.wait or {}).interval or FIRST_PAUSE
   local has_parts = run.family == "file" or run.family == "inline"
   local host, clock, outside = client._context.host, world.clock, world.files
-  local paths = { part_count = 0, outside = outside.direct }
+  local paths = { outside = outside.direct }
   local self = setmetatable({
     id = "job_" .. world.random(12), client = client, definition = definition, run = run, options = options,
     family = has_parts and batches or calls, has_parts = has_parts, outcome = outcomes.new(run),

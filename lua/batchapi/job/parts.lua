@@ -83,7 +83,6 @@ function M:begin(number, attempt, first)
     end
   end
   self.part = part
-  self.job.paths.part_count = math.max(self.job.paths.part_count, number)
   return true
 end
 

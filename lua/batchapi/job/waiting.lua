@@ -158,6 +158,7 @@ function methods:close()
   self:release()
   if self.temporary then
     handle.remove_files(self.paths, self.files, self.outside)
+    self:unlock()
   end
 end
 
