@@ -1,5 +1,5 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
-.PHONY: build demo test test-all test-kill simulate soak check-memory check-hostile fuzz format install \
+.PHONY: build demo test test-all test-kill simulate simulate-mutants soak check-memory check-hostile fuzz format install \
         bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
 
 build:
@@ -29,6 +29,11 @@ test-kill:
 simulate:
 	@tools/install-deps test
 	@tools/simulate $(if $(SEED),--seed $(SEED),$(or $(SEEDS),2000) $(or $(SEED_FROM),1))
+
+# Faults planted one at a time (spec/simulate/mutants.lua): each must be found
+simulate-mutants:
+	@tools/install-deps test
+	@tools/simulate --mutants $(SEEDS)
 
 check-memory:
 	@tools/install-deps test

@@ -43,7 +43,8 @@ end
 
 local function fail(batch, code, message, line)
   batch.state = "failed"
-  batch.reasons = { { code = code, message = message, line = line } }
+  batch.reasons = batch.reasons or {}
+  table.insert(batch.reasons, { code = code, message = message, line = line })
 end
 
 
@@ -68,11 +69,16 @@ function M.validate(world, service, batch, draw)
   elseif how == "not_yet" then
     return fail(batch, "invalid_file", "Cannot find file yet")
   elseif how == "line" or how == "reason" then
-    local line = how == "line" and draw:between(1, #batch.requests) or nil
-    for _, id in ipairs(batch.requests) do
-      world.record:allow(id, "invalid_json")
+    local line, other = how == "line" and draw:between(1, #batch.requests) or nil, nil
+    fail(batch, "invalid_json", "This line is not parseable as valid JSON.", line)
+    if line and line < #batch.requests then
+      other = line + 1
+      fail(batch, "duplicate_custom_id", "The custom_id is not unique.", other)
     end
-    return fail(batch, "invalid_json", "This line is not parseable as valid JSON.", line)
+    for i, id in ipairs(batch.requests) do -- each its own reason; those that have none, the first
+      world.record:allow(id, i == other and "duplicate_custom_id" or "invalid_json")
+    end
+    return
   end
   batch.state = "in_progress"
   batch.runs, batch.entries = true, {}

@@ -8,8 +8,9 @@ M.behaviours = {
   ["net.refused"] = 0.2, ["net.unsent"] = 0.2, ["net.lost_request"] = 0.2, ["net.lost_answer"] = 0.3, ["net.late"] = 0.2,
   ["net.doubled"] = 0.2, ["net.truncated"] = 0.4, ["net.outage"] = 0.03, ["http.unavailable"] = 0.3,
   ["http.rate_limit"] = 0.3, ["http.passing"] = 0.3, ["http.page"] = 0.3,
+  ["create.lost"] = 0.15, ["create.unanswered"] = 0.6, ["create.late"] = 0.5,
   ["list.late"] = 0.7, ["list.empty_page"] = 0.5, ["batch.late"] = 0.7, ["batch.hidden"] = 0.3, ["batch.gone"] = 0.1,
-  ["file.late"] = 0.6, ["delete.late"] = 0.6, ["create.doomed"] = 0.5, ["result.gone"] = 0.3, ["result.late"] = 0.6,
+  ["file.late"] = 0.6, ["delete.late"] = 0.6, ["create.doomed"] = 0.8, ["result.gone"] = 0.3, ["result.late"] = 0.6,
   ["names.late"] = 0.7, ["batch.fails"] = 0.3, ["batch.expires"] = 0.4, ["batch.cancelled"] = 0.3,
   ["line.failed"] = 0.4, ["line.dropped"] = 0.3, ["line.odd"] = 0.4, ["line.unreadable"] = 0.3, ["line.garbage"] = 0.2,
   ["line.doubled"] = 0.3, ["line.foreign"] = 0.3, ["line.reordered"] = 0.7, ["file.crlf"] = 0.5, ["file.mark"] = 0.5,
@@ -20,6 +21,9 @@ M.behaviours = {
 }
 
 M.without = {} -- behaviours that no run meets (tools/simulate: WITHOUT)
+
+M.hard = { "create.lost", "create.late", "create.unanswered", "create.doomed", "list.late", "list.empty_page", "file.late",
+  "delete.late" }
 
 M.names = {}
 for name in pairs(M.behaviours) do
@@ -37,7 +41,17 @@ local function draw_rates(tape, draw)
       rates[name] = M.behaviours[name] * one:wide(0.1, 1)
     end
   end
-  return rates
+  -- A share of the runs has all that submitting once must stand.
+  local hard = draw:chance(0.12)
+  if hard then
+    for _, name in ipairs(M.hard) do
+      rates[name] = not M.without[name] and M.behaviours[name] or nil
+    end
+    if draw:chance(0.7) then
+      rates["list.empty_page"] = nil -- a list that cannot be read ends it all
+    end
+  end
+  return rates, hard
 end
 
 
@@ -46,7 +60,8 @@ end
 ---@param fixed table|nil
 function M.draw(tape, fixed)
   local draw = tape:draw("plan")
-  tape.rates = draw_rates(tape, draw)
+  local hard
+  tape.rates, hard = draw_rates(tape, draw)
   local count = draw:pick{ 1, 2, 3, 4, 6, 9 }
   local plan = {
     shape = draw:pick{ "file", "file", "inline", "envelope", "graph", "batch", "single" },
@@ -65,6 +80,9 @@ function M.draw(tape, fixed)
     raw = draw:chance(0.5),
     timeout = draw:chance(0.1) and draw:wide(3000, 20000) or nil,
   }
+  if hard then
+    plan.shape, plan.count, plan.settle = "file", math.min(plan.count, 3), math.min(plan.settle, 10)
+  end
   for name, value in pairs(fixed or {}) do
     plan[name] = value
   end

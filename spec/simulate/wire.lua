@@ -281,11 +281,14 @@ local function travel(self, made, request)
       miss(self, request)
     end
     return end_call(self, made, stopped, latency)
-  elseif tape:event("net.lost_request") then
+  elseif tape:event("net.lost_request") or request.purpose == "create" and tape:event("create.lost") then
     miss(self, request)
     return end_call(self, made, lost(tape), math.min(most, latency * 10))
   end
   local late = tape:event("net.late", function(draw) return draw:wide(1, 4 * 3600) end)
+    or request.purpose == "create" and tape:event("create.late", function(draw)
+      return self.world.plan.settle * (0.6 + 4 * draw:real())
+    end) or nil
   clock:after(latency / 2 + (late or 0), function()
     local outcome = served(self, request, process)
     local again = request.purpose ~= "upload" and tape:event("net.doubled", function(draw) return draw:wide(0.1, 900) end)
@@ -300,7 +303,7 @@ local function travel(self, made, request)
     end
     if late or process.dead then
       return miss(self, request)
-    elseif tape:event("net.lost_answer") then
+    elseif tape:event("net.lost_answer") or request.purpose == "create" and tape:event("create.unanswered") then
       miss(self, request)
       end_call(self, made, lost(tape), math.min(most, latency * 10))
     else

@@ -53,7 +53,7 @@ local function upload(self, request)
   uploads[content] = (uploads[content] or 0) + 1
   local file = self:add_file("batch", content)
   local late = self.world.tape:event("file.late", function(draw)
-    return draw:real() * self.world.plan.settle * 0.8
+    return draw:real() * self.world.plan.settle * 1.7
   end)
   file.seen_at = self.world.clock.time + (late or 0)
   return 200, describe_file(file)
@@ -193,7 +193,9 @@ local function list(self, query)
     end
     from = from - 1
   end
-  if #items > 0 and self.world.tape:event("list.empty_page") then
+  local spell = self.world.tape:event("list.empty_page", function(draw) return draw:wide(0.1, 200) end)
+  self.empty_until = spell and now + spell or self.empty_until
+  if (self.empty_until or 0) > now and not self.world.tape.calm then
     return 200, '{"object":"list","data":[],"has_more":true,"first_id":null,"last_id":null}'
   end
   local more = from >= 1
