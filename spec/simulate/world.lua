@@ -176,7 +176,8 @@ function M:explains(id, code)
   elseif code == "unknown_outcome" and self.tape.met["list.empty_page"] then
     return true -- the list could not be gone through
   end
-  if (code == "connect" or code == "timeout" or code == "http") and not self.record.sent[id] and self.missed > 5 then
+  if (code == "connect" or code == "timeout" or code == "http") and self.missed > 5
+    and (self.plan.attempts > 1 or not self.record.sent[id]) then
     return true -- given up: not submitted, and it was not
   end
   local reasons = { uncollected = true, gone = true }

@@ -103,7 +103,7 @@ local function begin(job, part)
     mine = waiting_mark(part.attempt), next_mark = waiting_mark(part.attempt + 1),
     last = part.first + part.span - 1,
     repeats = part.attempt < job.options.attempts and not job.state.cancelled
-      and not (job.state.no_repeats or part.damaged or part.lost),
+      and not (job.state.no_repeats or part.damaged or part.vanished),
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
     unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
     cut_off = 0, -- answers that say only that the batch ended before
@@ -166,7 +166,7 @@ end
 --- written into the next attempt's part.
 function settling:fill_gaps(writer)
   local job, part = self.job, self.part
-  if part.damaged or part.lost then
+  if part.damaged or part.vanished then
     return self:fill_damaged()
   end
   local lines, why, err = parts.lines(job, part)

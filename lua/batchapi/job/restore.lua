@@ -73,7 +73,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 local function check_part(job, part, damage)
-  if part.lost or part.damaged then
+  if part.vanished or part.damaged then
     return true
   end
   local ok, why, err = parts.check(job, part)
@@ -90,12 +90,12 @@ local function enter_part(job, part, damage)
   local ok, why, err = check_part(job, part, damage)
   if not ok then
     return nil, why, err
-  elseif not (part.lost or part.damaged) then
+  elseif not (part.vanished or part.damaged) then
     return each_line(job, part, function(id)
       enter(job, id)
     end)
   end
-  local ids = part.lost and {} or ids_left(job, part)
+  local ids = part.vanished and {} or ids_left(job, part)
   for i = 1, part.count do
     local id = ids[i] or nil
     if not (id and job.ledger:add(id)) then
@@ -198,7 +198,7 @@ local function mark_attempts(job, damage)
       for _, id in ipairs(ids_left(job, part)) do
         take(id or "")
       end
-    elseif ok and not part.lost then
+    elseif ok and not part.vanished then
       ok, why, err = each_line(job, part, take)
     end
     if not ok then

@@ -307,7 +307,7 @@ end
 
 -- Hands the ids of an attempt's requests to `take(index, id)`, by their numbers.
 local function each_id(job, part, take)
-  local lines = not (part.lost or part.damaged) and parts.lines(job, part)
+  local lines = not (part.vanished or part.damaged) and parts.lines(job, part)
   for index = part.first, part.first + part.count - 1 do
     local line = lines and lines.next()
     local ok, why, err = take(index, line and job:id_of_line(line) or nil)

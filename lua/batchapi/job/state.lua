@@ -73,7 +73,7 @@ function apply.part(state, record)
   state.parts[record.part] = {
     part = record.part, attempt = record.attempt, first = record.first,
     span = record.span, count = record.count, bytes = record.bytes, hash = record.hash,
-    digest = record.digest, lost = record.lost,
+    digest = record.digest, vanished = record.lost,
     status = "written", past = {}, doubles = {},
     remade = 0,   -- how often a batch that was adopted failed, and was made anew
     spent = {},   -- files that a lost create named: their ids may not come again
