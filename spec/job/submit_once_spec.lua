@@ -333,6 +333,14 @@ describe("submitting once", function()
     assert.are.equal(1, jobs.count_records(dir, "fencing"))
   end)
 
+  it("hands out what an adopted batch made, also in the process after", function()
+    sandbox.faults{ { match = { operation = "openai.create_batch", nth = 1 }, fault = { type = "lost" } } }
+    assert.are.equal(3, all_ok(all(assert(openai:run(chats(3), quick{ settle = 0.4, dir = dir })))))
+    jobs.kill_after(dir, {}, { ended = true, settled = true, finished = true })
+    assert.are.equal(3, all_ok(all(assert(batchapi.resume(dir, { client = openai, interval = 0.05 })))))
+    assert.are.equal(1, sandbox.count("batches", "all"))
+  end)
+
   it("takes back the upload of a refused create, when asked to clean up", function()
     local job, _, err = openai:run(chats(2), quick{ endpoint = "/v1/no-such", cleanup = true, dir = dir })
     assert.is_nil(job)

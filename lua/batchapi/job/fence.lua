@@ -29,7 +29,7 @@ local function mark(job, part, kind)
   local boot, since = job.clock.boot()
   local ok, why, err = job:record({ type = kind, part = part.part, boot = boot, since = since or here }, true)
   if ok then
-    part[kind].here = here
+    part.marks[kind].here = here
   end
   return ok, why, err
 end
@@ -54,14 +54,14 @@ end
 
 --- Looks over the settling time since the answer was lost, or since this was taken over.
 local function look_first(job, part)
-  if since(job, part.lost) == nil then
+  if since(job, part.marks.lost) == nil then
     local ok, why, err = mark(job, part, "lost")
     if not ok then
       return nil, why, err
     end
   end
   return lookup.over(job, part, function()
-    return since(job, part.lost)
+    return since(job, part.marks.lost)
   end)
 end
 
@@ -105,7 +105,7 @@ end
 --- Waits the settling time from the delete's answer on; then a whole look.
 local function look_after(job, part)
   return lookup.over(job, part, function()
-    return since(job, part.deleted)
+    return since(job, part.marks.deleted)
   end)
 end
 
@@ -113,7 +113,7 @@ end
 --- Finds the batch, or makes sure that there is none and will be none.
 ---@return table|false|nil match, table[]|string|nil matches, table|nil err
 local function find_or_fence(job, part)
-  if since(job, part.deleted) == nil then
+  if since(job, part.marks.deleted) == nil then
     local found, matches, err = look_first(job, part)
     if found ~= false then
       return found, matches, err

@@ -76,6 +76,7 @@ function apply.part(state, record)
     digest = record.digest, vanished = record.lost,
     status = "written", past = {}, doubles = {},
     remade = 0,   -- how often a batch that was adopted failed, and was made anew
+    marks = {},   -- since when a lost create is looked for, and its file gone: moments of a boot's clock
     spent = {},   -- files that a lost create named: their ids may not come again
     stale = {},   -- files that are still at the service, and of no use
     fences = 0,   -- how often it was made sure that no batch came of a create
@@ -105,7 +106,7 @@ function apply.create(state, record)
   local part = state.parts[record.part]
   part.status, part.created_from, part.intent = "creating", part.status, record.at
   part.first_intent = part.first_intent or { at = record.at, date = record.date }
-  part.lost, part.deleted = nil, nil
+  part.marks = {}
   state.any_create = true
 end
 
@@ -119,7 +120,7 @@ end
 --- From when on a lost create is looked for: a moment of a boot's clock.
 function apply.lost(state, record)
   local part = state.parts[record.part]
-  part.lost, part.was_lost = { boot = record.boot, since = record.since }, true
+  part.marks.lost, part.was_lost = { boot = record.boot, since = record.since }, true
 end
 
 
@@ -131,13 +132,13 @@ end
 
 --- It has answered that the file is gone: a moment of a boot's clock.
 function apply.deleted(state, record)
-  state.parts[record.part].deleted = { boot = record.boot, since = record.since }
+  state.parts[record.part].marks.deleted = { boot = record.boot, since = record.since }
 end
 
 
 --- The part has no file at the service that it could be made of.
 local function forget_file(part)
-  part.status, part.file_id, part.intent, part.lost, part.deleted = "written", nil, nil, nil, nil
+  part.status, part.file_id, part.intent, part.marks = "written", nil, nil, {}
 end
 
 
