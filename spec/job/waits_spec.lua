@@ -8,6 +8,21 @@ local sandbox = require("support.sandbox")
 local chats, quick, all = jobs.chats, jobs.quick, jobs.all
 
 
+-- How many results there are, each of another request: read so that Lua 5.1 can wait in a coroutine.
+local function count_of(job)
+  local results, seen, count = job:results(), {}, 0
+  while true do
+    local result, why = results:next()
+    assert(not why, why)
+    if not result then
+      return count
+    end
+    assert.is_nil(seen[result.index])
+    seen[result.index], count = true, count + 1
+  end
+end
+
+
 describe("a wait that ends early", function()
   local openai
 
@@ -282,7 +297,7 @@ describe("a job that is closed", function()
       job:close()
       local again = assert(batchapi.resume(dir, { client = openai, interval = 0.05 }))
       sandbox.clock{ freeze = false, speed = 10 }
-      ends[3] = #all(again)
+      ends[3] = count_of(again)
     end)
     assert.are.same({ "closed", "closed", 3 }, ends)
     assert.is_true(core.now() - began < 10)
@@ -300,8 +315,7 @@ describe("a job that is closed", function()
         end, function()
           loop.sleep(0.02 * try)
           job:close()
-          local list = all(assert(openai:run(requests, options)))
-          count = #list
+          count = count_of(assert(openai:run(requests, options)))
         end)
       end)
       assert.are.equal(300, count)
