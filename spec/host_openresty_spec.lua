@@ -184,10 +184,10 @@ for _, way in ipairs{ "event", "socket" } do
       assert.equal("0.1", from_app("/timer"))
     end)
 
-    it("starts nothing in the master, one thread in a worker", function()
+    it("starts nothing in the master, the I/O thread and its watchdog in a worker", function()
       local worker = from_app("/collect"):match("%d+")
       assert.equal(1, threads_of(server:pid()))
-      assert.equal(2, threads_of(worker))
+      assert.equal(3, threads_of(worker))
     end)
 
     it("makes many calls at once in light threads", function()
