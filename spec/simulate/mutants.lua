@@ -80,7 +80,7 @@ M.list = {
   { "first_reason_for_all", "every request of a refused batch gets the first reason", { { "batchapi.job.collect",
     [[if reason.line == line_number then]], [[if reason.line then]] } } },
   { "order_of_arrival", "an ordered job hands out results as they came", { { "batchapi.job.results",
-    [[_ordered = job.options.ordered and]], [[_ordered = not job.options and]] } } },
+    [[_ordered = (job.options.ordered or job.store.reopened) and]], [[_ordered = not job.options and]] } } },
 }
 
 
