@@ -205,6 +205,60 @@ describe("OAuth refresh token (Asana)", function()
     assert.not_equal(renewed[1], renewed[2])
   end)
 
+  it("uses no access token before on_token has returned", function()
+    sandbox.set{ asana = { rotate_refresh_tokens = true } }
+    local sent
+    local client = assert(asana{ on_token = function()
+      sent = #sandbox.requests("/api/1.0/batch")
+    end })
+    assert(ask(client))
+    assert.equal(0, sent)
+    assert.equal(1, #sandbox.requests("/api/1.0/batch"))
+  end)
+
+  it("asks the refresh token's function again when another process has renewed it", function()
+    sandbox.set{ asana = { rotate_refresh_tokens = true } }
+    local kept, asked = asana_oauth.refresh_token, 0
+    local function oauth()
+      return { client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,
+        refresh_token = function()
+          asked = asked + 1
+          return kept
+        end }
+    end
+    local here = assert(asana{ oauth = oauth() }) -- has the token as it was
+    local there = assert(asana{ oauth = oauth(), on_token = function(token)
+      kept = token
+    end })
+    assert(ask(there)) -- renews it, as another process would
+    assert.equal(2, asked)
+    assert(ask(here))
+    assert.equal(3, asked)
+  end)
+
+  it("tells the refusal when the function has nothing newer, or nothing", function()
+    local answers = { "a-refresh-token-nobody-gave", "a-refresh-token-nobody-gave" }
+    local client = assert(asana{ oauth = {
+      client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,
+      refresh_token = function()
+        return table.remove(answers), "the vault is closed"
+      end,
+    } })
+    local answer, why, err = ask(client)
+    assert.is_nil(answer)
+    assert.equal("auth", err.kind)
+    assert.equal("invalid_grant", err.code)
+    assert.is_nil(why:find("a-refresh-token-nobody-gave", 1, true))
+    answer, why, err = ask(client)
+    assert.is_nil(answer)
+    assert.equal("auth", err.kind)
+    assert.truthy(why:find("the vault is closed", 1, true), why)
+    local none, because = asana{ oauth = {
+      client_id = "x", client_secret = "y", refresh_token = function() return nil, "not yet" end } }
+    assert.is_nil(none)
+    assert.truthy(because:find("not yet", 1, true), because)
+  end)
+
   it("says that the refresh token is refused", function()
     local client = assert(asana{ oauth = {
       client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,

@@ -67,9 +67,27 @@ function M.warn(self)
 end
 
 
+-- The refresh token was refused: another process may have renewed it, and its source knows.
+local function fetch_refresh_token(self, source)
+  local call = self.call
+  local token, why = ask(self, source)
+  if type(token) == "string" and token ~= "" then
+    call:refresh_put(token)
+  elseif token == nil or token == "" then
+    call:token_fail(why and tostring(why) or "the function of the refresh token gave nothing")
+  else
+    call:cancel()
+    errors.misuse("the function of the refresh token must give a string, not a %s", type(token))
+  end
+end
+
+
 local function fetch_token(self)
   local call, source = self.call, self.context.token
-  if not source then
+  if not source and self.context.refresh_token then
+    fetch_refresh_token(self, self.context.refresh_token)
+    return
+  elseif not source then
     call:token_fail("there is no token function")
     return
   end
@@ -92,9 +110,12 @@ end
 
 local function hand_on_token(self)
   local on_token = self.context.on_token
-  local token = self.call:renewed_token() -- it is told until somebody has taken it
+  local token = self.call:renewed_token()
   if token and on_token then
     ask(self, on_token, token)
+  end
+  if token then -- it is where it is kept: now the access token may be used
+    self.call:token_kept(token)
   end
 end
 

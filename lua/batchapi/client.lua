@@ -350,6 +350,11 @@ function M.new(definition, given, base)
     return errors.adopt(definition.name, err, message)
   end
   local client = assemble(definition, settings, credential, handle, base_url)
+  if base and credential == base._credential then
+    client._context.refresh_token = base._context.refresh_token
+  elseif type(given.oauth) == "table" and type(given.oauth.refresh_token) == "function" then
+    client._context.refresh_token = given.oauth.refresh_token
+  end
   client._told = base and base._told or {}
   if settings.on_change then
     client._changes = require("batchapi.changes").teller(definition.changes, settings, client._told)

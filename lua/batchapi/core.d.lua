@@ -782,7 +782,17 @@ function call:token_put(token, lifetime) end
 ---@param message string
 function call:token_fail(message) end
 
----A refresh token that the server has renewed, given once.
+---What the source of refresh tokens has now; with a refusal if it is the one that was refused.
+---@param token string
+---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
+function call:refresh_put(token) end
+
+---The refresh token that renewed_token() gave is kept: the access token may be used.
+---@param token string
+function call:token_kept(token) end
+
+---A refresh token that the server has renewed, given until it is kept. No call uses the access token
+---before.
 ---@return string|nil
 function call:renewed_token() end
 

@@ -91,7 +91,9 @@ local function check_oauth(value)
   for word, content in pairs(value) do
     if oauth_words[word] == nil then
       errors.misuse("option oauth has no field '%s'", tostring(word))
-    elseif type(content) ~= "string" or content == "" then
+    end
+    local source = word == "refresh_token" and type(content) == "function" -- it is asked for the token
+    if not source and (type(content) ~= "string" or content == "") then
       errors.misuse("option oauth.%s must be a string that is not empty", word)
     end
   end
@@ -140,10 +142,18 @@ local builders = {
   oauth_refresh = function(way, found, _, base_url)
     local value = found[way.option]
     check_oauth(value)
+    local refresh_token, why = value.refresh_token
+    if type(refresh_token) == "function" then
+      refresh_token, why = refresh_token()
+      if type(refresh_token) ~= "string" or refresh_token == "" then
+        return nil, why and tostring(why) or "the function of the refresh token gave nothing"
+      end
+    end
     return {
-      kind = "oauth_refresh", token_url = M.endpoint(way.token_url, base_url),
+      kind = "oauth_refresh", sourced = refresh_token ~= value.refresh_token,
+      token_url = M.endpoint(way.token_url, base_url),
       client_id = value.client_id,
-      client_secret = value.client_secret, refresh_token = value.refresh_token,
+      client_secret = value.client_secret, refresh_token = refresh_token,
       redirect_uri = value.redirect_uri,
     }
   end,
@@ -226,7 +236,11 @@ local function make(definition, given, base_url)
     check_file(way, given)
     found[way.option] = nil -- the file goes before the environment
   end
-  return core.credential(builders[way.kind](way, found, given.api_key_file, base_url))
+  local description, why = builders[way.kind](way, found, given.api_key_file, base_url)
+  if not description then
+    return absent(definition, why)
+  end
+  return core.credential(description)
 end
 
 

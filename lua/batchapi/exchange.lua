@@ -10,6 +10,7 @@
 ---              { event = "warning", message = … } for what a credential has to say about itself
 ---   token      function() -> token [, lifetime in seconds] | nil, why   (a "function" credential)
 ---   on_token   function(refresh_token): the server has renewed it
+---   refresh_token  function() -> refresh_token: asked again when the one it gave was refused
 --- }
 --- request: what client:start() of the core takes, and `body_producer`: a function that gives a
 --- fresh iterator of strings, which the body is made of (in place of body_stream; it is asked
@@ -28,6 +29,7 @@ local pairs, tostring = pairs, tostring
 
 local context_fields = {
   core = true, host = true, on_request = true, token = true, on_token = true,
+  refresh_token = true,
 }
 local known_contexts = setmetatable({}, { __mode = "k" }) -- whose fields were looked at
 

@@ -172,7 +172,10 @@ static void refresh_tokens(void **state)
                                                    .client_secret_length = 24,
                                                    .refresh_token = "refresh-token-0123456789",
                                                    .refresh_token_length = 24};
-  use(ba_credential_oauth_refresh(&options, NULL), server, "");
+  struct ba_credential *credential = ba_credential_oauth_refresh(&options, NULL);
+  renewed_by_finish = credential;
+  use(credential, server, "");
+  renewed_by_finish = NULL;
   server_stop(server);
   free(origin);
 }

@@ -180,6 +180,37 @@ static int call_token_put(lua_State *L)
   return 1;
 }
 
+/* call:refresh_put(token) -> true | nil, message, err   What the source of refresh
+ * tokens has now. [-0, +1..3, e] */
+static int call_refresh_put(lua_State *L)
+{
+  struct ba_call_handle *handle = ba_check_call_handle(L, 1);
+  size_t length = 0;
+  const char *token = luaL_checklstring(L, 2, &length);
+  struct ba_error err = {0};
+  luaL_argcheck(L, handle->credential != NULL, 1, "a call without a credential");
+  bool ok = ba_credential_put_refresh(handle->credential, token, length, &err);
+  ba_call_token_put(handle->call, ok, ok ? NULL : &err);
+  if(!ok)
+    return ba_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* call:token_kept(token)   The refresh token that call:renewed_token() gave is
+ * where it is kept: calls may use the access token. [-0, +0, e] */
+static int call_token_kept(lua_State *L)
+{
+  struct ba_call_handle *handle = ba_check_call_handle(L, 1);
+  struct ba_buffer kept = {0};
+  luaL_checktype(L, 2, LUA_TSTRING);
+  kept.bytes = (char *)lua_tolstring(L, 2, &kept.length);
+  luaL_argcheck(L, handle->credential != NULL, 1, "a call without a credential");
+  ba_credential_told(handle->credential, &kept);
+  ba_call_token_put(handle->call, true, NULL);
+  return 0;
+}
+
 /* call:token_fail(message)   Every call that waits for the token ends. [-0, +0, e] */
 static int call_token_fail(lua_State *L)
 {
@@ -191,7 +222,7 @@ static int call_token_fail(lua_State *L)
 }
 
 /* call:renewed_token() -> string | nil   A refresh token that the server has
- * renewed, told once. [-0, +1, e] */
+ * renewed, until call:token_kept(). [-0, +1, e] */
 static int call_renewed_token(lua_State *L)
 {
   struct ba_call_handle *handle = ba_check_call_handle(L, 1);
@@ -206,7 +237,6 @@ static int call_renewed_token(lua_State *L)
   ba_buffer_wipe(&handle->token);
   handle->token = token;
   lua_pushlstring(L, token.bytes, token.length);
-  ba_credential_told(handle->credential, &handle->token);
   ba_buffer_wipe(&handle->token);
   return 1;
 }
@@ -292,8 +322,10 @@ static const luaL_Reg methods[] = {
     {"park", call_park},
     {"read", call_read},
     {"release", call_release},
+    {"refresh_put", call_refresh_put},
     {"renewed_token", call_renewed_token},
     {"token_fail", call_token_fail},
+    {"token_kept", call_token_kept},
     {"token_put", call_token_put},
     {"write", call_write},
     {"write_end", call_write_end},

@@ -162,10 +162,14 @@ static struct ba_credential *build_oauth_client(lua_State *L, struct ba_error *e
 
 static struct ba_credential *build_oauth_refresh(lua_State *L, struct ba_error *err)
 {
-  static const char *const known[] = {"kind",          "token_url",    "client_id", "client_secret",
-                                      "refresh_token", "redirect_uri", "scope",     NULL};
+  static const char *const known[] = {"kind",          "token_url",     "client_id",
+                                      "client_secret", "refresh_token", "redirect_uri",
+                                      "scope",         "sourced",       NULL};
   check_keys(L, known);
   struct ba_oauth_refresh_options options = {0};
+  lua_getfield(L, 1, "sourced");
+  options.sourced = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   options.token_url = plain_field(L, "token_url");
   options.client_id = plain_field(L, "client_id");
   if(!options.token_url || !options.client_id)

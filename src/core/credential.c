@@ -305,10 +305,10 @@ enum ba_credential_state ba_credential_state(struct ba_credential *credential, d
   pthread_mutex_lock(&credential->lock);
   bool ready =
       credential->type == BA_CREDENTIAL_NONE || (credential->ready && now < credential->expires);
+  bool asks = credential->type == BA_CREDENTIAL_FUNCTION ||
+              (credential->oauth && ba_oauth_asks(credential->oauth));
   pthread_mutex_unlock(&credential->lock);
-  if(ready)
-    return BA_CREDENTIAL_READY;
-  return credential->type == BA_CREDENTIAL_FUNCTION ? BA_CREDENTIAL_ASK : BA_CREDENTIAL_FETCH;
+  return ready ? BA_CREDENTIAL_READY : asks ? BA_CREDENTIAL_ASK : BA_CREDENTIAL_FETCH;
 }
 
 bool ba_credential_line(struct ba_credential *credential, struct ba_buffer *line,

@@ -93,6 +93,11 @@ bool ba_credential_feed(struct ba_credential *credential, int status, const char
 bool ba_credential_put(struct ba_credential *credential, const char *token, size_t length,
                        double lifetime, double now, struct ba_error *err);
 
+/* The refresh token that its source has now (oauth.h, sourced). False, with the
+ * server's refusal, if it is the one that was refused. */
+bool ba_credential_put_refresh(struct ba_credential *credential, const char *token, size_t length,
+                               struct ba_error *err);
+
 /* A refresh token that the server renewed, not yet handed to the user; the
  * caller wipes it. False when there is none, or no memory. Appends to `out`.
  * It is there until it was told: whoever runs out of memory on the way asks

@@ -128,6 +128,22 @@ bool ba_credential_feed(struct ba_credential *credential, int status, const char
   return ok;
 }
 
+bool ba_credential_put_refresh(struct ba_credential *credential, const char *token, size_t length,
+                               struct ba_error *err)
+{
+  if(credential->type != BA_CREDENTIAL_OAUTH_REFRESH)
+    return ba_error_set(err, BA_MISUSE, NULL, "this credential has no refresh token");
+  struct ba_error why = {0};
+  pthread_mutex_lock(&credential->lock);
+  bool ok = ba_oauth_put_refresh(credential->oauth, token, length, &why);
+  if(!ok) {
+    ba_credential_hide(credential, why.message, strlen(why.message));
+    ba_error_set(err, why.kind, why.code, "%s", why.message);
+  }
+  pthread_mutex_unlock(&credential->lock);
+  return ok;
+}
+
 bool ba_credential_renewed(struct ba_credential *credential, struct ba_buffer *out)
 {
   if(credential->type != BA_CREDENTIAL_OAUTH_REFRESH)

@@ -225,8 +225,10 @@ enum ba_call_news {
   BA_CALL_RESTART = 8,    /* body_stream: begin again from its first byte */
   BA_CALL_ATTEMPTED = 16, /* record_attempts: a record waits */
   BA_CALL_ASK_TOKEN =
-      32,              /* run the token function, then ba_credential_put() + ba_call_token_put() */
-  BA_CALL_RENEWED = 64 /* a refresh token waits: ba_credential_renewed() */
+      32, /* run the token function, then ba_credential_put() + ba_call_token_put() */
+  /* A refresh token waits: ba_credential_renewed(), keep it, ba_credential_told()
+   * and ba_call_token_put(); no call uses the access token before. */
+  BA_CALL_RENEWED = 64
 };
 /* The set of news that hold now. RESTART, ASK_TOKEN and RENEWED are cleared by
  * being read; once the call is done, RENEWED holds until the token was told.

@@ -23,6 +23,10 @@ struct ba_oauth {
   double discovered_until;
   struct ba_buffer client_secret, refresh_token, assertion;
   enum step asked; /* what the last exchange was for */
+  bool sourced;    /* the refresh token has a source that can be asked again */
+  bool asks;       /* it is to be asked, because of `refusal` */
+  bool asked_source;
+  struct ba_error refusal;
 };
 
 /* ---- making -------------------------------------------------------------- */
@@ -147,6 +151,7 @@ struct ba_oauth *ba_oauth_refresh_new(const struct ba_oauth_refresh_options *opt
   if(!made)
     return NULL;
   struct ba_origin origin;
+  made->sourced = options->sourced;
   bool ok = ba_origin_parse(options->token_url, &origin, NULL) ||
             ba_error_set(err, BA_INVALID, "url", "token_url is not a URL");
   ok = ok && ba_secret_check(options->client_id, strlen(options->client_id), "client_id", err) &&
@@ -296,7 +301,39 @@ static enum ba_oauth_progress take_token(struct ba_oauth *oauth, const char *bod
     return BA_OAUTH_FAILED;
   if(oauth->signs && now >= oauth->discovered_until)
     forget_discovery(oauth);
+  oauth->asked_source = false;
   return BA_OAUTH_TOKEN;
+}
+
+/* Another process may have renewed the refresh token, which ends the one that we
+ * have: its source is asked once before that is an error. */
+static enum ba_oauth_progress refused(struct ba_oauth *oauth, const struct ba_error *err)
+{
+  bool again = oauth->sourced && !oauth->asked_source && strcmp(err->code, "invalid_grant") == 0;
+  oauth->asks = oauth->asked_source = again;
+  oauth->refusal = *err;
+  return again ? BA_OAUTH_CONTINUES : BA_OAUTH_FAILED;
+}
+
+bool ba_oauth_asks(const struct ba_oauth *oauth)
+{
+  return oauth->asks;
+}
+
+bool ba_oauth_put_refresh(struct ba_oauth *oauth, const char *token, size_t length,
+                          struct ba_error *err)
+{
+  struct ba_buffer *kept = &oauth->refresh_token;
+  oauth->asks = false;
+  if(!ba_secret_check(token, length, "the refresh token", err))
+    return false;
+  if(length == kept->length && memcmp(token, kept->bytes, length) == 0) {
+    oauth->asked_source = false;
+    return ba_error_set(err, oauth->refusal.kind, oauth->refusal.code, "%s",
+                        oauth->refusal.message);
+  }
+  ba_buffer_clear(kept);
+  return ba_buffer_append(kept, token, length, err);
 }
 
 enum ba_oauth_progress ba_oauth_feed(struct ba_oauth *oauth, int status, const char *body,
@@ -314,7 +351,7 @@ enum ba_oauth_progress ba_oauth_feed(struct ba_oauth *oauth, int status, const c
     ba_oauth_explain(asked == STEP_DISCOVERY, url, status, body, length, failure, err);
     if(asked == STEP_TOKEN && oauth->signs && (status == 0 || status == 404 || status == 410))
       forget_discovery(oauth);
-    return BA_OAUTH_FAILED;
+    return asked == STEP_TOKEN && !oauth->signs ? refused(oauth, err) : BA_OAUTH_FAILED;
   }
   return asked == STEP_DISCOVERY ? take_discovery(oauth, body, length, now, err)
                                  : take_token(oauth, body, length, now, token, err);

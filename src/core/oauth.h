@@ -9,6 +9,7 @@
 #include "credential.h"
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define BA_OAUTH_DEFAULT_WELL_KNOWN "https://auth.factset.com/.well-known/openid-configuration"
@@ -36,6 +37,9 @@ struct ba_oauth_refresh_options { /* texts with a length may be secrets */
   size_t refresh_token_length;
   const char *redirect_uri; /* or NULL */
   const char *scope;        /* or NULL */
+  /* The refresh token comes from somewhere that may have a newer one: when it is
+   * refused, BA_CREDENTIAL_ASK follows once, for ba_credential_put_refresh(). */
+  bool sourced;
 };
 struct ba_credential *ba_credential_oauth_refresh(const struct ba_oauth_refresh_options *options,
                                                   struct ba_error *err);

@@ -41,6 +41,12 @@ enum ba_oauth_progress ba_oauth_feed(struct ba_oauth *oauth, int status, const c
                                      size_t length, const struct ba_error *failure, double now,
                                      struct ba_token *token, struct ba_error *err);
 
+/* The refresh token was refused, and its source must be asked for another. */
+bool ba_oauth_asks(const struct ba_oauth *oauth);
+/* What the source has. The one that was refused is the refusal. */
+bool ba_oauth_put_refresh(struct ba_oauth *oauth, const char *token, size_t length,
+                          struct ba_error *err);
+
 /* What must never be shown: the index-th from 0 (client secret, refresh token,
  * last assertion), NULL after the last. */
 const struct ba_buffer *ba_oauth_secret(const struct ba_oauth *oauth, size_t index);

@@ -28,7 +28,9 @@ bool ba_token_ready(struct ba_call *call)
 {
   if(!call->proves)
     return true;
-  return ba_credential_state(call->client->credential, ba_engine.now) == BA_CREDENTIAL_READY;
+  struct ba_credential *credential = call->client->credential;
+  return ba_credential_state(credential, ba_engine.now) == BA_CREDENTIAL_READY &&
+         !ba_credential_has_renewed(credential);
 }
 
 static void forget(struct ba_token_fetch *fetch)
@@ -78,14 +80,6 @@ static void release_all(struct ba_token_fetch *fetch, const struct ba_error *fai
   }
 }
 
-static void announce_renewal(struct ba_token_fetch *fetch)
-{
-  if(strcmp(ba_credential_kind(fetch->credential), "oauth_refresh") != 0)
-    return;
-  for(struct ba_call *call = fetch->first; call; call = call->next_for_token)
-    ba_engine_news(call, BA_CALL_RENEWED);
-}
-
 /* A signed assertion is refused when its times are, and no server says so. */
 static void blame_clock(const struct ba_token_fetch *fetch, struct ba_call *exchange,
                         struct ba_error *failure)
@@ -119,7 +113,6 @@ static void exchange_ended(struct ba_call *exchange, void *user)
   const char *body = exchange->sink.body.bytes ? exchange->sink.body.bytes : "";
   if(ba_credential_feed(fetch->credential, status, body, exchange->sink.body.length,
                         exchange->ok ? NULL : why, ba_engine.now, &failure)) {
-    announce_renewal(fetch);
     drive(fetch);
   } else {
     blame_clock(fetch, exchange, &failure);
@@ -202,6 +195,15 @@ static bool start_exchange(struct ba_token_fetch *fetch, struct ba_client *clien
   return true;
 }
 
+/* One of those that wait does what is to be done. */
+static void ask_first(struct ba_token_fetch *fetch, unsigned news)
+{
+  if(fetch->asked)
+    return;
+  fetch->asked = fetch->first;
+  ba_engine_news(fetch->asked, news);
+}
+
 static void drive(struct ba_token_fetch *fetch)
 {
   struct ba_error failure;
@@ -215,7 +217,12 @@ static void drive(struct ba_token_fetch *fetch)
   }
   switch(ba_credential_state(fetch->credential, ba_engine.now)) {
   case BA_CREDENTIAL_READY:
-    release_all(fetch, NULL);
+    /* Who has the new refresh token has it before the access token is used: a
+     * program that ends in between would have neither. */
+    if(ba_credential_has_renewed(fetch->credential))
+      ask_first(fetch, BA_CALL_RENEWED);
+    else
+      release_all(fetch, NULL);
     return;
   case BA_CREDENTIAL_FETCH:
     client = open_client(fetch);
@@ -223,10 +230,7 @@ static void drive(struct ba_token_fetch *fetch)
       release_all(fetch, &failure);
     return;
   case BA_CREDENTIAL_ASK:
-    if(!fetch->asked) {
-      fetch->asked = fetch->first;
-      ba_engine_news(fetch->asked, BA_CALL_ASK_TOKEN);
-    }
+    ask_first(fetch, BA_CALL_ASK_TOKEN);
     return;
   }
 }

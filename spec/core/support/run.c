@@ -17,10 +17,26 @@ struct ba_client *plain_client(void)
   return client;
 }
 
+struct ba_credential *renewed_by_finish;
+
+/* As a program does that keeps refresh tokens: then calls go on. */
+static void keep_renewed(struct ba_call *call)
+{
+  struct ba_buffer token;
+  ba_buffer_init_secret(&token, 1000);
+  if(renewed_by_finish && ba_credential_renewed(renewed_by_finish, &token)) {
+    ba_credential_told(renewed_by_finish, &token);
+    ba_call_token_put(call, true, NULL);
+  }
+  ba_buffer_free(&token);
+}
+
 bool finish(struct ba_mailbox *mailbox, struct ba_call *call, struct ba_outcome *out)
 {
   double until = ba_now() + 20;
-  while(!(ba_call_news(call) & BA_CALL_DONE)) {
+  for(unsigned news = 0; !((news = ba_call_news(call)) & BA_CALL_DONE);) {
+    if(news & BA_CALL_RENEWED)
+      keep_renewed(call);
     if(ba_now() > until)
       return false;
     ba_mailbox_wait(mailbox, 0.5);

@@ -6,6 +6,8 @@
 
 /* A client without an environment's proxy. */
 struct ba_client *plain_client(void);
+/* Whose renewed refresh tokens finish() takes; NULL: nobody's. */
+extern struct ba_credential *renewed_by_finish;
 /* Waits (at most 20 s) until the call is done; gives its outcome. */
 bool finish(struct ba_mailbox *mailbox, struct ba_call *call, struct ba_outcome *out);
 /* Starts it and waits. The caller releases the call. */
