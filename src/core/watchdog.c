@@ -153,10 +153,11 @@ static void tick(void)
 }
 
 /* A signal for this thread alone, which blocks it: no handler of the host's
- * ever sees it. */
+ * ever sees it. Not SIGRTMAX: valgrind keeps that for itself, and a program
+ * under it would wait for this thread for ever. */
 static int own_signal(void)
 {
-  return SIGRTMAX;
+  return SIGRTMAX - 1;
 }
 
 /* The timer of the watched thread's CPU time. */
