@@ -28,6 +28,7 @@ dependencies = {
 external_dependencies = {
   CURL = { library = "curl" },
   OPENSSL = { header = "openssl/evp.h" },
+  ZLIB = { header = "zlib.h" },
 }
 
 test_dependencies = {
@@ -53,6 +54,8 @@ build = {
     CURL_LIBDIR = "$(CURL_LIBDIR)",
     OPENSSL_INCDIR = "$(OPENSSL_INCDIR)",
     OPENSSL_LIBDIR = "$(OPENSSL_LIBDIR)",
+    ZLIB_INCDIR = "$(ZLIB_INCDIR)",
+    ZLIB_LIBDIR = "$(ZLIB_LIBDIR)",
   },
   install = {
     lib = {
@@ -89,6 +92,7 @@ build = {
       ["batchapi.job.dir"] = "lua/batchapi/job/dir.lua",
       ["batchapi.job.doubles"] = "lua/batchapi/job/doubles.lua",
       ["batchapi.job.draw"] = "lua/batchapi/job/draw.lua",
+      ["batchapi.job.failed_call"] = "lua/batchapi/job/failed_call.lua",
       ["batchapi.job.fence"] = "lua/batchapi/job/fence.lua",
       ["batchapi.job.groups"] = "lua/batchapi/job/groups.lua",
       ["batchapi.job.handle"] = "lua/batchapi/job/handle.lua",
@@ -110,6 +114,7 @@ build = {
       ["batchapi.job.rehearsal"] = "lua/batchapi/job/rehearsal.lua",
       ["batchapi.job.request"] = "lua/batchapi/job/request.lua",
       ["batchapi.job.restore"] = "lua/batchapi/job/restore.lua",
+      ["batchapi.job.result_file"] = "lua/batchapi/job/result_file.lua",
       ["batchapi.job.results"] = "lua/batchapi/job/results.lua",
       ["batchapi.job.salvage"] = "lua/batchapi/job/salvage.lua",
       ["batchapi.job.schedule"] = "lua/batchapi/job/schedule.lua",

@@ -466,7 +466,7 @@ describe("client:lines", function()
   it("says once which line is too long", function()
     local other = client:with{ max_line_bytes = 10 }
     local _, why, err = other:lines("download_file", upload('{"a":"0123456789"}\n')):next()
-    assert.equal("download_file: line 1 is longer than 10 bytes (of the answer)", why)
+    assert.equal("download_file: line 1 is longer than 10 bytes (max_line_bytes) (of the answer)", why)
     assert.equal(1, err.line)
   end)
 

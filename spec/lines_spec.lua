@@ -90,7 +90,7 @@ describe("lines", function()
       assert.equal(("y"):rep(10), lines:next())
       local line, message, err = lines:next()
       assert.is_nil(line)
-      assert.equal("line 2 is longer than 10 bytes", message)
+      assert.equal("line 2 is longer than 10 bytes (max_line_bytes)", message)
       assert.equal("too_large", err.kind)
       assert.is_nil(lines:next())
     end

@@ -14,8 +14,8 @@ flags := -std=gnu11 -fPIC -fvisibility=hidden -D_GNU_SOURCE -U_FORTIFY_SOURCE \
 # Where nothing is optimised it protects nothing, and says so.
 fortify := $(if $(findstring -O,$(CFLAGS)),-D_FORTIFY_SOURCE=3)
 link := -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete -Wl,--exclude-libs,ALL
-incdirs := src/core $(LUA_INCDIR) $(CURL_INCDIR) $(OPENSSL_INCDIR)
-libdirs := $(CURL_LIBDIR) $(OPENSSL_LIBDIR)
+incdirs := src/core $(LUA_INCDIR) $(CURL_INCDIR) $(OPENSSL_INCDIR) $(ZLIB_INCDIR)
+libdirs := $(CURL_LIBDIR) $(OPENSSL_LIBDIR) $(ZLIB_LIBDIR)
 
 .PHONY: all
 all: $(module)
@@ -23,4 +23,4 @@ all: $(module)
 $(module): $(sources) $(headers)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(flags) $(fortify) $(addprefix -I,$(incdirs)) $(LIBFLAG) -o $@ $(sources) \
-	  $(link) $(addprefix -L,$(libdirs)) -lcurl -lssl -lcrypto -lpthread -lm
+	  $(link) $(addprefix -L,$(libdirs)) -lcurl -lssl -lcrypto -lz -lpthread -lm

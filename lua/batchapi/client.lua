@@ -13,6 +13,7 @@
 ---   url             an absolute URL in the place of the operation's path
 ---   headers         { name = value }, added
 ---   text            true: give the answer's bytes as they are, undecoded
+---   unpack          true: the answer is JSON; one that comes as gzip or UTF-16 unasked is unpacked
 --- With a body of its own kind, `arguments` holds the path's parameters and the query only.
 --- `client:_check(name, arguments)` checks arguments and sends nothing: true, or the failure
 --- triple. `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see

@@ -16,7 +16,7 @@ local M = {}
 
 local function open(lines)
   lines._begun = true
-  local stream, second, third = lines._client:_open(lines._what, lines._arguments)
+  local stream, second, third = lines._client:_open(lines._what, lines._arguments, { unpack = true })
   if not stream then
     return nil, second, third
   end

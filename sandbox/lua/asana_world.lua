@@ -4,6 +4,7 @@ local clock = require("clock")
 local json = require("json")
 local settings = require("settings")
 local store = require("store")
+local magic = require("magic")
 local totals = require("totals")
 
 local M = {}
@@ -148,10 +149,18 @@ local function one(method, kind, gid, data, options)
 end
 
 
--- A failure that the path, or the name in the data, asks for: "fail-STATUS".
+-- A failure that the path, or the name in the data, asks for: "fail-STATUS", or "fail-STATUS-times-N".
 local function asked_failure(path, data)
-  local status = (path .. " " .. tostring(data.name or "")):match("fail%-(%d%d%d)")
-  return status and fail(tonumber(status), "The request asked to fail with status " .. status .. ".")
+  local text = path .. " " .. tostring(data.name or "")
+  local status, times = text:match("fail%-(%d%d%d)"), text:match("fail%-%d%d%d%-times%-(%d+)")
+  if not status or not magic.failure({ status = tonumber(status), times = tonumber(times) }, text) then
+    return nil
+  end
+  local answer = fail(tonumber(status), "The request asked to fail with status " .. status .. ".")
+  if status == "429" then
+    answer.headers = { ["retry-after"] = tostring(settings.get().asana.retry_after) }
+  end
+  return answer
 end
 
 

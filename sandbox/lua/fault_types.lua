@@ -2,7 +2,9 @@
 -- work gave (`change`), or while the answer is being sent (deliver.lua).
 local body = require("body")
 local disk = require("disk")
+local json = require("json")
 local late = require("late")
+local zlib = require("zlib")
 
 local M = {}
 local REDIRECTED = 307
@@ -71,6 +73,64 @@ local function redirect_answer(request, fault)
 end
 
 
+-- An answer's whole body as text.
+local function text_of(response)
+  if response.file then
+    local path = response.path .. response.file
+    local source = disk.open{ path = path, offset = 0, length = disk.size(path) }
+    local pieces, at = {}, 0
+    while at < source.length do
+      pieces[#pieces + 1] = source.read(at, source.length - at)
+      at = at + #pieces[#pieces]
+    end
+    source.close()
+    return table.concat(pieces)
+  end
+  return response.json and json.encode(response.json) or response.body or ""
+end
+
+
+-- The same answer with another body.
+local function with_body(response, text)
+  local headers = response.headers or {}
+  headers["Content-Type"] = headers["Content-Type"] or response.json and "application/json" or nil
+  return { status = response.status, headers = headers, body = text }
+end
+
+
+local function gzip_answer(_, fault, response)
+  local packed = zlib.gzip(text_of(response))
+  local answer = with_body(response, fault.cut and packed:sub(1, math.floor(#packed / 2)) or packed)
+  answer.headers["Content-Encoding"] = not fault.silent and "gzip" or nil
+  return answer
+end
+
+
+local function encoded_answer(_, fault, response)
+  local answer = with_body(response, text_of(response))
+  answer.headers["Content-Encoding"] = fault.name or "br"
+  return answer
+end
+
+
+local function miscounted(_, fault, response)
+  local list, by = response.json.data, fault.by or -1
+  for _ = 1, -by do
+    list[#list] = nil
+  end
+  for _ = 1, by do
+    list[#list + 1] = list[#list]
+  end
+  return response
+end
+
+
+-- Little endian, with its mark. The sandbox's own text is ASCII.
+local function utf16_answer(_, _, response)
+  return with_body(response, "\255\254" .. text_of(response):gsub("[%z\1-\127]", "%0\0"))
+end
+
+
 -- Each: does the work happen? `instead` makes the answer without it; `after` changes the answer.
 local types = {
   status = { instead = status_answer },
@@ -102,6 +162,8 @@ local types = {
     headers["Content-Type"] = fault.content_type or "application/json"
     return { status = fault.status or response.status, headers = headers, body = tostring(fault.body or "") }
   end },
+  gzip = { after = gzip_answer }, encoded = { after = encoded_answer }, utf16 = { after = utf16_answer },
+  miscount = { after = miscounted },
   touch = { after = function(_, _, response)
     if response.file then
       disk.touch(response.path .. response.file)

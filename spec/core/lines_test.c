@@ -99,6 +99,42 @@ static void refuses_a_long_line_for_good(void **state)
   ba_lines_free(&lines);
 }
 
+static void passes_over_a_long_line_where_the_end_is_sure(void **state)
+{
+  (void)state;
+  static const char text[] = "123\n12345678\nab\n\n1234\nc\n123456789";
+  const char *line;
+  size_t length;
+  for(size_t step = 1; step <= sizeof(text); step++) {
+    struct ba_lines lines;
+    struct ba_error err = {0};
+    char seen[300] = "";
+    ba_lines_init(&lines, 3);
+    ba_lines_measure(&lines);
+    for(size_t at = 0; at < sizeof(text) - 1 + step; at += step) {
+      size_t left = at < sizeof(text) - 1 ? sizeof(text) - 1 - at : 0;
+      enum ba_line got;
+      if(left == 0)
+        ba_lines_finish(&lines);
+      else
+        assert_true(ba_lines_push(&lines, text + at, left < step ? left : step, &err));
+      while((got = ba_lines_next(&lines, &line, &length, &err)) != BA_LINE_MORE &&
+            got != BA_LINE_END) {
+        if(got == BA_LINE_READY)
+          strncat(seen, line, length);
+        else
+          strcat(seen, err.message);
+        strcat(seen, "|");
+      }
+    }
+    assert_string_equal(seen, "123|line 2 has 8 bytes; max_line_bytes allows 3|ab|"
+                              "line 5 has 4 bytes; max_line_bytes allows 3|c|"
+                              "line 7 has 9 bytes; max_line_bytes allows 3|");
+    assert_int_equal(lines.offset, sizeof(text) - 1);
+    ba_lines_free(&lines);
+  }
+}
+
 static int until_failure;
 
 static void *failing_resize(void *user, void *block, size_t size)
@@ -143,6 +179,7 @@ int main(void)
       cmocka_unit_test(takes_bytes_in_all_three_ways),
       cmocka_unit_test(keeps_memory_bounded),
       cmocka_unit_test(refuses_a_long_line_for_good),
+      cmocka_unit_test(passes_over_a_long_line_where_the_end_is_sure),
       cmocka_unit_test(keeps_what_it_has_when_memory_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

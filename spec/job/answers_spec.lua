@@ -144,6 +144,90 @@ describe("the answers of a batch", function()
     assert.are.equal(2, job:status().unclaimed)
   end)
 
+  describe("in a file that is none of results", function()
+    local function on_download(fault, first)
+      sandbox.faults{ { match = { operation = "openai.download_file", first = first }, fault = fault } }
+    end
+
+    for name, fault in pairs{ ["a page of HTML"] = { type = "html", status = 200 },
+      ["an empty one"] = { type = "empty", status = 200 }, ["a binary one"] = { type = "body", body = "PK\0\0" } } do
+      it(("(%s) are asked for again"):format(name), function()
+        on_download(fault, 2)
+        local job = run(2, "")
+        local list = all(job)
+        assert.is_true(list[1].ok and list[2].ok)
+        assert.are.equal(3, sandbox.count("requests", "openai.download_file"))
+      end)
+    end
+
+    it("are uncollected if it stays so", function()
+      on_download{ type = "html", status = 200 }
+      local job = run(2, "", { dir = jobs.dir(), cleanup = true })
+      for _, result in ipairs(all(job)) do
+        assert.are.equal("uncollected", result.error.code)
+        assert.matches("the file of results is none: it is a page of HTML or XML", result.error.message)
+      end
+      assert.are.equal(0, sandbox.count("requests", "openai.delete_file"))
+    end)
+
+    it("are uncollected, not missing, if its lines are for nobody", function()
+      on_download{ type = "body", body = '{\n  "error": { "message": "One moment" }\n}\n' }
+      local job = run(2, "")
+      for _, result in ipairs(all(job)) do
+        assert.are.equal("uncollected", result.error.code)
+      end
+      assert.are.equal(3, job:status().unclaimed)
+    end)
+
+    for _, fault in ipairs{ { type = "gzip" }, { type = "gzip", silent = true }, { type = "utf16" } } do
+      it(("are read if it is packed (%s, %s)"):format(fault.type, fault.silent and "unsaid" or "said"), function()
+        on_download(fault)
+        local list = all(run(2, ""))
+        assert.is_true(list[1].ok and list[2].ok)
+        assert.are.equal("echo: text 1", content(list[1]))
+        assert.is_nil(list[1].repaired)
+      end)
+    end
+
+    it("that is packed and cut off are asked for again", function()
+      on_download({ type = "gzip", silent = true, cut = true }, 3)
+      local list = all(run(2, ""))
+      assert.is_true(list[1].ok and list[2].ok)
+    end)
+  end)
+
+  it("of a batch that expired or was cancelled say which, when and what can be done", function()
+    local _, results = all(run(2, "expire=0.5 window=1"))
+    assert.matches("; the batch batch_%w+ expired, seen at 20%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ "
+      .. "%(run the request again, or give attempts%)$", results[2].error.message)
+    local job = run(2, "in_progress=1000")
+    assert(job:cancel())
+    _, results = all(job)
+    assert.are.equal("cancelled", results[1].error.code)
+    assert.matches("^it was not answered: the batch batch_%w+ was cancelled, seen at .* "
+      .. "%(run the request again if it is still wanted%)$",
+      results[1].error.message)
+  end)
+
+  it("are counted by what went wrong, the most common first", function()
+    local words = { "fail-400", "fail-404", "fail-404", "", "fail-404", "fail-500-odd" }
+    local dir = jobs.dir()
+    local job = assert(openai:run(chats(6, words), quick{ dir = dir }))
+    all(job)
+    local expected = { "model_not_found 3", "invalid_value 1", "odd 1" }
+    local function counted(of)
+      local list = {}
+      for i, entry in ipairs(of:status().errors) do
+        list[i] = entry.code .. " " .. entry.count
+        assert.matches("^The request asked to fail with status %d+%.$", entry.message)
+      end
+      return list
+    end
+    assert.are.same(expected, counted(job))
+    job:close()
+    assert.are.same(expected, counted(assert(batchapi.resume(dir, { client = openai }))))
+  end)
+
   describe("stay where they are in spite of cleanup", function()
     for name, words in pairs{ unreadable = "cut=1", ["lines of nobody"] = "stranger=1", missing = "drop=1" } do
       it(("where there are some: %s"):format(name), function()

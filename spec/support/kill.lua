@@ -28,6 +28,13 @@ local function faults(seed)
         { type = "status", status = 500, after = true },
         { type = "status", status = 429, retry_after = 1 }, { type = "truncate" },
         { type = "lines", duplicate = 7, stranger = 5, reorder = true } } },
+    { match = { operation = "openai.create_batch", probability = 0.5, seed = seed + 3 },
+      faults = { { type = "lines", surrogate = 3, control = 2, utf8 = 2, nan = 2, stray = 4, bom = true, crlf = true },
+        { type = "lines", cut = 2, garbage = 1, utf8 = 1, no_newline = true } } },
+    { match = { operation = "openai.download_file", probability = 0.2, seed = seed + 2 },
+      faults = { { type = "gzip" }, { type = "gzip", silent = true }, { type = "gzip", cut = true },
+        { type = "gzip", silent = true, cut = true }, { type = "utf16" }, { type = "html", status = 200 },
+        { type = "empty", status = 200 }, { type = "encoded", name = "br" } } },
     { match = { service = "openai", probability = 0.06, seed = seed + 1 },
       faults = { { type = "lost" }, { type = "reset" }, { type = "status", status = 503 }, { type = "truncate" },
         { type = "reset_body", at = 1000 }, { type = "status", status = 429, retry_after_ms = 200 },
@@ -55,13 +62,13 @@ local function read(path)
 end
 
 
---- What may lie in the directory of a job that has ended. Answers stay where some of their lines are nobody's.
+--- What may lie in the directory of a job that has ended. Answers of a part stay where not all of them
+--- could be handed out.
 local function check_files(dir, fail)
-  local unclaimed = read(dir .. "/journal.jsonl"):find('"unclaimed":[1-9]') ~= nil
   local listing = io.popen(("ls -A '%s'"):format(dir))
   for name in listing:lines() do
     if not (name == "journal.jsonl" or name == "lock" or name == "results.jsonl" or name:match("^part%-%d+%.jsonl$")
-      or unclaimed and (name:match("^part%-%d+%.answer%-%d%.jsonl$") or name:match("^part%-%d+%.unclaimed%.jsonl$"))) then
+      or name:match("^part%-%d+%.answer%-%d%.jsonl$") or name:match("^part%-%d+%.unclaimed%.jsonl$")) then
       fail("%s is left behind", name)
     end
   end

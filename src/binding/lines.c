@@ -109,9 +109,19 @@ static int add_position(lua_State *L, const struct reader *reader)
   return 3;
 }
 
-/* No line: nil alone when there is nothing (yet), or the failure. */
-static int push_none(lua_State *L, enum ba_line line, const struct ba_error *err)
+/* No line: nil alone when there is nothing (yet), or the failure, which names
+ * the file whose line is too long. */
+static int push_none(lua_State *L, const struct reader *reader, enum ba_line line,
+                     const struct ba_error *err)
 {
+  if(line == BA_LINE_FAILED && reader->is_reader && err->kind == BA_TOO_LARGE) {
+    struct ba_error named;
+    ba_error_set(&named, err->kind, err->code, "%s, %s", ba_file_path(reader->file), err->message);
+    ba_fail(L, &named);
+    ba_push_integer(L, (int64_t)reader->lines.number);
+    lua_setfield(L, -2, "line");
+    return 3;
+  }
   if(line == BA_LINE_FAILED)
     return ba_fail(L, err);
   lua_pushnil(L);
@@ -125,7 +135,7 @@ static int reader_next(lua_State *L)
   struct ba_error err;
   enum ba_line line = next_line(reader, &err);
   if(line != BA_LINE_READY)
-    return push_none(L, line, &err);
+    return push_none(L, reader, line, &err);
   lua_pushlstring(L, reader->line, reader->length);
   return 1;
 }
@@ -165,7 +175,7 @@ static int reader_json(lua_State *L)
   ba_json_answer_options(L, 2, &decoding.options);
   enum ba_line line = next_line(decoding.reader, &err);
   if(line != BA_LINE_READY)
-    return push_none(L, line, &err);
+    return push_none(L, decoding.reader, line, &err);
   return push_decoded(L, &decoding);
 }
 
@@ -181,7 +191,7 @@ static int reader_proven(lua_State *L)
   ba_json_decode_options(L, 3, &decoding.options);
   enum ba_line line = next_line(reader, &err);
   if(line != BA_LINE_READY)
-    return push_none(L, line, &err);
+    return push_none(L, reader, line, &err);
   if(ba_record_check(reader->line, reader->length, seed, &number))
     return push_decoded(L, &decoding);
   ba_push_broken_record(L);
@@ -365,6 +375,7 @@ void ba_push_reader(lua_State *L, struct ba_file **file, size_t max_line, uint64
 {
   struct reader *reader = ba_new_userdata(L, sizeof(*reader), READER);
   ba_lines_init(&reader->lines, max_line);
+  ba_lines_measure(&reader->lines);
   reader->is_reader = reader->deferred = true;
   reader->lines.offset = offset;
   reader->file = *file;
@@ -407,6 +418,7 @@ static int reader_new(lua_State *L)
   ba_reader_options(L, at + 1, &max_line, &offset);
   struct reader *reader = ba_new_userdata(L, sizeof(*reader), READER);
   ba_lines_init(&reader->lines, max_line);
+  ba_lines_measure(&reader->lines);
   reader->is_reader = true;
   reader->lines.offset = offset;
   struct ba_error err;

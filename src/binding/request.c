@@ -28,23 +28,36 @@ enum {
   TIMEOUT,
   TO,
   UNACCEPTED,
+  UNPACK,
   URL,
   WEIGHTS,
   FIELDS
 };
 
 static const struct ba_field request_fields[] = {
-    {"allow_redirects", BA_BOOLEAN}, {"body", BA_BYTES},
-    {"body_file", BA_TEXT},          {"body_stream", BA_TABLE},
-    {"code_paths", BA_TABLE},        {"connect_timeout", BA_SECONDS},
-    {"final_codes", BA_TABLE},       {"headers", BA_TABLE},
-    {"max_body_bytes", BA_COUNT},    {"max_header_bytes", BA_COUNT},
-    {"max_retries", BA_COUNT},       {"method", BA_TEXT},
-    {"no_credential", BA_BOOLEAN},   {"parts", BA_TABLE},
-    {"record_attempts", BA_BOOLEAN}, {"repeats", BA_TEXT},
-    {"stall_timeout", BA_SECONDS},   {"stream", BA_BOOLEAN},
-    {"timeout", BA_SECONDS},         {"to", BA_TEXT},
-    {"unaccepted", BA_TABLE},        {"url", BA_TEXT},
+    {"allow_redirects", BA_BOOLEAN},
+    {"body", BA_BYTES},
+    {"body_file", BA_TEXT},
+    {"body_stream", BA_TABLE},
+    {"code_paths", BA_TABLE},
+    {"connect_timeout", BA_SECONDS},
+    {"final_codes", BA_TABLE},
+    {"headers", BA_TABLE},
+    {"max_body_bytes", BA_COUNT},
+    {"max_header_bytes", BA_COUNT},
+    {"max_retries", BA_COUNT},
+    {"method", BA_TEXT},
+    {"no_credential", BA_BOOLEAN},
+    {"parts", BA_TABLE},
+    {"record_attempts", BA_BOOLEAN},
+    {"repeats", BA_TEXT},
+    {"stall_timeout", BA_SECONDS},
+    {"stream", BA_BOOLEAN},
+    {"timeout", BA_SECONDS},
+    {"to", BA_TEXT},
+    {"unaccepted", BA_TABLE},
+    {"unpack", BA_BOOLEAN},
+    {"url", BA_TEXT},
     {"weights", BA_TABLE},
 };
 
@@ -238,6 +251,7 @@ static bool set_options(lua_State *L, int at, struct ba_request *request,
   options.record_attempts = lua_toboolean(L, at + RECORD_ATTEMPTS);
   options.allow_redirects = lua_toboolean(L, at + ALLOW_REDIRECTS);
   options.no_credential = lua_toboolean(L, at + NO_CREDENTIAL);
+  options.unpack = lua_toboolean(L, at + UNPACK);
   read_weights(L, at + WEIGHTS, client, &options);
   options.unaccepted = status_list(L, at + UNACCEPTED);
   options.final_codes = text_list(L, at + FINAL_CODES, "final_codes");

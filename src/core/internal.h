@@ -16,6 +16,7 @@
 #include "origin.h"
 #include "timers.h"
 #include "tls.h"
+#include "unpack.h"
 
 #include <curl/curl.h>
 #include <stdatomic.h>
@@ -190,17 +191,22 @@ void ba_stream_restart(struct ba_call *call);
 
 enum { BA_REFUSAL_BYTES = 1 << 20 }; /* of an answer of 300 and above that are kept */
 
-struct ba_sink {         /* I/O */
-  struct ba_buffer body; /* memory, and every error answer */
-  int fd;                /* file; -1: not open */
-  char *part;            /* NAME.part; NULL: the target is written in place */
-  uint64_t done;         /* bytes of the body that are in the file, or were streamed */
-  uint64_t skip;         /* stream: bytes of a repeated answer the reader has already */
-  int64_t expected;      /* whole length, if a former attempt told; -1 */
-  char *validator;       /* of the answer that `done` counts bytes of */
-  bool begun;            /* this attempt's first body byte was handled */
-  bool to_memory;        /* this attempt's answer goes to memory whatever the sink */
-  bool overflowed;       /* an error answer's body was cut at the cap */
+struct ba_sink {            /* I/O */
+  struct ba_buffer body;    /* memory, and every error answer */
+  int fd;                   /* file; -1: not open */
+  char *part;               /* NAME.part; NULL: the target is written in place */
+  uint64_t done;            /* bytes of the body that are in the file, or were streamed */
+  uint64_t skip;            /* stream: bytes of a repeated answer the reader has already */
+  int64_t expected;         /* whole length, if a former attempt told; -1 */
+  char *validator;          /* of the answer that `done` counts bytes of */
+  bool begun;               /* this attempt's first body byte was handled */
+  bool to_memory;           /* this attempt's answer goes to memory whatever the sink */
+  bool overflowed;          /* an error answer's body was cut at the cap, or cannot be read */
+  bool looks;               /* this attempt's first byte tells whether the text is packed */
+  struct ba_unpack *unpack; /* this attempt's body is packed */
+  size_t taken;             /* of the bytes that libcurl will give again, when it was paused */
+  const char *piece;        /* unpacked, not yet given on */
+  size_t piece_length;
 };
 
 /* ---- call.c ------------------------------------------------------------- */
@@ -424,9 +430,11 @@ CURLcode ba_send_setup(struct ba_call *call, CURL *easy, bool ready);
 /* ---- sink.c (I/O) -------------------------------------------------------- */
 
 void ba_sink_init(struct ba_call *call);
-bool ba_sink_open(struct ba_call *call, struct ba_error *err);   /* before anything is sent */
-void ba_sink_rewind(struct ba_call *call);                       /* before each attempt */
-bool ba_sink_begin(struct ba_call *call, struct ba_error *err);  /* the first body byte, or none */
+bool ba_sink_open(struct ba_call *call, struct ba_error *err);  /* before anything is sent */
+void ba_sink_rewind(struct ba_call *call);                      /* before each attempt */
+bool ba_sink_begin(struct ba_call *call, struct ba_error *err); /* the first body byte, or none */
+bool ba_sink_look(struct ba_call *call, unsigned char first, struct ba_error *err); /* that byte */
+bool ba_libcurl_unpacks(const struct ba_request *request); /* as the caller asked; not the core */
 bool ba_sink_finish(struct ba_call *call, struct ba_error *err); /* it came whole */
 void ba_sink_distrust(struct ba_call *call);                     /* do not continue what is there */
 void ba_sink_close(struct ba_call *call); /* at the call's end; keeps what is in memory */

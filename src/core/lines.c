@@ -83,19 +83,38 @@ static bool is_blank(const char *line, size_t length)
   return true;
 }
 
+void ba_lines_measure(struct ba_lines *lines)
+{
+  lines->measures = true;
+}
+
 static enum ba_line too_long(struct ba_lines *lines, struct ba_error *err)
 {
-  ba_error_set(err, BA_TOO_LARGE, NULL, "line %llu is longer than %zu bytes",
+  ba_error_set(err, BA_TOO_LARGE, NULL, "line %llu is longer than %zu bytes (max_line_bytes)",
                (unsigned long long)lines->number + 1, lines->max_line);
   return BA_LINE_FAILED;
+}
+
+static void drop(struct ba_lines *lines, size_t length)
+{
+  lines->offset += length;
+  lines->taken += length;
+  lines->searched = lines->taken;
 }
 
 static void take(struct ba_lines *lines, size_t length)
 {
   lines->number++;
-  lines->offset += length;
-  lines->taken += length;
-  lines->searched = lines->taken;
+  drop(lines, length);
+}
+
+/* A line that is too long has been passed over, to its end. */
+static enum ba_line measured(struct ba_lines *lines, uint64_t length, struct ba_error *err)
+{
+  lines->passed = 0;
+  ba_error_set(err, BA_TOO_LARGE, NULL, "line %llu has %llu bytes; max_line_bytes allows %zu",
+               (unsigned long long)lines->number, (unsigned long long)length, lines->max_line);
+  return BA_LINE_FAILED;
 }
 
 enum ba_line ba_lines_next(struct ba_lines *lines, const char **line, size_t *length,
@@ -108,22 +127,35 @@ enum ba_line ba_lines_next(struct ba_lines *lines, const char **line, size_t *le
         memchr(buffer->bytes + lines->searched, '\n', buffer->length - lines->searched);
     if(!end) {
       lines->searched = buffer->length;
-      if(buffer->length - lines->taken > lines->max_line)
+      size_t left = buffer->length - lines->taken;
+      bool long_one = lines->passed || left > lines->max_line;
+      if(long_one && !lines->measures)
         return too_long(lines, err);
+      if(long_one && !lines->ended) {
+        lines->passed += left;
+        drop(lines, left);
+      }
       if(!lines->ended)
         return BA_LINE_MORE;
       end = buffer->bytes + buffer->length;
     }
     size_t size = (size_t)(end - begin);
     lines->cut = end == buffer->bytes + buffer->length;
-    if(size > lines->max_line)
+    bool long_one = lines->passed || size > lines->max_line;
+    if(long_one && !lines->measures)
       return too_long(lines, err);
     take(lines, size + (end < buffer->bytes + buffer->length));
+    if(long_one)
+      return measured(lines, lines->passed + size, err);
     if(is_blank(begin, size))
       continue;
     *line = begin;
     *length = size;
     return BA_LINE_READY;
+  }
+  if(lines->ended && lines->passed) { /* it was the last, and had no end */
+    lines->number++;
+    return measured(lines, lines->passed, err);
   }
   return lines->ended ? BA_LINE_END : BA_LINE_MORE;
 }

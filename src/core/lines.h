@@ -24,7 +24,8 @@ struct ba_lines {
   size_t taken;    /* bytes of the buffer that are done with */
   size_t searched; /* up to here there is no line end */
   size_t max_line;
-  bool ended;
+  uint64_t passed; /* bytes of a line that is too long, which were dropped */
+  bool ended, measures;
 };
 
 void ba_lines_init(struct ba_lines *lines, size_t max_line); /* 0: the default */
@@ -41,8 +42,12 @@ void ba_lines_finish(struct ba_lines *lines);
 
 enum ba_line { BA_LINE_FAILED, BA_LINE_READY, BA_LINE_MORE, BA_LINE_END };
 
+/* A file ends: a line that is too long is passed over, and the failure says how
+ * long it is. A stream may never end: there it fails at once, for good. */
+void ba_lines_measure(struct ba_lines *lines);
+
 /* The next line that is not blank, without its LF. MORE: push or finish first.
- * FAILED (BA_TOO_LARGE) stays so. */
+ * FAILED (BA_TOO_LARGE) stays so, unless such lines are measured. */
 enum ba_line ba_lines_next(struct ba_lines *lines, const char **line, size_t *length,
                            struct ba_error *err);
 

@@ -4,8 +4,6 @@
 
 #include "tls.h"
 
-#include <strings.h>
-
 /* Of the connection it is on at this moment; NULL: it is on none, or in clear. */
 static void *ssl_of(const struct ba_handle *handle)
 {
@@ -91,17 +89,63 @@ static size_t to_stream(struct ba_call *call, const char *bytes, size_t length)
   return length;
 }
 
-static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+/* The body's bytes as they are meant. */
+static size_t deliver(struct ba_call *call, const char *bytes, size_t length)
 {
-  struct ba_call *call = ((struct ba_handle *)user)->call;
-  size_t length = size * count;
-  if(!ba_sink_begin(call, &call->transfer.handle->failure))
-    return 0;
   if(call->sink.to_memory)
     return to_memory(call, bytes, length);
   if(call->request->sink == BA_SINK_STREAM)
     return to_stream(call, bytes, length);
   return ba_sink_file_write(call, bytes, length, &call->transfer.handle->failure) ? length : 0;
+}
+
+/* The next piece of what is unpacked. False: failed, or there is none. */
+static bool next_piece(struct ba_call *call)
+{
+  struct ba_sink *sink = &call->sink;
+  struct ba_error err = {0};
+  if(sink->piece_length)
+    return true;
+  if(ba_unpack_next(sink->unpack, &sink->piece, &sink->piece_length, &err))
+    return sink->piece_length > 0;
+  if(call->head.status >= 300 && err.kind == BA_DECODE)
+    sink->overflowed = true; /* the status says enough */
+  else
+    call->transfer.handle->failure = err;
+  return false;
+}
+
+/* A packed body. Paused, libcurl gives the same bytes again. */
+static size_t unpack(struct ba_call *call, const char *bytes, size_t length)
+{
+  struct ba_sink *sink = &call->sink;
+  size_t known = sink->taken < length ? sink->taken : length;
+  ba_unpack_feed(sink->unpack, bytes + known, length - known);
+  while(next_piece(call)) {
+    size_t done = deliver(call, sink->piece, sink->piece_length);
+    if(done == CURL_WRITEFUNC_PAUSE) {
+      size_t taken = length - ba_unpack_left(sink->unpack);
+      if(taken > sink->taken)
+        sink->taken = taken;
+      return done;
+    }
+    if(done != sink->piece_length)
+      return 0;
+    sink->piece_length = 0;
+  }
+  sink->taken -= known;
+  return sink->overflowed || call->transfer.handle->failure.kind != BA_OK ? 0 : length;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+{
+  struct ba_call *call = ((struct ba_handle *)user)->call;
+  size_t length = size * count;
+  struct ba_error *failure = &call->transfer.handle->failure;
+  if(!ba_sink_begin(call, failure) ||
+     (call->sink.looks && length && !ba_sink_look(call, (unsigned char)*bytes, failure)))
+    return 0;
+  return call->sink.unpack ? unpack(call, bytes, length) : deliver(call, bytes, length);
 }
 
 /* Nobody else may be on a connection of HTTP/1.1. In clear libcurl knows that;
@@ -146,16 +190,13 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
   return CURL_PREREQFUNC_ABORT;
 }
 
-/* Inflating costs more than it saves where the body is large and goes to disk
- * or to a reader; there it is done only if the caller asks for it. */
+/* What the core unpacks itself it knows to be whole; libcurl does not tell. The
+ * rest is left to libcurl, if the caller has asked for it. */
 static CURLcode set_encoding(const struct ba_call *call, CURL *easy)
 {
-  const char *asked = call->request->accept_encoding;
-  if(!asked && call->request->sink == BA_SINK_MEMORY)
-    asked = BA_ACCEPT_ENCODING;
-  if(!asked || strcasecmp(asked, "identity") == 0)
-    return CURLE_OK;
-  return curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, asked);
+  return ba_libcurl_unpacks(call->request)
+             ? curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, call->request->accept_encoding)
+             : CURLE_OK;
 }
 
 CURLcode ba_receive_setup(struct ba_handle *handle)

@@ -94,7 +94,10 @@ bool ba_sink_open(struct ba_call *call, struct ba_error *err)
 
 void ba_sink_rewind(struct ba_call *call)
 {
-  call->sink.begun = call->sink.to_memory = call->sink.overflowed = false;
+  call->sink.begun = call->sink.to_memory = call->sink.overflowed = call->sink.looks = false;
+  ba_unpack_free(call->sink.unpack);
+  call->sink.unpack = NULL;
+  call->sink.taken = call->sink.piece_length = 0;
   call->sink.skip = 0;
   ba_buffer_clear(&call->sink.body);
 }
@@ -136,8 +139,9 @@ void ba_sink_distrust(struct ba_call *call)
 static bool begin_part(struct ba_call *call, struct ba_error *err)
 {
   int64_t first, last, total;
+  bool packed = call->sink.unpack != NULL; /* of what, nobody knows */
   const char *range = ba_head_get(&call->head, "content-range");
-  if(!range || !ba_content_range(range, &first, &last, &total) ||
+  if(packed || !range || !ba_content_range(range, &first, &last, &total) ||
      (uint64_t)first != call->sink.done ||
      (call->sink.expected >= 0 && total >= 0 && total != call->sink.expected)) {
     ba_sink_distrust(call);
@@ -179,6 +183,45 @@ static bool begin_memory(struct ba_call *call, struct ba_error *err)
                       (long long)length, call->sink.body.cap);
 }
 
+bool ba_libcurl_unpacks(const struct ba_request *request)
+{
+  const char *asked = request->accept_encoding;
+  return asked && (strcasestr(asked, "br") || strcasestr(asked, "zstd"));
+}
+
+static bool begin_packing(struct ba_call *call, enum ba_packing packing, struct ba_error *err)
+{
+  call->sink.unpack = ba_unpack_new(packing, call->sink.body.secret, err);
+  return call->sink.unpack != NULL;
+}
+
+/* The encoding may be one that nobody has asked for. */
+static bool begin_packed(struct ba_call *call, struct ba_error *err)
+{
+  const char *name = ba_head_get(&call->head, "content-encoding");
+  if(!name || ba_libcurl_unpacks(call->request))
+    return true;
+  enum ba_packing packing = ba_packing_named(name);
+  if(packing == BA_PACKING_NONE)
+    return true;
+  if(packing != BA_PACKING_UNKNOWN)
+    return begin_packing(call, packing, err);
+  if(call->head.status >= 300)
+    return true; /* the status says enough */
+  return ba_error_set(err, BA_DECODE, "content_encoding",
+                      "the answer is encoded as '%.40s', which was not asked for", name);
+}
+
+bool ba_sink_look(struct ba_call *call, unsigned char first, struct ba_error *err)
+{
+  enum ba_packing packing = ba_packing_of_text(first);
+  call->sink.looks = false;
+  if(packing == BA_PACKING_NONE)
+    return true;
+  ba_sink_distrust(call); /* the file's bytes are not the answer's */
+  return begin_packing(call, packing, err);
+}
+
 bool ba_sink_begin(struct ba_call *call, struct ba_error *err)
 {
   struct ba_sink *sink = &call->sink;
@@ -187,10 +230,13 @@ bool ba_sink_begin(struct ba_call *call, struct ba_error *err)
   sink->begun = true;
   sink->to_memory = call->request->sink == BA_SINK_MEMORY || call->head.status >= 300;
   sink->body.secret |= call->head.status >= 300; /* a refusal may quote the credential */
+  if(!begin_packed(call, err))
+    return false;
   if(sink->to_memory)
     return begin_memory(call, err);
   if(call->head.status == 206 && call->transfer.range[0])
     return begin_part(call, err);
+  call->sink.looks = call->request->options.unpack && !call->sink.unpack;
   return begin_whole(call, err);
 }
 
@@ -255,6 +301,8 @@ bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
   if(!ba_sink_begin(call, err) || /* an empty body never came to it */
      !came_as_said(call, err))
     return false;
+  if(sink->unpack && !ba_unpack_is_whole(sink->unpack))
+    return ba_error_set(err, BA_TRUNCATED, NULL, "the packed answer ends before its end");
   if(sink->to_memory)
     return true;
   if(!is_whole(call, err))
@@ -286,4 +334,6 @@ void ba_sink_close(struct ba_call *call)
   sink->part = NULL;
   ba_free(sink->validator);
   sink->validator = NULL;
+  ba_unpack_free(sink->unpack);
+  sink->unpack = NULL;
 }

@@ -97,6 +97,18 @@ static void blame_clock(const struct ba_token_fetch *fetch, struct ba_call *exch
                why.message, ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of");
 }
 
+/* Why the exchange failed may pass: then so may what waited for its token. A
+ * page in the place of JSON is a gateway's. */
+static void tell_whether_it_passes(struct ba_token_fetch *fetch, const struct ba_call *exchange,
+                                   const struct ba_error *failure)
+{
+  bool passes = exchange->ok ? failure->kind == BA_DECODE : exchange->retryable;
+  for(struct ba_call *call = fetch->first; call; call = call->next_for_token) {
+    call->retryable = passes;
+    call->retry_after = exchange->retry_after;
+  }
+}
+
 /* The exchange is over: its answer goes to the credential. */
 static void exchange_ended(struct ba_call *exchange, void *user)
 {
@@ -116,6 +128,7 @@ static void exchange_ended(struct ba_call *exchange, void *user)
     drive(fetch);
   } else {
     blame_clock(fetch, exchange, &failure);
+    tell_whether_it_passes(fetch, exchange, &failure);
     release_all(fetch, &failure);
   }
 }

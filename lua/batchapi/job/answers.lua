@@ -5,17 +5,14 @@ local groups = require("batchapi.job.groups")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
 local requests_of = require("batchapi.job.request")
-local submit = require("batchapi.job.submit")
 local template = require("batchapi.job.template")
+local unclaimed = require("batchapi.job.unclaimed")
 local waiting_mark = require("batchapi.job.collect").waiting_mark
 local trouble = require("batchapi.trouble")
 local watch = require("batchapi.job.watch")
 
 local M = {}
 
-local LONGEST_PAUSE = 60
-local PATIENCE = 900 -- seconds, with a service that fails as a whole
-local SAFE_TRIES = 4
 local REPEAT_PAUSE = 1 -- seconds before single requests are repeated, unless the service says how many
 local MOST_PAGES = 10000
 
@@ -112,7 +109,7 @@ end
 --- Takes a result; `pause` is how long the service asks to wait before a repeat.
 local function take(job, item, result, pause, answer)
   if may_repeat(job, item, result) then
-    job.pass.pause = math.max(job.pass.pause or 0, math.min(pause or REPEAT_PAUSE, LONGEST_PAUSE))
+    job.pass.pause = math.max(job.pass.pause or 0, pause or REPEAT_PAUSE)
     job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
     return 1
   end
@@ -175,15 +172,40 @@ local function take_answer(job, item, answer, status)
       result = job.outcome:read(whole, status)
     end
   end
-  return take(job, item, result, job.outcome:pause(answer), answer)
+  return take(job, item, result, job.outcome:pause(answer, job.clock.wall()), answer)
 end
 
 
---- Which answer is whose, by id or by position.
+--- The answers in a call's answer.
+local function list_of(job, answer)
+  local list = not job.run.items and { answer } or paths.get(answer, job.run.items)
+  return type(list) == "table" and list or {}
+end
+
+
+--- Answers that are nobody's are kept.
+---@param list any[]
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+local function keep_unclaimed(job, list)
+  local lines = {}
+  for _, answer in ipairs(list) do
+    lines[#lines + 1] = core.encode(answer, { sort_keys = true })
+  end
+  if #lines == 0 then
+    return true
+  end
+  return unclaimed.keep(job, lines)
+end
+
+
+--- Which answer is whose, by id or by position; and those that are nobody's.
 local function by_item(job, call, list)
   if not (job.run.result or {}).id then
-    return list
+    return list, {}
   end
+  local strangers = {}
   local place, found = {}, {}
   for i, item in ipairs(call.items) do
     place[item.custom_id] = i
@@ -193,13 +215,14 @@ local function by_item(job, call, list)
     local i = id and place[id]
     if not i then
       job.state.strangers = job.state.strangers + 1
+      strangers[#strangers + 1] = answer
     elseif found[i] then
       job.state.duplicates = job.state.duplicates + 1
     else
       found[i] = answer
     end
   end
-  return found
+  return found, strangers
 end
 
 
@@ -209,8 +232,11 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.of_call(job, call, answer, response)
-  local list = job.run.items and paths.get(answer, job.run.items) or not job.run.items and { answer } or {}
-  local found = by_item(job, call, type(list) == "table" and list or {})
+  local found, strangers = by_item(job, call, list_of(job, answer))
+  local kept, message, failure = keep_unclaimed(job, strangers)
+  if not kept then
+    return nil, message, failure
+  end
   local repeated = 0
   for i, item in ipairs(call.items) do
     local more, why, err
@@ -226,6 +252,16 @@ function M.of_call(job, call, answer, response)
     repeated = repeated + more
   end
   return repeated
+end
+
+
+M.list_of, M.keep_unclaimed = list_of, keep_unclaimed
+
+
+--- Do answers match by position, and is there another number of them than of requests? Then nobody
+--- knows whose each is.
+function M.is_mismatched(job, call, answer)
+  return not (job.run.result or {}).id and #list_of(job, answer) ~= #call.items
 end
 
 
@@ -290,94 +326,6 @@ function M.of_batch(job, call, answer)
   job.confirmed = true
   job:schedule() -- the others have waited for this
   return M.watch(job, call)
-end
-
-
--- ---- failures of a whole call -------------------------------------------------------------------
-
---- The call was surely not carried out.
-local function refused(job, call, why, err, perform)
-  call.began = call.began or job.clock.now()
-  -- Before anything was accepted, who called `run` is there to hear that no server is.
-  if submit.passes(err) and (job.confirmed or err.status)
-    and trouble.is_endured(err, job.confirmed, job.clock.now() - call.began) then
-    if call.number then
-      local ok, message, failure = job:record{ type = "answered", call = call.number }
-      if not ok then
-        return nil, message, failure
-      end
-    end
-    call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
-    local ok, message, failure = job:sleep(err.retry_after or call.pause)
-    if not ok then
-      return nil, message, failure
-    end
-    return perform(job, call)
-  elseif err.status and err.kind ~= "auth" and not trouble.passes(err) or err.kind == "invalid" then
-    local single = job.run.family == "each"
-    local ok, message, failure = M.settle_all(job, call, err.code or err.status and ("http_%d"):format(err.status)
-      or err.kind, why, single and err.status or nil, single and err.body or nil)
-    if not ok then
-      return nil, message, failure
-    end
-    return M.close(job, call, 0)
-  end
-  if call.number then
-    job:record{ type = "answered", call = call.number }
-  end
-  return nil, why, err
-end
-
-
---- Nobody knows whether the call was carried out.
-local function unknown(job, call, why, perform)
-  local lost, rest = { number = call.number }, {}
-  lost.items, rest.items = groups.harmed(call)
-  local ok, message, failure = M.settle_all(job, lost, "unknown_outcome",
-    "it may have been carried out or not, and was not repeated: " .. why)
-  if ok then
-    ok, message, failure = M.close(job, lost, #rest.items)
-  end
-  if not ok then
-    return nil, message, failure
-  end
-  if #rest.items == 0 then
-    return true
-  end
-  return perform(job, rest)
-end
-
-
---- What becomes of a call that failed as a whole. `perform` makes it again.
----@return true|nil ok
----@return string|nil message
----@return table|nil err
-function M.failed(job, call, why, err, perform)
-  if submit.surely_refused(err) or err.kind == "invalid" then
-    return refused(job, call, why, err, perform)
-  elseif err.kind == "closed" and job.client._core:closed() then
-    return nil, why, err
-  elseif not call.safe then
-    return unknown(job, call, why, perform)
-  end
-  call.tries, call.began = (call.tries or 0) + 1, call.began or job.clock.now()
-  local outage = err.status ~= 500 and trouble.passes(err, true)
-  if call.tries < SAFE_TRIES or outage and job.confirmed and job.clock.now() - call.began < PATIENCE then
-    call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
-    local ok, message, failure = job:sleep(err.retry_after or call.pause)
-    if not ok then
-      return nil, message, failure
-    end
-    return perform(job, call)
-  elseif err.status and (job.confirmed or not outage) then
-    local ok, message, failure = M.settle_all(job, call, err.code or ("http_%d"):format(err.status), why,
-      job.run.family == "each" and err.status or nil)
-    if not ok then
-      return nil, message, failure
-    end
-    return M.close(job, call, 0)
-  end
-  return nil, why, err
 end
 
 

@@ -183,7 +183,7 @@ local function watched(job, part)
   if not ok then
     return nil, why, err
   end
-  ended.type, ended.part = "ended", part.part
+  ended.type, ended.part, ended.at = "ended", part.part, job.clock.wall()
   return job:record(ended)
 end
 

@@ -8,6 +8,7 @@
 local answers = require("batchapi.job.answers")
 local batchapi_array = require("batchapi.core").array_mt
 local drawing = require("batchapi.job.draw")
+local failed_call = require("batchapi.job.failed_call")
 local groups = require("batchapi.job.groups")
 local store = require("batchapi.job.store")
 local submit = require("batchapi.job.submit")
@@ -97,7 +98,9 @@ local function perform(job, call)
   end
   local answer, message, response = job:call(job.run.create, known_of(job, call))
   if answer == nil then
-    return answers.failed(job, call, message, response, perform)
+    return failed_call.failed(job, call, message, response, perform)
+  elseif not job.run.create.id and answers.is_mismatched(job, call, answer) then
+    return failed_call.mismatched(job, call, answer, perform)
   end
   local repeated
   if job.run.create.id then

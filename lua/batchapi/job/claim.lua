@@ -40,6 +40,7 @@ function settling:match(line)
   if not index then
     return nil
   end
+  self.known = self.known + 1
   local mark = self.ledger:state(index)
   if mark == RECOVERED then
     self.ledger:set(index, store.SETTLED)
@@ -81,6 +82,7 @@ end
 
 function settling:answer(value, line, repaired)
   local index, id, settled = self:match(value)
+  self.seen = self.seen + 1
   if index == nil then
     self.strangers = self.strangers + 1
     return self.unclaimed:add(line)
@@ -90,6 +92,7 @@ function settling:answer(value, line, repaired)
   local result = self.outcome:read(value, nil, repaired)
   if not result.ok and result.status == nil and result.error.code:find(CUT_OFF[self.part.outcome] or "^$") then
     self.cut_off = self.cut_off + 1
+    result.error.message = result.error.message .. "; " .. self:cut_off_note()
   end
   if not self.part.usage and type(result.body) == "table" then
     self.usage = state.add_usage(self.usage, result.body.usage)
@@ -101,8 +104,24 @@ function settling:answer(value, line, repaired)
 end
 
 
+--- What a batch that ended early came to: which, when, and what can be done.
+function settling:cut_off_note()
+  local part = self.part
+  local note = ("the batch %s %s"):format(part.batch_id, part.outcome == "expired" and "expired" or "was cancelled")
+  if part.ended_at then
+    note = note .. os.date("!, seen at %Y-%m-%dT%H:%M:%SZ", math.floor(part.ended_at))
+  end
+  if part.outcome == "cancelled" then
+    return note .. " (run the request again if it is still wanted)"
+  elseif self.job.options.attempts == 1 then
+    return note .. " (run the request again, or give attempts)"
+  end
+  return note
+end
+
+
 function settling:count_broken()
-  self.broken = self.broken + 1
+  self.broken, self.seen = self.broken + 1, self.seen + 1
   return true
 end
 
@@ -114,6 +133,7 @@ function settling:give_unreadable(line, why)
     local index = self:find(id)
     local mark = index and self.ledger:state(index)
     if mark == RECOVERED or mark == self.mine then
+      self.known = self.known + 1
       self.unreadable = self.unreadable + 1
       if mark == RECOVERED then
         self.ledger:set(index, store.SETTLED)

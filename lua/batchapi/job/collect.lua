@@ -7,11 +7,14 @@ local outcomes = require("batchapi.job.outcome")
 local parts = require("batchapi.job.parts")
 local paths = require("batchapi.path")
 local persist = require("batchapi.job.persist")
+local result_file = require("batchapi.job.result_file")
 local store = require("batchapi.job.store")
 local trouble = require("batchapi.trouble")
 local unclaimed = require("batchapi.job.unclaimed")
 
 local M = {}
+
+local STRANGE_FILES = 4 -- in the place of a file of results, before one is believed to be all there is
 
 -- In the ledger: settled by a process that died before the part was done.
 local RECOVERED = store.RECOVERED
@@ -26,12 +29,33 @@ end
 M.waiting_mark = waiting_mark
 
 
+--- A batch that has completed left a line for each request, in one of its files.
+local function must_have_lines(part, i)
+  local others = 0
+  for k in ipairs(part.sources) do
+    others = others + (k ~= i and part.sources[k] and 1 or 0)
+  end
+  return part.outcome == "completed" and others == 0
+end
+
+
 local function download_one(job, part, i, source)
-  local known = job:known(part.part)
+  local known, strange, may_pass = job:known(part.part), 0, trouble.of_result(job)
+  local name = claim.answer_name(part, i)
   known.result_id = part.sources[i]
   return persist.run(job, function()
-    return job:call(source, known, { to = job:path(claim.answer_name(part, i)) })
-  end, trouble.of_result(job), nil, part)
+    local answer, why, err = job:call(source, known, { to = job:path(name), unpack = true })
+    if not answer then
+      return nil, why, err
+    end
+    return result_file.check(job.files, name, source.operation, must_have_lines(part, i))
+  end, function(err, tries)
+    if err.code == "no_result_file" then
+      strange = strange + 1
+      return strange < STRANGE_FILES
+    end
+    return may_pass(err, tries)
+  end, nil, part)
 end
 
 
@@ -106,6 +130,7 @@ local function begin(job, part)
       and not (job.state.no_repeats or part.damaged or part.vanished),
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
     unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
+    seen = 0, known = 0, -- lines; those that are for a request of the part
     cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
   for index = part.first, (part.recovered or part.again) and self.last or 0 do
@@ -149,8 +174,7 @@ function settling:absent_reason(line_number)
       self.unclaimed.count > 0 and ("; %d of their lines belong to no request: job:unclaimed() has them")
       :format(self.unclaimed.count) or "") }
   elseif CUT_OFF[part.outcome] then
-    return { code = part.outcome, message = ("the batch %s before this request was answered"):format(
-      part.outcome == "expired" and "expired" or "was cancelled") }
+    return { code = part.outcome, message = "it was not answered: " .. self:cut_off_note() }
   end
   for _, reason in ipairs(part.reasons or {}) do
     if reason.line == line_number then
@@ -158,7 +182,12 @@ function settling:absent_reason(line_number)
     end
   end
   local first = (part.reasons or {})[1] or {}
-  return { code = first.code or part.outcome, message = first.message or "the batch failed" }
+  local message = first.message or "the batch failed"
+  if first.line and first.line ~= line_number then -- it is another request's
+    return { code = part.outcome, message = ("the service refused the whole batch for line %d of its file: %s"):format(
+      first.line, message) }
+  end
+  return { code = first.code or part.outcome, message = message }
 end
 
 
@@ -272,6 +301,9 @@ end
 function M.settle(job, part)
   local self = begin(job, part)
   local ok, why, err = self:read_files()
+  if self.seen > 0 and self.known == 0 and part.outcome == "completed" and not part.uncollected then
+    part.uncollected = ("the service's %d lines of results are for none of this batch's requests"):format(self.seen)
+  end
   local writer = parts.new(job)
   if ok then
     ok, why, err = self:fill_gaps(writer)

@@ -5,6 +5,7 @@
 --- failure, err.line telling where. A broken line does not end a file: the next call goes on behind
 --- it. `source.unit` is what the number counts: "line" or "request".
 
+local core = require("batchapi.core")
 local errors = require("batchapi.errors")
 
 local M = {}
@@ -51,6 +52,28 @@ local function from_iterator(iterator)
 end
 
 
+local BYTE_ORDER_MARK = "^\239\187\191"
+
+
+--- What is wrong with a line that the strict reader refused; false if that is only the byte order mark
+--- at the file's beginning, and then the value, if one follows it in the line, and its line.
+local function without_mark(reader, message, err)
+  local raw = err.kind == "decode" and reader:number() == 1 and reader:raw()
+  if not raw or not raw:find(BYTE_ORDER_MARK) then
+    return message, err
+  end
+  local line = raw:gsub(BYTE_ORDER_MARK, "")
+  if not line:find("%S") then
+    return false
+  end
+  local value, why, failure = core.decode(line, keep_null)
+  if value == nil then
+    return ("line 1: %s (without its byte order mark)"):format(why), failure
+  end
+  return false, value, line
+end
+
+
 local function from_file(files, path, max_line_bytes)
   local reader, why, err = files:reader(path, { max_line_bytes = max_line_bytes })
   if not reader then
@@ -62,16 +85,23 @@ local function from_file(files, path, max_line_bytes)
       files:close(reader)
     end,
     next = function()
-      local value, message, failure = files:json(reader, keep_null)
-      if value ~= nil then
-        return value, reader:raw(), reader:number()
-      elseif message then
-        failure = failure or {}
-        failure.line = failure.line or reader:number()
-        failure.broken = failure.kind ~= "io"
-        return nil, message, failure
+      while true do
+        local value, message, failure = files:json(reader, keep_null)
+        if value ~= nil then
+          return value, reader:raw(), reader:number()
+        elseif not message then
+          return nil
+        end
+        local line
+        message, failure, line = without_mark(reader, message, failure or {})
+        if message then
+          failure.line = failure.line or reader:number()
+          failure.broken = failure.kind ~= "io"
+          return nil, message, failure
+        elseif line then
+          return failure, line, 1
+        end
       end
-      return nil
     end,
   }
 end

@@ -145,11 +145,31 @@ function M:read(line, status, repaired)
 end
 
 
---- The seconds that an answer asks to wait, or nil.
+-- The value at a path whose last step is the name of a header, in any case.
+local function header_at(line, path)
+  local found = value_at(line, path)
+  local above, name = path:match("^(.*)%.([^.]*)$")
+  local headers = above and value_at(line, above)
+  if found ~= nil or type(headers) ~= "table" then
+    return found
+  end
+  for key, value in pairs(headers) do
+    if type(key) == "string" and key:lower() == name:lower() then
+      return value
+    end
+  end
+end
+
+
+--- The seconds that an answer asks to wait, or nil: a number, or a date.
 ---@param line any
+---@param now number seconds since 1970
 ---@return number|nil
-function M:pause(line)
-  return tonumber(self.spec.retry_after and value_at(line, self.spec.retry_after) or nil)
+function M:pause(line, now)
+  local asked = self.spec.retry_after and header_at(line, self.spec.retry_after)
+  local date = type(asked) == "string" and core.http_date(asked)
+  local seconds = date and date - now or tonumber(asked or nil)
+  return seconds and seconds == seconds and math.max(seconds, 0) or nil
 end
 
 

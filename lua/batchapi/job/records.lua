@@ -36,7 +36,7 @@ M.fields = {
   doubled = { part = "part", batch_id = "id", requests = "count" },
   requeued = { part = "part", why = "string?" },
   ended = { part = "part", outcome = "string", sources = "table?", reasons = "table?", usage = "table?",
-    uncollected = "string?" },
+    at = "number?", uncollected = "string?" },
   settled = { part = "part", duplicates = "count?", strangers = "count?", broken = "count?", usage = "table?",
     retry = part_fields, unclaimed = "count?", unreadable = "count?", missing = "count?", uncollected = "count?" },
   reopened = { round = "count", parts = "indexes" },

@@ -51,10 +51,11 @@ local function field_names(fields)
 end
 
 
-local function check_fields(spec, value)
+--- `open`: fields that are not known are the service's to judge.
+local function check_fields(spec, value, open)
   for name, content in pairs(value) do
     local wanted = spec.fields and spec.fields[name]
-    if spec.fields and not wanted then
+    if spec.fields and not wanted and not open then
       return nil, ("unknown field '%s'%s"):format(tostring(name),
         suggest.hint(tostring(name), field_names(spec.fields)))
     elseif wanted and wanted ~= "any" and type(content) ~= wanted then
@@ -141,14 +142,28 @@ function M:inputs(value)
 end
 
 
-local function complete(spec, value, raw, id_made)
-  if raw and not id_made then
-    local whole = spec.verbatim ~= nil
-    for _, name in ipairs(spec.verbatim or {}) do
-      whole = whole and not absent(value[name])
-    end
-    return whole and raw or nil
+--- Has a line of a file all that it needs to be sent as it is?
+local function is_complete(spec, value, raw)
+  local whole = raw ~= nil and spec.verbatim ~= nil
+  for _, name in ipairs(spec.verbatim or {}) do
+    whole = whole and not absent(value[name])
   end
+  return whole
+end
+
+
+--- A line of a file with what it lacks before the rest, which stays as the user wrote it: the order of
+--- keys may mean something to a model. nil where a key stands there without a value.
+local function fill_line(raw, value, added)
+  local pieces = {}
+  for _, name in ipairs(field_names(added)) do
+    if value[name] ~= nil then
+      return nil
+    end
+    pieces[#pieces + 1] = core.encode(name) .. ":" .. core.encode(added[name], sorted)
+  end
+  local rest = raw:match("^%s*{%s*(.-)%s*$")
+  return "{" .. table.concat(pieces, ",") .. (rest == "}" and "" or ",") .. rest
 end
 
 
@@ -159,12 +174,12 @@ function M:prepare_table(value, raw, index)
     return nil, ("a request must be an object, got %s"):format(
       type(value) == "table" and "an array" or value == null and "null" or "a " .. type(value))
   end
-  local verbatim = complete(spec, value, raw, spec.id and absent(value[spec.id]))
-  local ok, why = check_fields(verbatim and { required = spec.required } or spec, value)
+  local verbatim = is_complete(spec, value, raw) and raw or nil
+  local ok, why = check_fields(spec, value, verbatim ~= nil)
   if not ok then
     return nil, why
   end
-  local whole = value
+  local whole, added = value, {}
   if not verbatim then
     whole = {}
     for name, content in pairs(value) do
@@ -173,11 +188,14 @@ function M:prepare_table(value, raw, index)
     for name, default in pairs(spec.defaults or {}) do
       if absent(whole[name]) then
         whole[name] = template.fill(default, self.options)
+        added[name] = whole[name]
       end
     end
     if spec.id and absent(whole[spec.id]) then
       whole[spec.id] = M.made_id(index)
+      added[spec.id] = whole[spec.id]
     end
+    verbatim = raw and not spec.send and fill_line(raw, value, added)
   end
   local id = spec.id and whole[spec.id]
   if id then
@@ -190,7 +208,7 @@ function M:prepare_table(value, raw, index)
   if not ok then
     return nil, why
   end
-  return whole, id, verbatim
+  return whole, id, verbatim or nil
 end
 
 

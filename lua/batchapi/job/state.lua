@@ -192,7 +192,7 @@ end
 function apply.ended(state, record)
   local part = state.parts[record.part]
   part.status, part.outcome, part.sources = "ended", record.outcome, record.sources or {}
-  part.reasons, part.uncollected = record.reasons, record.uncollected
+  part.reasons, part.uncollected, part.ended_at = record.reasons, record.uncollected, record.at
   if not part.usage then
     part.usage = record.usage
     state.usage = M.add_usage(state.usage, record.usage)

@@ -116,7 +116,7 @@ return {
     result = {
       status = "status_code", body = "body",
       code = { "body.errors.1.code", "body.error" }, message = { "body.errors.1.message" },
-      retry = { statuses = { 429, 500, 502, 503, 504 } },
+      retry = { statuses = { 429, 500, 502, 503, 504 } }, retry_after = "headers.Retry-After",
     },
     pages = { next = "body.next_page.offset", put = "options.offset", items = "body.data",
       remove = "body.next_page" },

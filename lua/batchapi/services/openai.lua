@@ -219,7 +219,7 @@ return {
       fields = { custom_id = "string", method = "string", url = "string", body = "table" },
       defaults = { method = "POST", url = "$endpoint" },
       verbatim = { "custom_id", "method", "url", "body" },
-      equal = { url = "$endpoint" }, uniform = { "body.model" },
+      equal = { url = "$endpoint", method = "POST" }, uniform = { "body.model" },
     },
     limits = {
       requests = 50000, bytes = 200000000,
