@@ -119,7 +119,7 @@ static void still_refuses(void **state)
       {"[\"caf\xE9", "a string without its closing quote at byte 7", 7},
       {"[\"\x01\\", "a string without its closing quote at byte 5", 5},
       {"[\"\x01\\x\"]", "an unknown escape in a string at byte 4", 4},
-      {"[\"\x01\\u12\"]", "\\u without four hexadecimal digits at byte 4", 4},
+      {"[\"\x01\\u12\"]", "\\u without four hexadecimal digits at byte 6", 6},
       {"{\"a\":1,}", "expected a key in quotes at byte 8, found '}'", 8},
       {"[NaNs]", "expected ',' or ']' at byte 5, found 's'", 5},
       {"[nan]", "expected a value or ']' at byte 2, found 'n'", 2},

@@ -47,6 +47,8 @@ static const char *mend_escape(struct ba_json_scanner *scanner, const char *at, 
   if(code < 0) {
     if(end - at < 2)
       scanner->at = end;
+    else if(at[1] == 'u')
+      scanner->at = at + 2;
     ba_error_set(&scanner->error, BA_DECODE, NULL,
                  end - at < 2   ? "a string without its closing quote"
                  : at[1] == 'u' ? "\\u without four hexadecimal digits"

@@ -147,7 +147,8 @@ static bool damaged(const struct ba_unpack *unpack, struct ba_error *err)
 static bool is_bare(struct ba_unpack *unpack, z_const Bytef *from, uInt length, uLong before)
 {
   z_stream *zlib = &unpack->zlib;
-  if(unpack->packing != BA_PACKING_DEFLATE || unpack->bare || zlib->total_out || before > 1)
+  if(unpack->packing != BA_PACKING_DEFLATE || unpack->bare || zlib->total_out ||
+     zlib->total_in > 2 || before > 1)
     return false;
   unpack->bare = true;
   if(inflateReset2(zlib, BARE_FORM) != Z_OK)
