@@ -139,7 +139,7 @@ describe("a server that means harm", function()
     for _, scheme in ipairs{ "http", "https" } do
       assert.is_table(results[scheme], written:sub(-2000))
       assert.equal(0, results[scheme].wrong, scheme)
-      assert.is_true(results[scheme].answered > 100, scheme)
+      assert.is_true(results[scheme].answered > 20, scheme) -- the others are refused
     end
   end)
 
