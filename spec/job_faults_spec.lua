@@ -66,7 +66,7 @@ describe("a job in trouble", function()
       local list = all(job)
       assert.are.equal(20, #list)
       for _, result in ipairs(list) do
-        assert.is_true(result.ok)
+        assert.is_true(result.ok, batchapi.show(result))
       end
       assert.is_true(jobs.count_records(dir, "requeued") > 0)
     end)

@@ -6,12 +6,15 @@ local errors = require("batchapi.errors")
 local files_of = require("batchapi.files")
 local job_dir = require("batchapi.job.dir")
 local journal = require("batchapi.job.journal")
+local options = require("batchapi.options")
 local parts = require("batchapi.job.parts")
 local record_file = require("batchapi.job.record_file")
 local salvages = require("batchapi.job.salvage")
 local states = require("batchapi.job.state")
 
 local M = {}
+
+local OPTIONS = options.list{ { name = "group", kind = "boolean" } }
 
 ---@class batchapi.Verification
 ---@field ok boolean nothing is damaged
@@ -103,7 +106,9 @@ function M.verify(dir, given)
   if type(dir) ~= "string" then
     errors.misuse(("verify: the directory of a job expected, got a %s"):format(type(dir)))
   end
-  local files, why, err = job_dir.open(files_of.new(), dir, { group = (given or {}).group })
+  given = given or {}
+  options.check_list(given, OPTIONS, "verify")
+  local files, why, err = job_dir.open(files_of.new(), dir, { group = given.group })
   if not files then
     return errors.adopt("verify", err, why)
   end

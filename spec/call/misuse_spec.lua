@@ -57,6 +57,11 @@ for _, name in ipairs{ "asana", "factset", "robotoff", "azure", "groq", "anthrop
   cases.batchapi[name] = { function() batchapi[name](1) end, function() batchapi[name]{ tiemout = 1 } end }
 end
 
+for _, name in ipairs{ "status", "jobs", "verify" } do
+  cases.batchapi[name] = { function() batchapi[name]() end, function() batchapi[name](1) end }
+end
+cases.batchapi.verify[3] = function() batchapi.verify("x", { grup = true }) end
+
 cases.json = {
   encode = { function() json.encode(1, 1) end, function() json.encode(1, { dpeth = 1 }) end,
     function() json.encode(1, { max_depth = 0 }) end, function() json.encode(1, { sort_keys = 1 }) end },

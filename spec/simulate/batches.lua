@@ -76,7 +76,7 @@ function M.validate(world, service, batch, draw)
       fail(batch, "duplicate_custom_id", "The custom_id is not unique.", other)
     end
     for i, id in ipairs(batch.requests) do -- each its own reason; those that have none, the first
-      world.record:allow(id, i == other and "duplicate_custom_id" or "invalid_json")
+      world.record:allow(id, line and i ~= line and (i == other and "duplicate_custom_id" or "failed") or "invalid_json")
     end
     return
   end

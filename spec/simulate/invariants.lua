@@ -176,11 +176,18 @@ local function check_deletes(world)
 end
 
 
+--- A file in which nothing is an answer, and which begins as a page does, is none of results: it is
+--- asked for again, and its answers file stays.
+local function is_page(file)
+  return not file.content:find("{", 1, true)
+end
+
+
 --- What belonged to no request was kept, if its file was read.
 local function check_unclaimed(world)
   for _, entry in ipairs(world.record.unclaimed) do
     local file = world.service.files and world.service.files[entry.errors and entry.batch.errors or entry.batch.output]
-    if file and file.read and not file.gone and not world.kept[entry.line] then
+    if file and file.read and not file.gone and not is_page(file) and not world.kept[entry.line] then
       world.record:violate("a line that belongs to nobody was thrown away: %s", entry.line)
     end
   end

@@ -48,7 +48,7 @@ local function download_one(job, part, i, source)
     if not answer then
       return nil, why, err
     end
-    return result_file.check(job.files, name, source.operation, must_have_lines(part, i))
+    return result_file.check(job.files, name, source.operation, job.outcome, must_have_lines(part, i))
   end, function(err, tries)
     if err.code == "no_result_file" then
       strange = strange + 1
