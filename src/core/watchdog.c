@@ -22,6 +22,7 @@
 enum {
   TICKS = 4, /* of CPU time make a step too long */
   STACK_BYTES = 64 << 10,
+  FLOOD_BYTES = 64 << 10, /* in a tick: far more than a handshake, far less than a flood */
   CUT_MAX = 64
 };
 
@@ -116,7 +117,7 @@ static void visit_socket(int fd, uint64_t serial, void *user)
   struct visit *visit = user;
   struct sample now = {serial, visit->round <= ROUND_BUSY ? bytes_read(fd) : 0};
   struct sample before = samples[fd];
-  bool busy = before.serial == serial && now.bytes != before.bytes;
+  bool busy = before.serial == serial && now.bytes - before.bytes > FLOOD_BYTES;
   if(visit->round == ROUND_LOOK)
     samples[fd] = now;
   else if((visit->round == ROUND_BUSY && busy) || visit->round == ROUND_ALL ||
@@ -136,19 +137,23 @@ static unsigned visit_all(enum round round)
 
 /* ---- the watch --------------------------------------------------------------- */
 
-/* A quarter of a second of the I/O thread's CPU time has passed. One that does
- * not come back although those that were busy are shut down loses all. */
+/* A quarter of a second of the I/O thread's CPU time has passed. A step that
+ * reads all the time is cut at once; one that only computes (a handshake, where
+ * the processor is slow or valgrind's) has four times as long. One that does not
+ * come back although those that were busy are shut down loses all. */
 static void tick(void)
 {
-  static unsigned seen, same;
+  static unsigned seen, same, cut;
   unsigned now = atomic_load_explicit(&step, memory_order_relaxed);
   same = now == seen ? same + 1 : 0;
   seen = now;
   if(same == TICKS - 1)
     visit_all(ROUND_LOOK);
-  else if(same == TICKS && visit_all(ROUND_BUSY) == 0)
+  else if(same == TICKS)
+    cut = visit_all(ROUND_BUSY);
+  else if(same == 4 * TICKS && !cut)
     visit_all(ROUND_NAMED);
-  else if(same >= 2 * TICKS && same % TICKS == 0)
+  else if(same >= (cut ? 2 : 8) * TICKS && same % TICKS == 0)
     visit_all(ROUND_ALL);
 }
 
