@@ -164,7 +164,7 @@ function lines:number() end
 ---@return integer
 function lines:offset() end
 
----The next line, a record that proves itself (src/core/record.h): number, checksum and all.
+---The next line, a record that proves itself (src/include/batchapi/record.h): number, checksum and all.
 ---@param seed integer of its checksum
 ---@param options? batchapi.core.DecodeOptions
 ---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
@@ -202,7 +202,7 @@ function reader:number() end
 ---@return integer
 function reader:offset() end
 
----The next line, a record that proves itself (src/core/record.h): number, checksum and all.
+---The next line, a record that proves itself (src/include/batchapi/record.h): number, checksum and all.
 ---@param seed integer of its checksum
 ---@param options? batchapi.core.DecodeOptions
 ---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
@@ -243,7 +243,7 @@ function core.writer(path, options) end
 ---@return string|nil message, batchapi.core.Error|nil err
 function writer:encode(value, options) end
 
----A line that proves itself (src/core/record.h).
+---A line that proves itself (src/include/batchapi/record.h).
 ---@param fields table
 ---@param number integer of the line, from 1
 ---@param seed integer of its checksum
@@ -462,7 +462,7 @@ function ledger:next(number, state) end
 ---@class batchapi.core.Credential
 local credential = {}
 
----`kind` and what that kind needs; see src/binding/credential.c and oauth.c.
+---`kind` and what that kind needs; see src/binding/auth/credential.c and oauth.c.
 ---@param description table
 ---@return batchapi.core.Credential|nil credential, string|nil message, batchapi.core.Error|nil err
 function core.credential(description) end

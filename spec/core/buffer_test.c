@@ -6,8 +6,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "buffer.h"
+#include "batchapi/alloc.h"
+#include "batchapi/buffer.h"
 
 #include <string.h>
 

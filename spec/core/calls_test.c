@@ -8,9 +8,9 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "clock.h"
-#include "engine.h"
-#include "oauth.h"
+#include "batchapi/clock.h"
+#include "batchapi/engine.h"
+#include "batchapi/oauth.h"
 #include "support/run.h"
 #include "support/server.h"
 

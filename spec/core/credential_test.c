@@ -6,10 +6,10 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "base64.h"
-#include "credential.h"
-#include "origin.h"
-#include "secret.h"
+#include "auth/secret.h"
+#include "batchapi/base64.h"
+#include "batchapi/credential.h"
+#include "http/origin.h"
 
 #include <stdio.h>
 #include <stdlib.h>

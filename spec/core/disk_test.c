@@ -6,8 +6,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "disk.h"
-#include "files.h"
+#include "batchapi/disk.h"
+#include "batchapi/files.h"
 
 #include <fcntl.h>
 #include <stdio.h>

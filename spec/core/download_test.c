@@ -7,7 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "engine.h"
+#include "batchapi/engine.h"
 #include "support/run.h"
 #include "support/server.h"
 

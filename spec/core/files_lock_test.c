@@ -6,7 +6,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "files.h"
+#include "batchapi/files.h"
 
 #include <fcntl.h>
 #include <stdio.h>

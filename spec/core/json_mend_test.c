@@ -6,9 +6,9 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "buffer.h"
-#include "json.h"
+#include "batchapi/alloc.h"
+#include "batchapi/buffer.h"
+#include "batchapi/json.h"
 
 #include <math.h>
 #include <stdlib.h>

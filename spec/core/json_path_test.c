@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "json_path.h"
+#include "json/path.h"
 
 static bool at(const char *json, const char *path, char *out, size_t size)
 {

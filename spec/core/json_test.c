@@ -6,10 +6,10 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "buffer.h"
-#include "json.h"
-#include "json_scan.h"
+#include "batchapi/alloc.h"
+#include "batchapi/buffer.h"
+#include "batchapi/json.h"
+#include "batchapi/json_scan.h"
 #include "support/json_width.h"
 
 #include <dirent.h>

@@ -6,9 +6,9 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "base64.h"
-#include "jwk.h"
-#include "jwt.h"
+#include "auth/jwk.h"
+#include "auth/jwt.h"
+#include "batchapi/base64.h"
 #include "keys.h"
 
 #include <stdio.h>

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "ledger.h"
+#include "batchapi/alloc.h"
+#include "batchapi/ledger.h"
 
 #include <stdio.h>
 #include <stdlib.h>

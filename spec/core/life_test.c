@@ -8,9 +8,9 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "clock.h"
-#include "engine.h"
+#include "batchapi/alloc.h"
+#include "batchapi/clock.h"
+#include "batchapi/engine.h"
 #include "support/run.h"
 #include "support/server.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "internal.h"
+#include "wire/internal.h"
 
 #include <stdlib.h>
 

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "lines.h"
+#include "batchapi/alloc.h"
+#include "batchapi/lines.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,11 +6,11 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "base64.h"
-#include "credential.h"
+#include "auth/secret.h"
+#include "batchapi/base64.h"
+#include "batchapi/credential.h"
+#include "batchapi/oauth.h"
 #include "keys.h"
-#include "oauth.h"
-#include "secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>

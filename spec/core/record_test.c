@@ -6,8 +6,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "crc32c.h"
-#include "record.h"
+#include "batchapi/crc32c.h"
+#include "batchapi/record.h"
 
 #include <stdlib.h>
 #include <string.h>

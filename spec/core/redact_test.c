@@ -8,7 +8,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "secret.h"
+#include "auth/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>

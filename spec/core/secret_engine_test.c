@@ -9,10 +9,10 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "credential.h"
-#include "engine.h"
+#include "batchapi/credential.h"
+#include "batchapi/engine.h"
+#include "batchapi/oauth.h"
 #include "keys.h"
-#include "oauth.h"
 #include "support/run.h"
 #include "support/server.h"
 #include "support/watch.h"

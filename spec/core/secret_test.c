@@ -10,12 +10,12 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "credential.h"
+#include "auth/secret.h"
+#include "batchapi/credential.h"
+#include "batchapi/oauth.h"
+#include "batchapi/webhook.h"
 #include "keys.h"
-#include "oauth.h"
-#include "secret.h"
 #include "support/watch.h"
-#include "webhook.h"
 
 #include <stdio.h>
 #include <stdlib.h>

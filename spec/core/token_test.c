@@ -8,9 +8,9 @@
 
 /* Calls that wait for a token, on the engine: one exchange for all, and what a
  * fork does to one that is under way. */
-#include "credential.h"
-#include "engine.h"
-#include "oauth.h"
+#include "batchapi/credential.h"
+#include "batchapi/engine.h"
+#include "batchapi/oauth.h"
 #include "support/run.h"
 #include "support/server.h"
 

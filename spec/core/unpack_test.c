@@ -6,9 +6,9 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "buffer.h"
-#include "unpack.h"
+#include "batchapi/alloc.h"
+#include "batchapi/buffer.h"
+#include "http/unpack.h"
 
 #include <stdlib.h>
 #include <string.h>

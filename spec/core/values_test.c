@@ -7,14 +7,14 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "alloc.h"
-#include "engine.h"
-#include "headers.h"
-#include "http_date.h"
-#include "internal.h"
-#include "retry.h"
-#include "timers.h"
-#include "url.h"
+#include "batchapi/alloc.h"
+#include "batchapi/engine.h"
+#include "batchapi/http_date.h"
+#include "engine/timers.h"
+#include "http/headers.h"
+#include "http/retry.h"
+#include "http/url.h"
+#include "wire/internal.h"
 
 #include <math.h>
 #include <stdio.h>

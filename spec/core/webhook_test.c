@@ -6,7 +6,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "webhook.h"
+#include "batchapi/webhook.h"
 
 #include <string.h>
 

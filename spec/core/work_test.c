@@ -6,8 +6,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "engine.h"
-#include "work.h"
+#include "batchapi/engine.h"
+#include "batchapi/work.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,10 +2,10 @@
  * of their own size), its tokens nest, what it takes is taken again after
  * being written, every string it gives is UTF-8, and a key that is guessed is
  * as good as one that is read. */
-#include "buffer.h"
-#include "json.h"
-#include "json_path.h"
-#include "json_scan.h"
+#include "batchapi/buffer.h"
+#include "batchapi/json.h"
+#include "batchapi/json_scan.h"
+#include "json/path.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* The lenient reading on any bytes: it stays within them, takes whatever the
  * strict one takes and gives the same tokens for it without a mend, and what it
  * mended itself the strict one has refused. */
-#include "buffer.h"
-#include "json.h"
+#include "batchapi/buffer.h"
+#include "batchapi/json.h"
 
 #include <math.h>
 #include <stdlib.h>

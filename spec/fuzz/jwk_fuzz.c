@@ -1,8 +1,8 @@
 /* The JWK reader: whatever the document, it gives a key that signs and
  * verifies its own signature, or an error that names a reason. The first byte
  * chooses between the bare form and the configuration file's. */
-#include "jwk.h"
-#include "oauth.h"
+#include "auth/jwk.h"
+#include "batchapi/oauth.h"
 
 #include <stdint.h>
 #include <stdlib.h>

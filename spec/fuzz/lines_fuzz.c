@@ -1,6 +1,6 @@
 /* The splitter against a plain one: the same lines however the bytes come.
  * The first byte chooses the size of the pieces, the second the way. */
-#include "lines.h"
+#include "batchapi/lines.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* Retry-After and HTTP dates: any text. A date that is taken is one of the
  * calendar; its seconds, written again in the fixed form, read back equal. */
-#include "headers.h"
-#include "http_date.h"
-#include "retry.h"
+#include "batchapi/http_date.h"
+#include "http/headers.h"
+#include "http/retry.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* What token servers send: discovery documents, token answers, refusals. The
  * first byte chooses the status. A token that is accepted fits in a header
  * line; an error is one line and shows no token. */
-#include "credential.h"
-#include "oauth.h"
+#include "batchapi/credential.h"
+#include "batchapi/oauth.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Packed bodies of any bytes: nothing is read or written outside, memory stays
  * bounded, and in whatever pieces they come, the same comes out. The first byte
  * chooses the packing and the size of the pieces. */
-#include "buffer.h"
-#include "unpack.h"
+#include "batchapi/buffer.h"
+#include "http/unpack.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* URLs: any text after "http://". What is shown to people has no user
  * information and no value of a parameter called key; an origin is its own
  * origin; where a Location leads can be parsed again. */
-#include "alloc.h"
-#include "url.h"
+#include "batchapi/alloc.h"
+#include "http/url.h"
 
 #include <curl/curl.h>
 #include <stdint.h>

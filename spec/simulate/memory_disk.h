@@ -6,7 +6,7 @@
 #ifndef BA_MEMORY_DISK_H
 #define BA_MEMORY_DISK_H
 
-#include "disk.h"
+#include "batchapi/disk.h"
 
 #include <stdbool.h>
 #include <stddef.h>

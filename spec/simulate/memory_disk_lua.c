@@ -1,10 +1,10 @@
 /* simulated_disk: memory_disk.h for Lua. A disk's mounts are batchapi's own
  * disks: whatever takes one of core.disk takes one of these. */
-#include "binding.h"
+#include "binding/base/binding.h"
 
-#include "compat.h"
-#include "disk.h"
-#include "file_handles.h"
+#include "batchapi/disk.h"
+#include "binding/base/compat.h"
+#include "binding/disk/file_handles.h"
 #include "memory_disk.h"
 
 #define TYPE "batchapi.simulated_disk"

@@ -1,9 +1,9 @@
 /* luaopen_batchapi_core: builds the module table. Each file of the binding
  * owns one noun and gives one function that adds its part. */
-#include "binding.h"
-#include "compat.h"
+#include "binding/base/binding.h"
+#include "binding/base/compat.h"
 
-#include "version.h"
+#include "batchapi/version.h"
 
 #if defined(__GNUC__)
 #define EXPORT __attribute__((visibility("default")))

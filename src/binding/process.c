@@ -1,11 +1,11 @@
 /* What belongs to the process: clocks, versions, its number. */
-#include "binding.h"
-#include "compat.h"
+#include "binding/base/binding.h"
+#include "binding/base/compat.h"
 
-#include "clock.h"
-#include "engine.h"
-#include "http_date.h"
-#include "printable.h"
+#include "batchapi/clock.h"
+#include "batchapi/engine.h"
+#include "batchapi/http_date.h"
+#include "batchapi/printable.h"
 
 #include <pthread.h>
 #include <string.h>

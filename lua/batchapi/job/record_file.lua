@@ -1,7 +1,7 @@
 --- A file whose lines prove themselves, as the journal and the results are: read to its end, whatever
 --- is damaged in it.
 ---
---- Each line carries its number and a checksum (src/core/record.h). What fails either is damage: it is
+--- Each line carries its number and a checksum (src/include/batchapi/record.h). What fails either is damage: it is
 --- told, and nothing is done about it here. Only the last line, and only without its line feed, can be
 --- torn: its writer died before it could act upon it.
 

@@ -1,7 +1,7 @@
 --- OpenResty: the light thread waits for a semaphore, the worker goes on.
 ---
 --- Two ways lead from the engine to the semaphore; the first that works is taken, once per worker:
----   event   the engine's descriptor lies in nginx's own event loop (src/core/nginx.h), whose
+---   event   the engine's descriptor lies in nginx's own event loop (src/include/batchapi/nginx.h), whose
 ---           handler posts the semaphores. No light thread, no timer, no work when idle.
 ---   socket  public API only: one light thread, begun by a timer, reads a unix socket of the
 ---           module's own as a cosocket and posts. It ends after a minute without a call.

@@ -3,8 +3,8 @@
 #ifndef SPEC_JSON_WIDTH_H
 #define SPEC_JSON_WIDTH_H
 
-#include "buffer.h"
-#include "error.h"
+#include "batchapi/buffer.h"
+#include "batchapi/error.h"
 
 typedef bool read_string(const char **at, const char *end, struct ba_buffer *scratch,
                          const char **string, size_t *length, struct ba_error *err);

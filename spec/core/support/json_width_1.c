@@ -4,4 +4,4 @@
 #define BA_JSON_WIDTH 1
 #define ba_json_read_string read_string_by_1
 #define ba_json_read_rest read_rest_by_1
-#include "json_unescape.c"
+#include "json/unescape.c"

@@ -4,4 +4,4 @@
 #define BA_JSON_WIDTH 16
 #define ba_json_read_string read_string_by_16
 #define ba_json_read_rest read_rest_by_16
-#include "json_unescape.c"
+#include "json/unescape.c"

@@ -1,6 +1,6 @@
 #include "run.h"
 
-#include "clock.h"
+#include "batchapi/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "watch.h"
 
-#include "alloc.h"
+#include "batchapi/alloc.h"
 
 #include <pthread.h>
 #include <stdint.h>

@@ -1,6 +1,0 @@
-#include "version.h"
-
-const char *ba_version(void)
-{
-#include "../../lua/batchapi/version.lua"
-}

@@ -1,0 +1,287 @@
+/* Easy handles are kept set up. Resetting one and setting twenty options again
+ * for each request costs as much as a tenth of the request; most requests of a
+ * client differ in URL, headers and body only. A handle remembers for whom and
+ * for what shape of request it is set up, and is reset when that does not fit.
+ * Callbacks get the handle, and find the call through it. */
+#include "wire/internal.h"
+
+#include "batchapi/alloc.h"
+#include "crypto/tls.h"
+
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static bool is_tls(const struct ba_call *call)
+{
+  return strncasecmp(ba_call_url(call), "https:", 6) == 0;
+}
+
+/* A default CApath switches libcurl's cache of the parsed CA file off: 20 to
+ * 37 ms for each new connection. The file alone is enough where it is. */
+static bool system_file_is_readable(void)
+{
+  static int known = -1;
+  if(known < 0) {
+    const char *path = curl_version_info(CURLVERSION_NOW)->cainfo;
+    known = path && access(path, R_OK) == 0;
+  }
+  return known;
+}
+
+static CURLcode set_authorities(const struct ba_client *client, CURL *easy)
+{
+  CURLcode code = CURLE_OK;
+  if(client->ca_file || client->ca_dir)
+    code |= curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+  if(client->ca_dir || client->ca_file || system_file_is_readable())
+    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, client->ca_dir);
+  return code;
+}
+
+/* libcurl tells that a certificate is not believed, not who issued it. */
+static CURLcode on_ssl(CURL *easy, void *ssl_context, void *user)
+{
+  struct ba_handle *handle = user;
+  (void)easy;
+  ba_tls_note_issuer(ssl_context, handle->issuer);
+  return CURLE_OK;
+}
+
+static CURLcode set_tls(const struct ba_client *client, struct ba_handle *handle)
+{
+  CURL *easy = handle->easy;
+  CURLcode code = set_authorities(client, easy) |
+                  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) |
+                  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl) |
+                  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, handle);
+  if(client->client_cert && handle->use.home)
+    code |= curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
+  if(client->client_key && handle->use.home)
+    code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
+  /* One connection that multiplexes rather than one per call, where the
+   * server can; costs one round trip on the first calls where it cannot. */
+  if(client->http_version != BA_VERSION_1_1)
+    code |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+  return code;
+}
+
+/* libcurl copies the CA's places, its defaults too, for each transfer: to the
+ * server and to a proxy, with TLS or without. Where none can come, there are
+ * none to copy. Whether libcurl takes that does not matter. */
+static void drop_unused_ca(const char *proxy, bool tls, CURL *easy)
+{
+  if(!tls) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  }
+  if(!*proxy) {
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+  }
+}
+
+/* libcurl 7.88 speaks HTTP/2 without TLS on a new connection only; on a kept or
+ * a shared one it breaks the frames (curl issue 10634). */
+static CURLcode set_alone(CURL *easy)
+{
+  if(curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000)
+    return CURLE_OK;
+  return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) |
+         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+/* In clear, "the best both know" is HTTP/1.1, and is said so: whoever may speak
+ * HTTP/2 is put on a connection of HTTP/1.1 that others are using, once its
+ * server has written "HTTP/2 200" there (receive.c). */
+static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
+{
+  const long curls[BA_VERSIONS] = {
+      [BA_VERSION_ANY] = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
+      [BA_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
+      [BA_VERSION_2] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
+  };
+  CURLSH *share = ba_loop_share(version);
+  if(!share)
+    return CURLE_OUT_OF_MEMORY;
+  return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, curls[version]) |
+         curl_easy_setopt(easy, CURLOPT_SHARE, share) |
+         (version == BA_VERSION_2 && !tls ? set_alone(easy) : CURLE_OK);
+}
+
+static CURLcode set_network(const struct ba_call *call, struct ba_handle *handle)
+{
+  CURL *easy = handle->easy;
+  const struct ba_client *client = call->client;
+  bool tls = is_tls(call);
+  const char *proxy = tls ? client->proxy_https : client->proxy_http;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+  drop_unused_ca(proxy, tls, easy);
+  code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
+  code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  code |= set_version(client->http_version, tls, easy);
+  code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  if(client->unix_socket)
+    code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
+  long wait = (long)(call->request->options.connect_timeout * 1000);
+  code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, wait > 0 ? wait : 1L);
+  return tls ? code | set_tls(client, handle) : code;
+}
+
+static CURLcode set_engine(struct ba_handle *handle)
+{
+  CURL *easy = handle->easy;
+  return curl_easy_setopt(easy, CURLOPT_PRIVATE, handle) |
+         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) |
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) | ba_sockets_set(handle);
+}
+
+/* What must be the same for a handle to serve without a reset. Bodies that are
+ * read by callbacks, and answers that go elsewhere than memory, leave options
+ * behind; such handles are always reset. */
+static struct ba_handle_use use_of(const struct ba_call *call)
+{
+  const struct ba_request *request = call->request;
+  struct ba_handle_use use = {.client = call->client->serial, .tls = is_tls(call)};
+  use.connect_timeout = request->options.connect_timeout;
+  use.home = !call->client->client_cert || ba_client_at_home(call->client, ba_call_url(call));
+  if(request->sink != BA_SINK_MEMORY || request->accept_encoding)
+    return use;
+  if(request->body == BA_BODY_MEMORY && strcmp(request->method, "POST") == 0)
+    use.shape = BA_SHAPE_POST;
+  else if(request->body == BA_BODY_NONE && strcmp(request->method, "GET") == 0)
+    use.shape = BA_SHAPE_GET;
+  return use;
+}
+
+static bool fits(const struct ba_handle_use *have, const struct ba_handle_use *want)
+{
+  return have->shape != BA_SHAPE_OTHER && have->shape == want->shape &&
+         have->client == want->client && have->tls == want->tls && have->home == want->home &&
+         have->connect_timeout == want->connect_timeout;
+}
+
+static void forget_url(struct ba_handle *handle)
+{
+  ba_free(handle->url);
+  handle->url = NULL;
+}
+
+/* Its connections and sessions live elsewhere. */
+static void reset_options(struct ba_handle *handle)
+{
+  curl_easy_reset(handle->easy);
+  forget_url(handle);
+}
+
+/* libcurl 7.88 loses an IPv6 address's zone when it copies a parsed URL. */
+static bool has_zone(CURLU *parsed)
+{
+  char *zone = NULL;
+  CURLUcode code = curl_url_get(parsed, CURLUPART_ZONEID, &zone, 0);
+  bool found = zone != NULL;
+  curl_free(zone);
+  return found || code == CURLUE_OUT_OF_MEMORY;
+}
+
+/* libcurl parses CURLOPT_URL at each transfer, and then puts it together again
+ * from its parts: an eighth of what it does for a small request. A URL that is
+ * parsed already it takes as it is. It is given the text too, for the places
+ * where it looks at that; what it cannot parse, it is to refuse itself. */
+CURLcode ba_handle_address(struct ba_handle *handle, const char *url)
+{
+  if(handle->url && strcmp(handle->url, url) == 0)
+    return CURLE_OK;
+  forget_url(handle);
+  CURL *easy = handle->easy;
+  CURLcode code =
+      curl_easy_setopt(easy, CURLOPT_CURLU, NULL) | curl_easy_setopt(easy, CURLOPT_URL, url);
+  if(!handle->parsed)
+    handle->parsed = curl_url();
+  if(code != CURLE_OK || !handle->parsed ||
+     curl_url_set(handle->parsed, CURLUPART_URL, url, 0) != CURLUE_OK || has_zone(handle->parsed))
+    return code;
+  handle->url = ba_strdup(url); /* without memory it is parsed again next time */
+  return curl_easy_setopt(easy, CURLOPT_CURLU, handle->parsed);
+}
+
+static struct ba_handle *make(struct ba_error *err)
+{
+  struct ba_handle *handle = ba_calloc(1, sizeof(*handle));
+  if(handle)
+    handle->easy = curl_easy_init();
+  if(!handle || !handle->easy) {
+    ba_free(handle);
+    ba_error_nomem(err);
+    return NULL;
+  }
+  ba_buffer_init_secret(&handle->auth_line, 64 << 10);
+  return handle;
+}
+
+struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_error *err)
+{
+  struct ba_handle_use want = use_of(call);
+  struct ba_handle *handle = ba_engine.spare;
+  if(handle) {
+    ba_engine.spare = handle->next;
+    ba_engine.spare_count--;
+  } else {
+    handle = make(err);
+    if(!handle)
+      return NULL;
+  }
+  handle->next = NULL;
+  handle->call = call;
+  handle->detail[0] = handle->issuer[0] = '\0';
+  handle->failure.kind = BA_OK;
+  handle->node_count = 0;
+  handle->opened = 0;
+  *ready = fits(&handle->use, &want);
+  if(*ready)
+    return handle;
+  reset_options(handle);
+  handle->use = want;
+  if(set_engine(handle) == CURLE_OK && set_network(call, handle) == CURLE_OK)
+    return handle;
+  ba_error_nomem(err);
+  ba_handle_free(handle);
+  return NULL;
+}
+
+void ba_handle_give_back(struct ba_handle *handle, bool reset)
+{
+  enum { SPARE_MAX = 256 };
+  handle->call = NULL;
+  ba_buffer_clear(&handle->auth_line); /* wipes it */
+  if(ba_engine.spare_count >= SPARE_MAX) {
+    ba_handle_free(handle);
+    return;
+  }
+  if(reset || handle->use.shape == BA_SHAPE_OTHER) {
+    reset_options(handle);
+    handle->use.shape = BA_SHAPE_OTHER;
+  }
+  handle->next = ba_engine.spare;
+  ba_engine.spare = handle;
+  ba_engine.spare_count++;
+}
+
+void ba_handle_free(struct ba_handle *handle)
+{
+  curl_easy_cleanup(handle->easy);
+  curl_url_cleanup(handle->parsed);
+  ba_free(handle->url);
+  ba_buffer_wipe(&handle->auth_line);
+  ba_free(handle);
+}
+
+void ba_handles_free(void)
+{
+  while(ba_engine.spare) {
+    struct ba_handle *handle = ba_engine.spare;
+    ba_engine.spare = handle->next;
+    ba_handle_free(handle);
+  }
+  ba_engine.spare_count = 0;
+}

@@ -1,0 +1,141 @@
+/* The sockets that libcurl opens, known by number. For two ends:
+ *   - a child of fork closes its copies, or the peer would not see the end of
+ *     a connection that the parent has closed; and no program that is started
+ *     inherits one (close-on-exec);
+ *   - a kept connection stays in the epoll set while it is idle, which saves
+ *     two system calls for each request. */
+#include "wire/internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* For each descriptor: OURS, and the events it is in the epoll set for. I/O. */
+static unsigned char known[BA_SOCKETS_MAX];
+
+/* For the watchdog, under a lock: which of them are open, each by a number that
+ * no other socket ever has. A descriptor is closed under it, too, so that none
+ * is shut down that is the host's by now. */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t serials[BA_SOCKETS_MAX], last_serial;
+static int highest = -1;
+
+enum { OURS = 1, IN_EPOLL = 2, IN = 4, OUT = 8, IDLE = 16 };
+
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+  struct ba_handle *handle = user;
+  (void)purpose;
+  pthread_mutex_lock(&open_lock);
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if(fd >= 0 && fd < BA_SOCKETS_MAX) {
+    known[fd] = OURS;
+    serials[fd] = handle->opened = ++last_serial;
+    if(fd > highest)
+      highest = fd;
+  }
+  pthread_mutex_unlock(&open_lock);
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int close_socket(void *user, curl_socket_t fd)
+{
+  (void)user;
+  pthread_mutex_lock(&open_lock);
+  if(fd < BA_SOCKETS_MAX) {
+    known[fd] = 0; /* closing takes it out of the epoll set */
+    serials[fd] = 0;
+  }
+  int failure = close(fd);
+  pthread_mutex_unlock(&open_lock);
+  return failure;
+}
+
+CURLcode ba_sockets_set(struct ba_handle *handle)
+{
+  return curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) |
+         curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETDATA, handle) |
+         curl_easy_setopt(handle->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+}
+
+void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user)
+{
+  pthread_mutex_lock(&open_lock);
+  for(int fd = 0; fd <= highest; fd++) {
+    if(serials[fd])
+      visit(fd, serials[fd], user);
+  }
+  pthread_mutex_unlock(&open_lock);
+}
+
+static int in_epoll(int operation, int fd, int what)
+{
+  struct epoll_event event = {.data.fd = fd};
+  if(what & CURL_POLL_IN)
+    event.events |= EPOLLIN;
+  if(what & CURL_POLL_OUT)
+    event.events |= EPOLLOUT;
+  return epoll_ctl(ba_engine.epoll, operation, fd, &event);
+}
+
+/* A socket that is not ours (the resolver's) comes and goes by the book. */
+static int watch_foreign(int fd, int what)
+{
+  if(what == CURL_POLL_REMOVE)
+    in_epoll(EPOLL_CTL_DEL, fd, 0);
+  else if(in_epoll(EPOLL_CTL_MOD, fd, what) != 0 && errno == ENOENT)
+    return in_epoll(EPOLL_CTL_ADD, fd, what);
+  return 0;
+}
+
+static struct ba_handle *users[UINT16_MAX + 1]; /* of each local port. I/O */
+
+struct ba_handle **ba_ports_user(int local_port)
+{
+  return local_port > 0 && local_port <= UINT16_MAX ? &users[local_port] : NULL;
+}
+
+int ba_sockets_watch(int fd, int what)
+{
+  if(fd >= BA_SOCKETS_MAX || !(known[fd] & OURS))
+    return watch_foreign(fd, what);
+  if(what == CURL_POLL_REMOVE) {
+    known[fd] |= IDLE;
+    return 0;
+  }
+  unsigned char wanted = OURS | IN_EPOLL;
+  wanted |= what & CURL_POLL_IN ? IN : 0;
+  wanted |= what & CURL_POLL_OUT ? OUT : 0;
+  unsigned char before = known[fd];
+  known[fd] = wanted;
+  if((before & (IN_EPOLL | IN | OUT)) == (wanted & (IN_EPOLL | IN | OUT)))
+    return 0;
+  return in_epoll(before & IN_EPOLL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
+}
+
+/* An idle connection has become readable (its peer has closed it, as a rule):
+ * it leaves the set, libcurl finds out when it next looks at it. */
+bool ba_sockets_idle(int fd)
+{
+  if(fd >= BA_SOCKETS_MAX || !(known[fd] & IDLE))
+    return false;
+  in_epoll(EPOLL_CTL_DEL, fd, 0);
+  known[fd] = OURS;
+  return true;
+}
+
+void ba_sockets_after_fork(void)
+{
+  for(int fd = 0; fd <= highest; fd++) {
+    if(known[fd] & OURS)
+      close(fd);
+    known[fd] = 0;
+    serials[fd] = 0;
+  }
+  highest = -1;
+  memset(users, 0, sizeof(users));
+  pthread_mutex_init(&open_lock, NULL);
+}
