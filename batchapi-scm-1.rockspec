@@ -116,6 +116,7 @@ build = {
       ["batchapi.job.restore"] = "lua/batchapi/job/restore.lua",
       ["batchapi.job.result_file"] = "lua/batchapi/job/result_file.lua",
       ["batchapi.job.results"] = "lua/batchapi/job/results.lua",
+      ["batchapi.job.resumed_client"] = "lua/batchapi/job/resumed_client.lua",
       ["batchapi.job.salvage"] = "lua/batchapi/job/salvage.lua",
       ["batchapi.job.schedule"] = "lua/batchapi/job/schedule.lua",
       ["batchapi.job.state"] = "lua/batchapi/job/state.lua",

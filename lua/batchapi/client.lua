@@ -320,6 +320,19 @@ local function assemble(definition, settings, credential, handle, base_url)
 end
 
 
+--- Is it a client that was made here, open or closed?
+---@param value any
+---@return boolean
+function M.is_client(value)
+  local definition = type(value) == "table" and value._definition
+  local class = type(definition) == "table" and classes[definition]
+  return class ~= nil and class ~= false and getmetatable(value) == class
+end
+
+
+M.check_open = check_open
+
+
 --- A client of a definition.
 ---@param definition table compiled
 ---@param given table the options

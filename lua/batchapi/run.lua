@@ -13,6 +13,7 @@
 --- - Results are appended to one file, and handed out from there (job/store.lua, job/results.lua).
 --- - Tasks move it all while the user waits for the job (job/machine.lua).
 
+local clients = require("batchapi.client")
 local core = require("batchapi.core")
 local definitions = require("batchapi.job.definition")
 local errors = require("batchapi.errors")
@@ -22,6 +23,7 @@ local journal = require("batchapi.job.journal")
 local loop = require("batchapi.loop")
 local object = require("batchapi.job.object")
 local options_of = require("batchapi.job.options")
+local resumed_client = require("batchapi.job.resumed_client")
 local salvages = require("batchapi.job.salvage")
 local suggest = require("batchapi.suggest")
 local world_of = require("batchapi.job.world")
@@ -254,66 +256,36 @@ local function check_resume_options(dir, given)
     end
   end
   local client = given and given.client
-  if client ~= nil and (type(client) ~= "table" or not client._definition or not client._definition.run) then
+  if client ~= nil and not (clients.is_client(client) and client._definition.run) then
     errors.misuse("resume: option 'client' must be a client of a service that has 'run'")
+  elseif client ~= nil then
+    clients.check_open(client, "resume")
   end
 end
 
 
---- The first record of a journal, read without holding the directory.
-local function first_record(outside, dir)
-  local files, why, err = job_dir.open(outside, dir, {})
-  if not files then
-    return errors.adopt("resume", err, why)
+local function over(base, changed)
+  local merged = {}
+  for name, value in pairs(base) do
+    merged[name] = value
   end
-  local record, proven
-  record, proven, err = job_dir.first_record(files)
-  if err then
-    return errors.adopt("resume", err, proven)
-  elseif proven == nil or record and record.type ~= "job" then
-    return errors.fail(errors.new{ kind = "job", code = "not_a_job", operation = "resume",
-      message = dir .. " does not hold a job of batchapi" })
-  elseif record and type(record.format) == "number" and record.format > journal.format then
-    return errors.fail(errors.new{ kind = "job", code = "newer_format", operation = "resume",
-      message = dir .. " was made by a newer version of batchapi; use that version to go on" })
-  elseif not proven and not (record and record.format == 1 and record.crc == nil) then
-    return errors.fail(errors.new{ kind = "job", code = "journal_damaged", operation = "resume", line = 1,
-      message = ("%s/%s, line 1: the line is damaged, and with it what the job is; batchapi.verify tells what is left")
-        :format(dir, job_dir.journal) })
+  for name, value in pairs(changed) do
+    merged[name] = value
   end
-  return record
+  return merged
 end
 
 
-local function client_of(files, dir, given)
-  local record, why, err = first_record(files, dir)
-  if not record then
-    return nil, why, err
-  elseif given.client then
-    return given.client, record
+local function merged_options(client, record, given)
+  local run, recorded = client._definition.run, record.options or {}
+  given = over(given, {})
+  given.client, given.salvage, given.group = nil, nil, nil
+  if not client._reads_only then
+    return options_of.parse(run, over(recorded, given))
   end
-  local make = require("batchapi")[record.service]
-  if type(record.service) ~= "string" or type(make) ~= "function" and type(make) ~= "table" then
-    return errors.fail(errors.new{ kind = "job", code = "other_service", operation = "resume",
-      message = ("the job is one of '%s', a service of your own: give { client = … }"):format(tostring(record.service)) })
-  end
-  local client
-  client, why, err = make{}
-  return client, client and record or why, err
-end
-
-
-local function merged_options(run, record, given)
-  local options = {}
-  for name, value in pairs(record.options or {}) do
-    options[name] = value
-  end
-  for name, value in pairs(given) do
-    if name ~= "client" and name ~= "salvage" and name ~= "group" then
-      options[name] = value
-    end
-  end
-  return options_of.parse(run, options)
+  -- What was recorded was right then; the words of the service that it acts upon are not here.
+  local options, problem = options_of.parse(run, given)
+  return options and over(options, over(recorded, given)), problem
 end
 
 
@@ -371,12 +343,15 @@ end
 function M.resume(dir, given, world)
   check_resume_options(dir, given)
   given = given or {}
-  local client, record, err = client_of(world and world.files or files_of.direct, dir, given)
+  local client, record, err = resumed_client.of(world and world.files or files_of.direct, dir, given)
   if not client then
     return nil, record, err
   end
   loop.enter(client._context.host) -- before anything is touched
-  local options, problem = merged_options(run_section(client), record, given)
+  if not client._reads_only then
+    run_section(client)
+  end
+  local options, problem = merged_options(client, record, given)
   if not options then
     return errors.invalid("resume", problem)
   end
@@ -390,6 +365,10 @@ function M.resume(dir, given, world)
   end
   if ok then
     ok, why, err = take_up(job, salvage)
+  end
+  if ok and job.reads_only and not job.done then
+    ok, why, err = errors.fail(errors.new{ kind = "job", code = "not_ended", operation = "resume",
+      message = dir .. " was opened again by another process: give { client = … } to go on with it" })
   end
   return finish_opening(job, ok, why, err)
 end

@@ -61,6 +61,17 @@ local function reopen_part(job, part, notes)
 end
 
 
+--- Nobody can be asked: whoever reads the job is told.
+local function tell_left(job, numbers)
+  local count = 0
+  for _, number in ipairs(numbers) do
+    count = count + job.state.parts[number].uncollected
+  end
+  job.warnings[#job.warnings + 1] = ("%d answers could not be fetched: resume with { client = … } asks for them again")
+    :format(count)
+end
+
+
 --- Opens a job again whose answers are not all here.
 ---@param job table
 ---@param notes table
@@ -69,7 +80,9 @@ end
 ---@return table|nil err
 function M.reopen(job, notes)
   local numbers = M.incomplete(job)
-  if #numbers > 0 then
+  if #numbers > 0 and job.reads_only then
+    tell_left(job, numbers)
+  elseif #numbers > 0 then
     local ok, why, err = job:record{ type = "reopened", round = job.state.round + 1, parts = numbers }
     if not ok then
       return nil, why, err

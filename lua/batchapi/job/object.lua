@@ -240,7 +240,7 @@ end
 
 --- Checks a request as the operation that carries it would, before anything is sent.
 local function checker_of(self)
-  if self.has_parts then
+  if self.has_parts or self.reads_only then
     return nil
   end
   local one = self.definition.by_name[self.run.create.operation]
@@ -338,6 +338,7 @@ function M.new(client, options, world)
     id = "job_" .. world.random(12), client = client, definition = definition, run = run, options = options,
     family = has_parts and batches or calls, has_parts = has_parts, outcome = outcomes.new(run),
     dir = options.dir, durable = options.dir ~= nil, temporary = false, lock = nil,
+    reads_only = client._reads_only or false, -- it has ended, and no service is behind its client
     clock = clock, random = world.random,
     outside = outside, -- files at large: what the user names, and the directory's own
     files = outside,   -- those of the directory, once it is known

@@ -300,7 +300,8 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.account(job, damage)
-  job.only_replays = job.store:is_finished() and #again.incomplete(job) == 0 -- then no id is asked for
+  -- Then no id is asked for.
+  job.only_replays = job.store:is_finished() and (job.reads_only or #again.incomplete(job) == 0)
   job.waiting_in = {} -- requests that wait in a further attempt's part, by index
   local ok, why, err = check_shape(job)
   if ok then
@@ -338,6 +339,8 @@ function M.account(job, damage)
     if not ok then
       return nil, why, err
     end
+  end
+  if not (damage or job.reads_only) then
     tidy(job)
   end
   for _, part in pairs(job.state.parts) do

@@ -19,17 +19,28 @@ M.__index = M
 M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
-local LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.lines takes
+M.LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.reader takes
 local TAIL = 18 -- bytes of a line behind its fields
+
+
+local FINAL = "results.jsonl"
+
+
+--- Has every request its result in a job's directory?
+---@param files batchapi.Files
+---@return boolean
+function M.is_whole(files)
+  return files:stat(FINAL) ~= nil
+end
 
 
 ---@param job table { files, clock, ledger, durable, run, id, outcome }
 ---@param dir string
 function M.new(job, dir)
-  local part = "results.jsonl.part"
+  local part = FINAL .. ".part"
   return setmetatable({
     files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and M.FAILED or M.SETTLED,
-    dir = dir, final = "results.jsonl", part = part, path = part, ledger = job.ledger, durable = job.durable,
+    dir = dir, final = FINAL, part = part, path = part, ledger = job.ledger, durable = job.durable,
     outcome = job.outcome, seed = core.crc32c(job.id), number = 0, -- number: of the last line
     visible = 0, counts = tally.new(), round = 0, reopened = false, writer = nil, opening = false, finished = false,
   }, M)
@@ -71,7 +82,7 @@ end
 --- Had every request its result when an earlier process ended?
 ---@return boolean
 function M:is_finished()
-  return self.finished or self.files:stat(self.final) ~= nil
+  return self.finished or M.is_whole(self.files)
 end
 
 
@@ -259,7 +270,7 @@ end
 
 
 local function copy_in_order(self, writer, breathe)
-  local results = in_order.new(self, LONGEST_LINE)
+  local results = in_order.new(self, M.LONGEST_LINE)
   for index = 1, self.ledger:count() do
     local line, why, err = results:take("next")
     local ok = line ~= nil
