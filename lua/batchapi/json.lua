@@ -1,4 +1,4 @@
---- The module's JSON codec, for use of one's own: the rules are in the README, "JSON".
+--- The module's JSON codec, for use of one's own: the rules are in docs/json.md.
 
 local core = require("batchapi.core")
 local errors = require("batchapi.errors")

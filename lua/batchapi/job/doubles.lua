@@ -1,4 +1,4 @@
---- A second batch with the part's token: something the protocol relies on did not hold (README.md,
+--- A second batch with the part's token: something the protocol relies on did not hold (docs/jobs.md,
 --- "Submitting once"). The one that is not ours is cancelled, and what may have been paid twice is
 --- counted. Our results come from the batch that the journal names, whichever is older.
 

@@ -3,7 +3,7 @@
 --- part begins anew with another file.
 ---
 --- The steps were checked in a model of hosts that pause and die and of a service that is late in
---- everything (README.md, "Submitting once"). Each is a function here, and none may be left out:
+--- everything (docs/jobs.md, "Submitting once"). Each is a function here, and none may be left out:
 ---
 --- 1. look over the settling time: a batch of the current file is adopted (`look_first`);
 --- 2. none: see that the file is visible, record `fencing`, delete it until the service says that

@@ -95,7 +95,7 @@ local function warn_once()
   end
   warned = true
   io.stderr:write("batchapi: this coroutine belongs to no event loop that is known, so its calls block the whole ",
-    "process; give host = { waiter = … } (README, \"Your own event loop\"), or host = \"block\" if that is meant\n")
+    "process; give host = { waiter = … } (docs/hosts.md, \"Your own event loop\"), or host = \"block\" if that is meant\n")
 end
 
 
