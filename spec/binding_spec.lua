@@ -476,7 +476,18 @@ describe("the process", function()
     assert.is_true(core.now() >= now)
     assert.is_true(math.abs(core.wall() - os.time()) < 5)
     assert.is_true(core.pid() > 1)
-    assert.match("libcurl", core.versions())
+  end)
+
+  it("tells the versions it was built with, those it runs with, and what libcurl can do", function()
+    local versions = core.versions()
+    for _, name in ipairs({ "libcurl", "openssl", "zlib" }) do
+      assert.matches("^%d+%.%d+", versions[name].built)
+      assert.matches("^%d+%.%d+", versions[name].running)
+    end
+    assert.matches("libcurl/" .. versions.libcurl.running:gsub("%p", "%%%0"), versions.made_of)
+    for _, name in ipairs({ "http2", "brotli", "zstd", "unix_sockets", "https_proxy", "async_dns" }) do
+      assert.is_boolean(versions.features[name])
+    end
   end)
 
   it("names the boot, and counts from it on for all processes alike", function()

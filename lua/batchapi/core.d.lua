@@ -54,8 +54,12 @@ function core.forks() end
 ---@return boolean
 function core.can_yield() end
 
----"libcurl/… OpenSSL/…"
----@return string
+---@class batchapi.core.TwoVersions
+---@field built string of the headers that the module was built with
+---@field running string of the library that runs here
+
+---Of the libraries below the module, and what this libcurl can do: http2, brotli, zstd, …
+---@return { libcurl: batchapi.core.TwoVersions, openssl: batchapi.core.TwoVersions, zlib: batchapi.core.TwoVersions, made_of: string, features: table<string, boolean> }
 function core.versions() end
 
 ---A text that a server has a part in, fit for a terminal and a log: the same if it is so already.

@@ -5,7 +5,9 @@
 #include "batchapi/clock.h"
 #include "batchapi/engine.h"
 #include "batchapi/http_date.h"
+#include "batchapi/libcurl.h"
 #include "batchapi/printable.h"
+#include "batchapi/version.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -72,10 +74,35 @@ static int process_pid(lua_State *L)
   return 1;
 }
 
-/* core.versions() -> "libcurl/… OpenSSL/…"   [-0, +1, m] */
+/* The table on the top gets a field of them. [-0, +0, m] */
+static void set_versions(lua_State *L, const char *name, struct ba_two_versions versions)
+{
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, versions.built);
+  lua_setfield(L, -2, "built");
+  lua_pushstring(L, versions.running);
+  lua_setfield(L, -2, "running");
+  lua_setfield(L, -2, name);
+}
+
+/* core.versions() -> { libcurl = { built, running }, openssl, zlib, made_of, features }
+ * [-0, +1, m] */
 static int process_versions(lua_State *L)
 {
-  lua_pushstring(L, ba_engine_versions());
+  lua_newtable(L);
+  set_versions(L, "libcurl", ba_curl_versions());
+  set_versions(L, "openssl", ba_tls_versions());
+  set_versions(L, "zlib", ba_zlib_versions());
+  lua_pushstring(L, ba_curl_text());
+  lua_setfield(L, -2, "made_of");
+  lua_newtable(L);
+  for(int need = 0; need < BA_CURL_NEEDS; need++) {
+    if(!ba_curl_key(need))
+      continue;
+    lua_pushboolean(L, ba_curl_has(need));
+    lua_setfield(L, -2, ba_curl_key(need));
+  }
+  lua_setfield(L, -2, "features");
   return 1;
 }
 

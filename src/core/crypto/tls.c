@@ -1,5 +1,7 @@
 #include "crypto/tls.h"
 
+#include "batchapi/version.h"
+
 #include <string.h>
 
 #include <openssl/ssl.h>
@@ -36,4 +38,9 @@ void ba_tls_note_issuer(void *ssl_context, char *out)
 {
   SSL_CTX_set_app_data(ssl_context, out);
   SSL_CTX_set_verify(ssl_context, SSL_CTX_get_verify_mode(ssl_context), on_verify);
+}
+
+struct ba_two_versions ba_tls_versions(void)
+{
+  return (struct ba_two_versions){OPENSSL_VERSION_STR, OpenSSL_version(OPENSSL_VERSION_STRING)};
 }

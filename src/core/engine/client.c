@@ -3,12 +3,14 @@
 #include "auth/secret.h"
 #include "batchapi/alloc.h"
 #include "batchapi/base64.h"
+#include "batchapi/libcurl.h"
 #include "batchapi/version.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static struct ba_shared *made; /* LOCK: what all clients have in common with others */
@@ -171,7 +173,18 @@ static bool http_version(struct ba_client *client, const char *name, struct ba_e
   else
     return ba_error_set(err, BA_INVALID, NULL, "http_version is \"1.1\" or \"2\", not \"%s\"",
                         name);
-  return true;
+  return client->http_version != BA_VERSION_2 ||
+         ba_curl_require(BA_CURL_HTTP2, "http_version \"2\"", err);
+}
+
+/* Not every libcurl can go these ways; without them each call would fail. */
+static bool can_go(const struct ba_client *client, struct ba_error *err)
+{
+  if(client->unix_socket && !ba_curl_require(BA_CURL_UNIX_SOCKETS, "unix_socket", err))
+    return false;
+  bool over_tls = strncasecmp(client->proxy_http, "https:", 6) == 0 ||
+                  strncasecmp(client->proxy_https, "https:", 6) == 0;
+  return !over_tls || ba_curl_require(BA_CURL_HTTPS_PROXY, "proxy", err);
 }
 
 /* The whole header line, as it is sent. */
@@ -207,6 +220,8 @@ static bool copy_settings(struct ba_client *client, const struct ba_client_setti
      !copy(&client->unix_socket, settings->unix_socket) ||
      !copy_agent(client, settings->user_agent))
     return ba_error_nomem(err);
+  if(!can_go(client, err))
+    return false;
   if(!settings->credential)
     return true;
   client->credential = ba_credential_retain(settings->credential);

@@ -7,6 +7,7 @@
 
 #include "batchapi/alloc.h"
 #include "batchapi/clock.h"
+#include "batchapi/libcurl.h"
 #include "engine/token.h"
 #include "wire/watchdog.h"
 
@@ -422,7 +423,7 @@ bool ba_engine_load(struct ba_error *err)
   if(!ok) {
     ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ||
          ba_error_set(err, BA_TLS, NULL, "libcurl cannot be started");
-    ok = ok && same_openssl(err);
+    ok = ok && ba_curl_check(err) && same_openssl(err);
     if(ok) {
       /* OPENSSL_init_crypto has registered its own handler by now; ours runs
        * before it. */
@@ -434,9 +435,4 @@ bool ba_engine_load(struct ba_error *err)
   }
   pthread_mutex_unlock(&once);
   return ok;
-}
-
-const char *ba_engine_versions(void)
-{
-  return curl_version();
 }

@@ -1,6 +1,7 @@
 #include "http/unpack.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/version.h"
 #include "json/escape.h"
 
 #include <stdint.h>
@@ -33,6 +34,18 @@ enum ba_packing ba_packing_named(const char *header)
   if(strcasecmp(header, "gzip") == 0 || strcasecmp(header, "x-gzip") == 0)
     return BA_PACKING_GZIP;
   return strcasecmp(header, "deflate") == 0 ? BA_PACKING_DEFLATE : BA_PACKING_UNKNOWN;
+}
+
+bool ba_accepts(const char *encodings, const char *name)
+{
+  size_t length = strlen(name);
+  for(const char *at = encodings; *at; at += *at == ',') {
+    at += strspn(at, " \t");
+    if(strncasecmp(at, name, length) == 0 && strchr(" \t;,", at[length])) /* or the end */
+      return true;
+    at += strcspn(at, ",");
+  }
+  return false;
 }
 
 /* No JSON begins with any of these bytes. */
@@ -247,4 +260,9 @@ bool ba_unpack_next(struct ba_unpack *unpack, const char **piece, size_t *length
     return true;
   }
   return inflate_piece(unpack, length, err);
+}
+
+struct ba_two_versions ba_zlib_versions(void)
+{
+  return (struct ba_two_versions){ZLIB_VERSION, zlibVersion()};
 }

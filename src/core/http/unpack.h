@@ -23,6 +23,8 @@ enum ba_packing {
 
 /* What a Content-Encoding header names; NULL is none. */
 enum ba_packing ba_packing_named(const char *header);
+/* Does the value of an Accept-Encoding header name that one? */
+bool ba_accepts(const char *encodings, const char *name);
 /* What a text that is to be JSON really is, by its first byte. */
 enum ba_packing ba_packing_of_text(unsigned char first);
 

@@ -6,6 +6,7 @@
 #include "wire/internal.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/libcurl.h"
 #include "crypto/tls.h"
 
 #include <string.h>
@@ -81,11 +82,10 @@ static void drop_unused_ca(const char *proxy, bool tls, CURL *easy)
   }
 }
 
-/* libcurl 7.88 speaks HTTP/2 without TLS on a new connection only; on a kept or
- * a shared one it breaks the frames (curl issue 10634). */
+/* A libcurl that speaks HTTP/2 without TLS on a new connection only. */
 static CURLcode set_alone(CURL *easy)
 {
-  if(curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000)
+  if(ba_curl_has(BA_CURL_HTTP2_CLEAR_KEPT))
     return CURLE_OK;
   return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) |
          curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -97,7 +97,8 @@ static CURLcode set_alone(CURL *easy)
 static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
 {
   const long curls[BA_VERSIONS] = {
-      [BA_VERSION_ANY] = tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
+      [BA_VERSION_ANY] =
+          tls && ba_curl_has(BA_CURL_HTTP2) ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1,
       [BA_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
       [BA_VERSION_2] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
   };
@@ -205,6 +206,14 @@ CURLcode ba_handle_address(struct ba_handle *handle, const char *url)
   return curl_easy_setopt(easy, CURLOPT_CURLU, handle->parsed);
 }
 
+bool ba_handle_refused(CURLcode code, struct ba_error *err)
+{
+  if(code == CURLE_OUT_OF_MEMORY)
+    return ba_error_nomem(err);
+  return ba_error_set(err, BA_INVALID, "libcurl", "%s does not take what this call asks for: %s",
+                      curl_version(), curl_easy_strerror(code));
+}
+
 static struct ba_handle *make(struct ba_error *err)
 {
   struct ba_handle *handle = ba_calloc(1, sizeof(*handle));
@@ -242,9 +251,12 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
     return handle;
   reset_options(handle);
   handle->use = want;
-  if(set_engine(handle) == CURLE_OK && set_network(call, handle) == CURLE_OK)
+  CURLcode code = set_engine(handle);
+  if(code == CURLE_OK)
+    code = set_network(call, handle);
+  if(code == CURLE_OK)
     return handle;
-  ba_error_nomem(err);
+  ba_handle_refused(code, err);
   ba_handle_free(handle);
   return NULL;
 }

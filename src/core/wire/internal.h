@@ -393,6 +393,8 @@ bool ba_client_at_home(const struct ba_client *client, const char *url);
 struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_error *err);
 /* Where its next transfer goes. */
 CURLcode ba_handle_address(struct ba_handle *handle, const char *url);
+/* False: an option that libcurl did not take (codes may be or-ed), as an error. */
+bool ba_handle_refused(CURLcode code, struct ba_error *err);
 void ba_handle_give_back(struct ba_handle *handle, bool reset);
 void ba_handle_free(struct ba_handle *handle);
 void ba_handles_free(void);

@@ -1,6 +1,7 @@
 #include "wire/internal.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/libcurl.h"
 
 #include <string.h>
 #include <strings.h>
@@ -117,6 +118,15 @@ void ba_request_delete(struct ba_request *request)
 
 /* libcurl only reads a header list, so its nodes may be ours: one block holds
  * node and text. "Name;" is libcurl's way to say an empty value. */
+/* What the core does not unpack itself, libcurl must be able to. */
+static bool can_unpack(const char *encodings, struct ba_error *err)
+{
+  return (!ba_accepts(encodings, "br") ||
+          ba_curl_require(BA_CURL_BROTLI, "Accept-Encoding: br", err)) &&
+         (!ba_accepts(encodings, "zstd") ||
+          ba_curl_require(BA_CURL_ZSTD, "Accept-Encoding: zstd", err));
+}
+
 bool ba_request_header(struct ba_request *request, const char *name, const char *value,
                        size_t length, struct ba_error *err)
 {
@@ -149,12 +159,17 @@ bool ba_request_header(struct ba_request *request, const char *name, const char 
     at += length;
   }
   *at = '\0';
+  bool encoding = strcasecmp(name, "Accept-Encoding") == 0 && length;
+  if(encoding && !can_unpack(node->data + name_length + 2, err)) {
+    ba_free(node);
+    return false;
+  }
   if(strcasecmp(name, "Content-Type") == 0)
     request->has_type = true;
   else if(strcasecmp(name, "User-Agent") == 0)
     request->has_agent = true;
-  else if(strcasecmp(name, "Accept-Encoding") == 0 && length)
-    request->accept_encoding = (char *)(node + 1) + name_length + 2;
+  else if(encoding)
+    request->accept_encoding = node->data + name_length + 2;
   *request->last_header = node;
   request->last_header = &node->next;
   return true;

@@ -186,7 +186,7 @@ static bool begin_memory(struct ba_call *call, struct ba_error *err)
 bool ba_libcurl_unpacks(const struct ba_request *request)
 {
   const char *asked = request->accept_encoding;
-  return asked && (strcasestr(asked, "br") || strcasestr(asked, "zstd"));
+  return asked && (ba_accepts(asked, "br") || ba_accepts(asked, "zstd"));
 }
 
 static bool begin_packing(struct ba_call *call, enum ba_packing packing, struct ba_error *err)

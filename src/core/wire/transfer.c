@@ -104,7 +104,7 @@ static bool set_up(struct ba_call *call, struct ba_error *err)
   if(!ready)
     code |= ba_receive_setup(transfer->handle);
   code |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, all_headers(call));
-  return code == CURLE_OK || ba_error_nomem(err);
+  return code == CURLE_OK || ba_handle_refused(code, err);
 }
 
 bool ba_transfer_start(struct ba_call *call, struct ba_error *err)

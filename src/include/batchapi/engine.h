@@ -312,7 +312,5 @@ bool ba_call_next_attempt(struct ba_call *call, struct ba_attempt *out);
  * handler and, after libcurl's own, the exit handler. Refuses a libcurl whose
  * TLS library is not the OpenSSL that the core runs with. */
 bool ba_engine_load(struct ba_error *err);
-/* "libcurl/7.88.1 OpenSSL/3.0.15 …" */
-const char *ba_engine_versions(void);
 
 #endif

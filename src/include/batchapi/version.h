@@ -6,4 +6,13 @@
 
 const char *ba_version(void);
 
+/* Of a library: that of the headers the core was built with, and that of the
+ * library that runs here. */
+struct ba_two_versions {
+  const char *built, *running;
+};
+struct ba_two_versions ba_curl_versions(void);
+struct ba_two_versions ba_tls_versions(void);
+struct ba_two_versions ba_zlib_versions(void);
+
 #endif
