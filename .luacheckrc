@@ -13,7 +13,7 @@ files["spec"].std = "max+busted"
 
 -- Inside nginx.
 files["sandbox"].std = "ngx_lua"
-files["lua/batchapi/loop/openresty.lua"].std = "ngx_lua"
+files["lua/batchapi/host/driver/openresty.lua"].std = "ngx_lua"
 files["examples/openresty"].std = "ngx_lua"
 files["spec/openresty"].std = "ngx_lua+busted"
 

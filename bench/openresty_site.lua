@@ -63,7 +63,7 @@ local APPLICATION = PREAMBLE .. [=[
     cjson = require("cjson")
     http = require("socket.http")
     local batchapi = require("batchapi")
-    require("batchapi.loop.openresty").way = "$way"
+    require("batchapi.host.driver.openresty").way = "$way"
     local function client(base_url)
       return assert(batchapi.client({
         name = "bench", base_url = base_url, auth = "none",

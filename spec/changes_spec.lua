@@ -1,4 +1,4 @@
-local changes = require("batchapi.changes")
+local changes = require("batchapi.client.changes")
 
 describe("changes.parse", function()
   it("reads one announcement or several", function()

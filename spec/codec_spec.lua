@@ -1,4 +1,4 @@
-local codec = require("batchapi.codec")
+local codec = require("batchapi.json.codec")
 
 
 describe("a client's codec", function()

@@ -1,5 +1,5 @@
 local definition = require("batchapi.definition")
-local merge = require("batchapi.merge")
+local merge = require("batchapi.definition.extends")
 
 -- A small whole definition; `change` is merged over it.
 local function described(change)

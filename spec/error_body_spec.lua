@@ -1,4 +1,4 @@
-local error_body = require("batchapi.error_body")
+local error_body = require("batchapi.call.error_body")
 
 local openai = { code = { "error.code", "error.type" }, message = { "error.message" } }
 

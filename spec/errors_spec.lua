@@ -1,4 +1,4 @@
-local errors = require("batchapi.errors")
+local errors = require("batchapi.util.errors")
 
 describe("errors.new", function()
   it("begins with the operation and is one line", function()

@@ -1,9 +1,9 @@
 -- One request from start to end: hooks, tokens, produced bodies, streams, in a script.
 
 local core = require("batchapi.core")
-local exchange = require("batchapi.exchange")
+local exchange = require("batchapi.call.send")
 local loopback = require("support.loopback")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local run = require("support.perform")
 
 local server, client
@@ -297,7 +297,7 @@ describe("a script", function()
     local file = assert(io.open(script, "w"))
     file:write(([[
       local core = require("batchapi.core")
-      local exchange = require("batchapi.exchange")
+      local exchange = require("batchapi.call.send")
       local context = { core = core.client{ unix_socket = %q } }
       local began = core.now()
       print(pcall(exchange.run, context,

@@ -3,7 +3,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
-local failure = require("batchapi.failure")
+local failure = require("batchapi.call.failure")
 local sandbox = require("support.sandbox")
 
 local function chat(content)

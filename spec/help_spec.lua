@@ -1,9 +1,9 @@
 local batchapi = require("batchapi")
 local definition = require("batchapi.definition")
 local job_options = require("batchapi.job.options")
-local merge = require("batchapi.merge")
-local methods = require("batchapi.help_methods")
-local wait = require("batchapi.wait")
+local merge = require("batchapi.definition.extends")
+local methods = require("batchapi.prompt.methods")
+local wait = require("batchapi.client.wait")
 
 describe("batchapi.help", function()
   it("shows parameters, types, limits and an example", function()

@@ -2,10 +2,10 @@
 
 local cqueues = require("cqueues")
 local core = require("batchapi.core")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local loopback = require("support.loopback")
 local perform = require("support.perform")
-local parallel = require("batchapi.parallel")
+local parallel = require("batchapi.host.parallel")
 
 local server, client, context
 

@@ -2,10 +2,10 @@
 -- The same calls inside nginx, over both ways from the engine to a light thread.
 
 local core = require("batchapi.core")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local loopback = require("support.loopback")
 local nginx = require("support.nginx")
-local parallel = require("batchapi.parallel")
+local parallel = require("batchapi.host.parallel")
 local perform = require("support.perform")
 
 local here = assert(io.popen("pwd")):read("*l")
@@ -19,10 +19,10 @@ local http = [[
   lua_shared_dict results 1m;
   init_by_lua_block {
     core = require("batchapi.core")
-    exchange = require("batchapi.exchange")
-    loop = require("batchapi.loop")
-    parallel = require("batchapi.parallel")
-    require("batchapi.loop.openresty").way = "WAY"
+    exchange = require("batchapi.call.send")
+    loop = require("batchapi.host")
+    parallel = require("batchapi.host.parallel")
+    require("batchapi.host.driver.openresty").way = "WAY"
     client = assert(core.client{ unix_socket = "UPSTREAM" })
     context = { core = client }
     function get(path)

@@ -1,13 +1,13 @@
 -- The results of a job on disk, when something goes wrong midway.
 
 local core = require("batchapi.core")
-local files = require("batchapi.files")
-local in_order = require("batchapi.job.in_order")
-local journal_of = require("batchapi.job.journal")
+local files = require("batchapi.host.files")
+local in_order = require("batchapi.job.store.order")
+local journal_of = require("batchapi.job.store.journal")
 local jobs = require("support.job")
-local loop = require("batchapi.loop")
-local outcomes = require("batchapi.job.outcome")
-local store = require("batchapi.job.store")
+local loop = require("batchapi.host")
+local outcomes = require("batchapi.job.answer.outcome")
+local store = require("batchapi.job.store.results")
 
 local unpack = rawget(table, "unpack") or unpack
 

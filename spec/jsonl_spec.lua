@@ -1,6 +1,6 @@
 local json = require("batchapi.json")
 local jsonl = require("batchapi.jsonl")
-local parallel = require("batchapi.parallel").parallel
+local parallel = require("batchapi.host.parallel").parallel
 
 local path
 

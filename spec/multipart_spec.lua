@@ -1,5 +1,5 @@
 local definition = require("batchapi.definition")
-local multipart = require("batchapi.multipart")
+local multipart = require("batchapi.call.multipart")
 
 local openai = definition.load("openai").by_name.create_file
 local azure = definition.load("azure").by_name.create_file

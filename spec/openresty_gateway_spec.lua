@@ -2,7 +2,7 @@
 -- The gateway of examples/openresty: jobs in over HTTP, results out, also across a reload.
 
 local core = require("batchapi.core")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local nginx = require("support.nginx")
 local perform = require("support.perform")
 

@@ -1,7 +1,7 @@
 local batchapi = require("batchapi")
 local definition = require("batchapi.definition")
-local operation = require("batchapi.operation")
-local codec = require("batchapi.codec").new{}
+local operation = require("batchapi.call.operation")
+local codec = require("batchapi.json.codec").new{}
 
 local openai = definition.load("openai").by_name
 local asana = definition.load("asana").by_name

@@ -152,7 +152,7 @@ end)
 
 describe("the defaults that help shows", function()
   it("are the core's", function()
-    local options = require("batchapi.options").general
+    local options = require("batchapi.client.options").general
     local file = assert(io.open("src/include/batchapi/engine.h"))
     local header = file:read("*a")
     file:close()

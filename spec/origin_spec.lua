@@ -1,5 +1,5 @@
 local batchapi = require("batchapi")
-local origin = require("batchapi.origin")
+local origin = require("batchapi.util.origin")
 local sandbox = require("support.sandbox")
 
 describe("origin.of", function()

@@ -1,5 +1,5 @@
 local definition = require("batchapi.definition")
-local pages = require("batchapi.pages")
+local pages = require("batchapi.client.pages")
 
 -- A client that answers from a list of pages and remembers what it was asked.
 local function client_of(answers)

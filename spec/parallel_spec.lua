@@ -3,8 +3,8 @@
 local core = require("batchapi.core")
 local loopback = require("support.loopback")
 local perform = require("support.perform")
-local loop = require("batchapi.loop")
-local parallel = require("batchapi.parallel")
+local loop = require("batchapi.host")
+local parallel = require("batchapi.host.parallel")
 
 local server, client, context
 

@@ -1,4 +1,4 @@
-local path = require("batchapi.path")
+local path = require("batchapi.util.path")
 
 describe("path.get", function()
   local value = { error = { code = "x" }, outputs = { { id = 1 }, { id = 2 } }, ["7"] = "seven" }

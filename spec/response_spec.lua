@@ -1,5 +1,5 @@
 local core = require("batchapi.core")
-local response = require("batchapi.response")
+local response = require("batchapi.call.response")
 
 describe("response.reset_seconds", function()
   it("reads seconds, durations, epochs and dates", function()

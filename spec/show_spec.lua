@@ -1,5 +1,5 @@
 local batchapi = require("batchapi")
-local errors = require("batchapi.errors")
+local errors = require("batchapi.util.errors")
 
 describe("batchapi.show", function()
   it("writes small tables in one line, keys in order", function()

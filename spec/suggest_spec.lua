@@ -1,4 +1,4 @@
-local suggest = require("batchapi.suggest")
+local suggest = require("batchapi.util.suggest")
 
 describe("suggest.nearest", function()
   local known = { "timeout", "connect_timeout", "headers", "api_key" }

@@ -1,4 +1,4 @@
-local timestamp = require("batchapi.timestamp")
+local timestamp = require("batchapi.util.timestamp")
 
 describe("a timestamp", function()
   it("is what the system's own calendar says, from 1970 to 2200", function()

@@ -1,4 +1,4 @@
-local url = require("batchapi.url")
+local url = require("batchapi.util.url")
 
 describe("url.encode", function()
   it("keeps only unreserved characters", function()

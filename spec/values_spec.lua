@@ -1,5 +1,5 @@
 local core = require("batchapi.core")
-local values = require("batchapi.values")
+local values = require("batchapi.check.values")
 
 local function refused(value, spec, pattern)
   local checked, why = values.check(value, spec, "x")

@@ -1,7 +1,7 @@
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
 local definition = require("batchapi.definition")
-local wait = require("batchapi.wait")
+local wait = require("batchapi.client.wait")
 
 local openai, factset = definition.load("openai"), definition.load("factset")
 

@@ -1,7 +1,7 @@
 local core = require("batchapi.core")
-local files_of = require("batchapi.files")
-local loop = require("batchapi.loop")
-local parallel = require("batchapi.parallel").parallel
+local files_of = require("batchapi.host.files")
+local loop = require("batchapi.host")
+local parallel = require("batchapi.host.parallel").parallel
 
 local fs = core.fs
 local dir

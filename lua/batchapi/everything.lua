@@ -2,11 +2,12 @@
 --- that a relative path leads elsewhere, or have no descriptor left: then a module "is not found", in the
 --- middle of what was paid for.
 
-local hosts = require("batchapi.loop.hosts")
-local merge = require("batchapi.merge")
+local hosts = require("batchapi.host.detect")
+local merge = require("batchapi.definition.extends")
 
-for _, name in ipairs{ "changes", "help", "jobs", "jsonl", "lines", "oauth", "pages", "parallel", "progress", "run", "show",
-  "start", "verify", "wait", "webhook", "job.rehearsal", "loop.block", "loop.custom", "loop.task_waiter" } do
+for _, name in ipairs{ "client.changes", "client.lines", "client.pages", "client.start", "client.wait", "host.driver.block",
+  "host.driver.custom", "host.parallel", "host.task_waiter", "job", "job.input.dry_run", "job.output.listing",
+  "job.output.progress", "job.recover.verify", "jsonl", "oauth", "prompt.help", "prompt.show", "webhook" } do
   require("batchapi." .. name)
 end
 
@@ -18,9 +19,9 @@ end
 local folder = debug and debug.getinfo and debug.getinfo(1, "S").source:match("^@(.*)everything%.lua$")
 
 local function read(name)
-  local module = "batchapi.loop." .. name
+  local module = "batchapi.host.driver." .. name
   local driver = folder and not package.loaded[module] and not package.preload[module]
-    and loadfile(folder .. "loop/" .. name .. ".lua")
+    and loadfile(folder .. "host/driver/" .. name .. ".lua")
   if driver then
     package.preload[module] = driver
   end

@@ -15,13 +15,13 @@ if core._VERSION ~= version then
     version, tostring(core._VERSION)), 0)
 end
 
-local background = require("batchapi.loop.background")
+local background = require("batchapi.host.background")
 local client = require("batchapi.client")
 local definition = require("batchapi.definition")
-local errors = require("batchapi.errors")
-local loop = require("batchapi.loop")
+local errors = require("batchapi.util.errors")
+local loop = require("batchapi.host")
 local json = require("batchapi.json")
-local merge = require("batchapi.merge")
+local merge = require("batchapi.definition.extends")
 
 ---@class batchapi
 ---@field _VERSION string the name and the version, as Lua writes its own
@@ -81,7 +81,7 @@ end
 ---@param given batchapi.ShowOptions|nil
 ---@return string
 function M.show(value, given)
-  return require("batchapi.show").show(value, given)
+  return require("batchapi.prompt.show").show(value, given)
 end
 
 
@@ -90,7 +90,7 @@ end
 ---@param operation string|nil with a client: one of its operations
 ---@return string
 function M.help(name, operation)
-  return require("batchapi.help").help(name, operation)
+  return require("batchapi.prompt.help").help(name, operation)
 end
 
 
@@ -99,7 +99,7 @@ end
 ---@param given table|nil
 ---@return batchapi.Job|nil job, string|nil message, batchapi.Error|nil err
 function M.resume(dir, given)
-  return require("batchapi.run").resume(dir, given)
+  return require("batchapi.job").resume(dir, given)
 end
 
 
@@ -109,16 +109,16 @@ end
 ---@return batchapi.Verification|nil found { ok, damage, … }, prints as text
 ---@return string|nil message, batchapi.Error|nil err
 function M.verify(dir, given)
-  return require("batchapi.verify").verify(dir, given)
+  return require("batchapi.job.recover.verify").verify(dir, given)
 end
 
 
 --- How far the job in a directory is, also one that another process drives: needs neither key nor
---- lock. See jobs.lua.
+--- lock. See job/output/listing.lua.
 ---@param dir string
 ---@return batchapi.JobStatus|nil status, string|nil message, batchapi.Error|nil err
 function M.status(dir)
-  return require("batchapi.jobs").status(dir)
+  return require("batchapi.job.output.listing").status(dir)
 end
 
 
@@ -126,35 +126,35 @@ end
 ---@param dir string
 ---@return batchapi.JobSummary[]|nil jobs, string|nil message, batchapi.Error|nil err
 function M.jobs(dir)
-  return require("batchapi.jobs").list(dir)
+  return require("batchapi.job.output.listing").list(dir)
 end
 
 
 --- An `on_update` that draws how far a job is.
----@param ... any what progress.lua takes
+---@param ... any what job/output/progress.lua takes
 ---@return fun(status: table)
 function M.progress(...)
-  return require("batchapi.progress")(...)
+  return require("batchapi.job.output.progress")(...)
 end
 
 
---- Runs functions at once, in coroutines: see parallel.lua.
+--- Runs functions at once, in coroutines: see host/parallel.lua.
 ---@async
 ---@param ... function
 ---@return any ... the first value of each; nil, why, err when one of them failed
 function M.parallel(...)
-  return require("batchapi.parallel").parallel(...)
+  return require("batchapi.host.parallel").parallel(...)
 end
 
 
---- Calls a function for each item, many at once, results in order: see parallel.lua.
+--- Calls a function for each item, many at once, results in order: see host/parallel.lua.
 ---@async
 ---@param items any[]|fun(): any
 ---@param f fun(item: any, index: integer): any
 ---@param given? batchapi.MapOptions
 ---@return any[]|nil results, string|nil why, batchapi.Error|nil err
 function M.map(items, f, given)
-  return require("batchapi.parallel").map(items, f, given)
+  return require("batchapi.host.parallel").map(items, f, given)
 end
 
 

@@ -7,11 +7,11 @@
 ---     for value in assert(jsonl.read("results.jsonl")) do … end
 
 local core = require("batchapi.core")
-local errors = require("batchapi.errors")
-local files_of = require("batchapi.files")
-local iterator = require("batchapi.iterator")
-local json_options = require("batchapi.json_options")
-local options_of = require("batchapi.options")
+local errors = require("batchapi.util.errors")
+local files_of = require("batchapi.host.files")
+local iterator = require("batchapi.host.iterator")
+local json_options = require("batchapi.json.options")
+local options_of = require("batchapi.client.options")
 
 local M = {}
 

@@ -11,8 +11,8 @@
 ---   -- tokens.refresh_token is what batchapi.asana{ oauth = { … } } takes
 
 local core = require("batchapi.core")
-local credentials = require("batchapi.credentials")
-local errors = require("batchapi.errors")
+local credentials = require("batchapi.client.credentials")
+local errors = require("batchapi.util.errors")
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- Checks that a webhook comes from the service (Standard Webhooks, as OpenAI signs them).
 
 local core = require("batchapi.core")
-local errors = require("batchapi.errors")
+local errors = require("batchapi.util.errors")
 
 ---@class batchapi.WebhookOptions
 ---@field tolerance number|nil seconds the message may be old, or ahead of this clock: 300

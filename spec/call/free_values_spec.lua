@@ -4,8 +4,8 @@
 local batchapi = require("batchapi")
 local loopback = require("support.loopback")
 local program = require("support.program")
-local wire_values = require("batchapi.wire_values")
-local url = require("batchapi.url")
+local wire_values = require("batchapi.check.wire_values")
+local url = require("batchapi.util.url")
 
 local whole = math.type ~= nil
 local server, client
@@ -111,8 +111,8 @@ describe("a host's locale with a decimal comma", function()
     assert(os.execute(("mkdir %s && localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8"):format(folder, folder)))
     said = program.said([[
       local core = require("batchapi.core")
-      local response = require("batchapi.response")
-      local url = require("batchapi.url")
+      local response = require("batchapi.call.response")
+      local url = require("batchapi.util.url")
       assert(os.setlocale("de_DE.UTF-8") and (tostring(1.5) == "1,5" or jit), "no comma")
       print(url.scalar(1.5), url.scalar(1e-7), core.encode{ 0.1, 1e300 }, core.decode("1.5") == 3 / 2)
       print(response.reset_seconds("2.5") * 2, response.reset_seconds("1m0.5s") * 2, response.reset_seconds("250.0ms") * 4)

@@ -14,7 +14,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 
 local list = {}
 

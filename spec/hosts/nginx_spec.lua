@@ -2,10 +2,10 @@
 -- nginx: phases that cannot wait, requests that are aborted, and what reaches the log.
 
 local core = require("batchapi.core")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local loopback = require("support.loopback")
 local nginx = require("support.nginx")
-local parallel = require("batchapi.parallel")
+local parallel = require("batchapi.host.parallel")
 local perform = require("support.perform")
 
 local here = assert(io.popen("pwd")):read("*l")
@@ -19,7 +19,7 @@ local http = [[
   lua_shared_dict results 1m;
   init_by_lua_block {
     batchapi = require("batchapi")
-    require("batchapi.loop.openresty").way = "WAY"
+    require("batchapi.host.driver.openresty").way = "WAY"
     client = assert(batchapi.client({
       name = "loopback", base_url = "http://loopback", auth = "none",
       operations = {

@@ -2,7 +2,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local loopback = require("support.loopback")
 local program = require("support.program")
 

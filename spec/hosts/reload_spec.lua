@@ -3,7 +3,7 @@
 
 local core = require("batchapi.core")
 local jobs = require("support.job")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local nginx = require("support.nginx")
 local sandbox = require("support.sandbox")
 

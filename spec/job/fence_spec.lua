@@ -1,8 +1,8 @@
 -- The steps by which a create is submitted once, in their order, against a scripted service in scripted time.
 
-local lookup = require("batchapi.job.lookup")
+local lookup = require("batchapi.job.batch.lookup")
 local scripted = require("support.scripted")
-local submit = require("batchapi.job.submit")
+local submit = require("batchapi.job.batch.submit")
 
 
 -- Has the part's batch run, or will it fail for its file was gone?
@@ -15,7 +15,7 @@ local function failed(world, part)
 end
 
 
--- Submits the world's part until it has a batch that runs or an outcome, as job/batches.lua does.
+-- Submits the world's part until it has a batch that runs or an outcome, as job/batch/init.lua does.
 local function drive(world)
   local job = scripted.job(world)
   local part = job.state.parts[1]

@@ -1,6 +1,6 @@
 local definition = require("batchapi.definition")
-local polling = require("batchapi.polling")
-local windows = require("batchapi.window")
+local polling = require("batchapi.watch.polling")
+local windows = require("batchapi.watch.window")
 
 local openai, mistral = definition.load("openai"), definition.load("mistral")
 

@@ -1,7 +1,7 @@
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
 local jobs = require("support.job")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local program = require("support.program")
 local sandbox = require("support.sandbox")
 

@@ -98,7 +98,7 @@ if jit then
     end)
 
     it("fit an operation's integers, with their bounds", function()
-      local values = require("batchapi.values")
+      local values = require("batchapi.check.values")
       local spec = { type = "integer", max = 10 }
       assert.equal(five, (values.check(five, spec, "n")))
       assert.matches("n must be at most 10, got 9007199254740993", (select(2, values.check(big, spec, "n"))))

@@ -1,4 +1,4 @@
-local text = require("batchapi.text")
+local text = require("batchapi.util.text")
 
 
 describe("text.valid", function()

@@ -3,7 +3,7 @@
 --- What is to happen stands in a heap by its time. A waiter that waits runs what is due, one thing
 --- after the other, until it is woken or its time is over; nothing sleeps.
 
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 
 local M = {}
 M.__index = M

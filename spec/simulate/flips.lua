@@ -3,7 +3,7 @@
 
 local invariants = require("simulate.invariants")
 local process_of = require("simulate.process")
-local runner = require("batchapi.run")
+local runner = require("batchapi.job")
 local world_of = require("simulate.world")
 
 local M = {}

@@ -1,7 +1,7 @@
 --- What must be true of every run, checked against the world's own record.
 
 local core = require("batchapi.core")
-local paths = require("batchapi.path")
+local paths = require("batchapi.util.path")
 
 local M = {}
 

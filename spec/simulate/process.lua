@@ -5,8 +5,8 @@
 
 local clocks = require("simulate.clock")
 local core = require("batchapi.core")
-local files_of = require("batchapi.files")
-local loop = require("batchapi.loop")
+local files_of = require("batchapi.host.files")
+local loop = require("batchapi.host")
 local wire = require("simulate.wire")
 
 local M = {}

@@ -1,7 +1,7 @@
 --- What the user's program does with a job, in each process that comes to it.
 
 local process_of = require("simulate.process")
-local runner = require("batchapi.run")
+local runner = require("batchapi.job")
 
 local M = {}
 

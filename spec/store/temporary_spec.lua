@@ -1,9 +1,9 @@
 -- A job without `dir` keeps its requests in a directory that is nobody else's, and that goes.
 
 local core = require("batchapi.core")
-local files = require("batchapi.files")
+local files = require("batchapi.host.files")
 local jobs = require("support.job")
-local own_files = require("batchapi.job.own_files")
+local own_files = require("batchapi.job.store.own_files")
 local program = require("support.program")
 local sandbox = require("support.sandbox")
 

@@ -4,6 +4,6 @@
 ---@return batchapi.core.Call|nil call nil when it could not begin
 ---@return table outcome
 return function(context, request)
-  local call, outcome = require("batchapi.exchange").run(context, request)
+  local call, outcome = require("batchapi.call.send").run(context, request)
   return call, outcome or call:outcome()
 end

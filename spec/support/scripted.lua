@@ -1,9 +1,9 @@
---- A job's part, its journal and a service, all scripted: what job/submit.lua does is seen step by step, and
+--- A job's part, its journal and a service, all scripted: what job/batch/submit.lua does is seen step by step, and
 --- time passes only when it sleeps. For specs of the order in which things are recorded and sent.
 
 local definition = require("batchapi.definition")
-local definitions = require("batchapi.job.definition")
-local states = require("batchapi.job.state")
+local definitions = require("batchapi.definition.run")
+local states = require("batchapi.job.store.state")
 
 local M = {}
 
@@ -192,7 +192,7 @@ function methods.breathe() end
 function methods.changed() end
 
 
---- A job as job/submit.lua and job/fence.lua know it, from what the world's journal says.
+--- A job as job/batch/submit.lua and job/batch/fence.lua know it, from what the world's journal says.
 function M.job(world)
   local compiled = definition.load("openai")
   definitions.check(compiled.run, compiled)

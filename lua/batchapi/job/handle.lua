@@ -1,11 +1,11 @@
 --- The job as users hold it: its results, its status, cancelling it. Waiting for it stands in
 --- job/waiting.lua.
 
-local errors = require("batchapi.errors")
-local own_files = require("batchapi.job.own_files")
-local results_of = require("batchapi.job.results")
-local status_of = require("batchapi.job.status")
-local unclaimed = require("batchapi.job.unclaimed")
+local errors = require("batchapi.util.errors")
+local own_files = require("batchapi.job.store.own_files")
+local results_of = require("batchapi.job.output.results")
+local status_of = require("batchapi.job.output.status")
+local unclaimed = require("batchapi.job.store.unclaimed")
 
 ---@class batchapi.Job
 ---@field id string
@@ -14,7 +14,9 @@ local methods = {}
 local M = { methods = methods }
 
 
--- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
+--- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
+---@param object table
+---@param f fun()
 function M.at_end(object, f)
   local guard
   if rawget(_G, "newproxy") then
@@ -102,6 +104,8 @@ end
 
 
 --- The state in one line.
+---@param self batchapi.Job
+---@return string
 function M.tostring(self)
   local counts = self.store.counts
   local requests = self.state.input and self.state.input.requests or self.ledger:count()

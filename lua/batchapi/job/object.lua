@@ -1,19 +1,19 @@
 --- The job: what the parts of its machinery share. What users call stands in job/handle.lua.
 
-local batches = require("batchapi.job.batches")
-local calls = require("batchapi.job.calls")
+local batches = require("batchapi.job.batch")
+local calls = require("batchapi.job.call")
 local core = require("batchapi.core")
-local errors = require("batchapi.errors")
-local journal = require("batchapi.job.journal")
-local machine = require("batchapi.job.machine")
-local outcomes = require("batchapi.job.outcome")
-local parts = require("batchapi.job.parts")
-local restore = require("batchapi.job.restore")
-local states = require("batchapi.job.state")
-local store = require("batchapi.job.store")
-local template = require("batchapi.job.template")
-local windows = require("batchapi.window")
-local wire = require("batchapi.request")
+local errors = require("batchapi.util.errors")
+local journal = require("batchapi.job.store.journal")
+local machine = require("batchapi.job.tasks")
+local outcomes = require("batchapi.job.answer.outcome")
+local parts = require("batchapi.job.input.parts")
+local restore = require("batchapi.job.recover.restore")
+local states = require("batchapi.job.store.state")
+local store = require("batchapi.job.store.results")
+local template = require("batchapi.definition.template")
+local windows = require("batchapi.watch.window")
+local wire = require("batchapi.call.request")
 
 local handle = require("batchapi.job.handle")
 require("batchapi.job.waiting") -- adds its methods
@@ -37,7 +37,7 @@ end
 
 --- Writes a record into the journal and applies it.
 ---@param record table
----@param lazy boolean|nil see journal.lua
+---@param lazy boolean|nil see job/store/journal.lua
 function methods:record(record, lazy)
   if self.closed then
     return nil, "the job was closed", { kind = "closed" }
@@ -351,7 +351,7 @@ function M.new(client, options, world)
     pass = nil, kept = {}, drawing = false, paced = {}, warnings = {},
     version = 0, told = 0, -- what has changed, and what of it on_update knows
     warn = world.warn, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
-    troubled = {},       -- what is being waited out, by whose it is (batchapi/trouble.lua)
+    troubled = {},       -- what is being waited out, by whose it is (batchapi/watch/patience.lua)
     knows_batches = false, -- the service has told of one of them
   }, job_mt)
   self.machine = machine.new(host, clock, function()

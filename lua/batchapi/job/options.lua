@@ -1,10 +1,10 @@
 --- The options of `run`: which there are, their types and ranges, what they are when absent.
 
 local core = require("batchapi.core")
-local errors = require("batchapi.errors")
-local options_of = require("batchapi.options")
-local suggest = require("batchapi.suggest")
-local template = require("batchapi.job.template")
+local errors = require("batchapi.util.errors")
+local options_of = require("batchapi.client.options")
+local suggest = require("batchapi.util.suggest")
+local template = require("batchapi.definition.template")
 
 local M = {}
 

@@ -1,6 +1,6 @@
 --- A transfer that is made again while its failure may pass: what a repeat of costs nothing.
 
-local trouble = require("batchapi.trouble")
+local trouble = require("batchapi.watch.patience")
 
 local M = {}
 

@@ -1,10 +1,10 @@
 --- Waiting for a job: until it has ended, until all of it is at the service, or not at all. Each wait
 --- has a time and a hook of its own; what is under way when it ends is taken up by the next.
 
-local errors = require("batchapi.errors")
+local errors = require("batchapi.util.errors")
 local handle = require("batchapi.job.handle")
-local options = require("batchapi.options")
-local status_of = require("batchapi.job.status")
+local options = require("batchapi.client.options")
+local status_of = require("batchapi.job.output.status")
 
 local methods = handle.methods
 

@@ -6,8 +6,8 @@
 --- does not ask which world it got: a job runs on a simulated one as it runs here (spec/simulate).
 
 local core = require("batchapi.core")
-local files_of = require("batchapi.files")
-local loop = require("batchapi.loop")
+local files_of = require("batchapi.host.files")
+local loop = require("batchapi.host")
 
 ---@class batchapi.job.Clock
 ---@field now fun(): number seconds, monotonic, from some moment on

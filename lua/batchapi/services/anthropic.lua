@@ -1,5 +1,5 @@
 --- Anthropic: Message Batches (requests inline, results by URL). Data only; the words are explained
---- in batchapi/definition.lua.
+--- in batchapi/definition/init.lua.
 
 local batch_id = { "message_batch_id", "string", help = "id of a batch",
   example = "msgbatch_01HkcTjaV5" }

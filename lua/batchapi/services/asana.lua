@@ -1,5 +1,5 @@
 --- Asana: many API calls in one batch request. Data only; the words are explained in
---- batchapi/definition.lua.
+--- batchapi/definition/init.lua.
 
 local reads = { "get", "head" }
 

@@ -1,5 +1,5 @@
 --- Mistral: batch jobs over uploaded files. Data only; the words are explained in
---- batchapi/definition.lua.
+--- batchapi/definition/init.lua.
 
 local job_id = { "job_id", "string", help = "id of a job" }
 local file_id = { "file_id", "string", help = "id of a file" }

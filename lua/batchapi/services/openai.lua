@@ -1,4 +1,4 @@
---- OpenAI: Files, Uploads, Batches. Data only; the words are explained in batchapi/definition.lua.
+--- OpenAI: Files, Uploads, Batches. Data only; the words are explained in batchapi/definition/init.lua.
 
 local expires_after = {
   { "anchor", "string", required = true, one_of = { "created_at" },

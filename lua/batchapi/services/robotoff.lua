@@ -1,5 +1,5 @@
 --- Robotoff (Open Food Facts): import of batch results. Data only; the words are explained in
---- batchapi/definition.lua.
+--- batchapi/definition/init.lua.
 
 return {
   name = "robotoff",

@@ -1,7 +1,7 @@
 -- copas: a list (behaviours, soak) in one of its threads.
 local copas = require("copas")
 local ffi = require("ffi")
-local loop = require("batchapi.loop")
+local loop = require("batchapi.host")
 local run = require("hosts." .. os.getenv("HOSTS_LIST"))
 
 local over = false

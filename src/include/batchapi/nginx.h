@@ -5,7 +5,7 @@
  * which is how a worker listens to its master: exported since 2004, and it
  * hides every struct, so no header of nginx is needed. Its functions are found
  * with dlsym(); where one is missing, ba_parking_new() fails and the host
- * takes its other way (a cosocket, lua/batchapi/loop/openresty.lua).
+ * takes its other way (a cosocket, lua/batchapi/host/driver/openresty.lua).
  *
  * A parking belongs to one Lua state and its mailbox. A coroutine that is
  * about to wait for a call parks the call's id with its semaphore; the post

@@ -1,0 +1,53 @@
+--- Where a client's requests go.
+
+local errors = require("batchapi.util.errors")
+
+
+--- The value of the option a base URL names in braces.
+local function placeholder(definition, settings, name)
+  local value = settings.own[name]
+  if value == nil then
+    local variable
+    for _, option in ipairs(definition.options) do
+      variable = option.name == name and option.environment or variable
+    end
+    return nil, ("no address: give the option %s%s, or base_url"):format(name,
+      variable and " or the variable " .. variable or "")
+  end
+  return (tostring(value):gsub("/+$", ""))
+end
+
+
+--- The base URL of a client: the option, the variable, or the definition's with its options filled
+--- in.
+---@param definition table
+---@param settings table
+---@return string|nil base_url without a slash at its end
+local function base_url(definition, settings)
+  local given = settings.base_url
+  local variable = definition.environment and os.getenv(definition.environment)
+  if not given and variable and variable ~= "" then
+    given = variable
+    if not variable:match("^[Hh][Tt][Tt][Pp][Ss]?://[^/@%s]+[^?#%s]*$") then
+      return errors.invalid(definition.name,
+        ("the variable %s must be a URL that begins with https:// or "
+        .. "http:// and holds no user, password or query"):format(definition.environment))
+    end
+  end
+  if given then
+    return (given:gsub("/+$", ""))
+  end
+  local why
+  local filled = definition.base_url:gsub("{([%w_]+)}", function(name)
+    local value, message = placeholder(definition, settings, name)
+    why = why or message
+    return value
+  end)
+  if why then
+    return errors.invalid(definition.name, why)
+  end
+  return filled
+end
+
+
+return base_url

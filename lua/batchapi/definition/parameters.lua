@@ -1,0 +1,83 @@
+--- Descriptions of parameters: from `{ name, type, facets }` to named words, checked. What each
+--- word means stands at the head of init.lua; check/values.lua applies them.
+
+local words = require("batchapi.definition.words")
+
+local M = {}
+
+local refuse = words.refuse
+
+-- Which facets belong to which type; those of `common` to all.
+local common = { [1] = true, [2] = true, type = true, required = true, nullable = true,
+  default = true,
+  always = true, help = true, example = true }
+local facets = {
+  string = { one_of = true, known = true, min_length = true, max_length = true, pattern = true,
+    pattern_help = true, never = true, case = true },
+  integer = { min = true, max = true },
+  number = { min = true, max = true },
+  boolean = {},
+  object = { fields = true, closed = true, refuse = true },
+  array = { items = true, min_items = true, max_items = true, list = true },
+  map = { values = true, min_pairs = true, max_pairs = true, key_max_length = true },
+  file = { extension = true, extension_when = true },
+  any = {},
+}
+
+--- A list of parameters, each with a name of its own.
+---@param raw table[]|nil
+---@param place string where it stands, for messages
+---@return table[]
+function M.list(raw, place)
+  local compiled, seen = {}, {}
+  for i, parameter in ipairs(raw or {}) do
+    local one = M.one(parameter, ("%s[%d]"):format(place, i))
+    if not one.name then
+      refuse(("%s[%d]"):format(place, i), "has no name: a parameter is { name, type, … }")
+    elseif seen[one.name] then
+      refuse(("%s[%d]"):format(place, i), ("'%s' stands twice"):format(one.name))
+    end
+    seen[one.name] = true
+    compiled[i] = one
+  end
+  return compiled
+end
+
+
+local function check_facets(raw, kind, place)
+  for word in pairs(raw) do
+    if not common[word] and not facets[kind][word] then
+      refuse(place, ("'%s' says nothing about a value of type %s"):format(tostring(word), kind))
+    end
+  end
+end
+
+
+--- `{ name, type, facets }`, or a type's name alone, to a description with named words.
+---@param raw table|string
+---@param place string
+---@return table
+function M.one(raw, place)
+  if type(raw) == "string" then
+    raw = { type = raw }
+  end
+  local kind = raw.type or raw[2] or (raw.fields and "object") or (raw.items and "array")
+    or "string"
+  words.check_type(kind, place .. ".type")
+  check_facets(raw, kind, place)
+  local compiled = {}
+  for word, content in pairs(raw) do
+    compiled[word] = content
+  end
+  compiled[1], compiled[2], compiled.name, compiled.type = nil, nil, raw[1], kind
+  if raw.closed and not raw.fields then
+    refuse(place, "'closed' needs 'fields'")
+  end
+  compiled.fields = raw.fields and M.list(raw.fields, place .. ".fields")
+  compiled.items = raw.items and M.one(raw.items, place .. ".items")
+  compiled.values = raw.values and M.one(raw.values, place .. ".values")
+  return compiled
+end
+
+
+return M

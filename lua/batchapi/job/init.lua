@@ -1,0 +1,377 @@
+--- Whole jobs: any number of requests in, every result out, whatever happens between.
+---
+--- `client:run(requests, options)` and `batchapi.resume(dir, options)` come here. How it works:
+---
+--- - The requests are read once, completed, checked and written to files split by the service's
+---   limits (job/input/writing.lua, job/input/parts.lua); nothing is submitted before the last one was found
+---   right.
+--- - Each step at the service has its intent in the journal before and its outcome after
+---   (job/store/journal.lua); what the journal says is all a process needs to go on (job/store/state.lua).
+--- - Services that take batches are served by job/batch/init.lua, with job/batch/submit.lua, job/batch/watch.lua
+---   and job/batch/collect.lua; services that answer at once, or take one request at a time, by
+---   job/call/init.lua.
+--- - Results are appended to one file, and handed out from there (job/store/results.lua, job/output/results.lua).
+--- - Tasks move it all while the user waits for the job (job/tasks.lua).
+
+local clients = require("batchapi.client")
+local core = require("batchapi.core")
+local definitions = require("batchapi.definition.run")
+local errors = require("batchapi.util.errors")
+local files_of = require("batchapi.host.files")
+local job_dir = require("batchapi.job.store.directory")
+local journal = require("batchapi.job.store.journal")
+local loop = require("batchapi.host")
+local object = require("batchapi.job.object")
+local options_of = require("batchapi.job.options")
+local resumed_client = require("batchapi.job.recover.client")
+local salvages = require("batchapi.job.recover.salvage")
+local suggest = require("batchapi.util.suggest")
+local world_of = require("batchapi.job.world")
+local writing = require("batchapi.job.input.writing")
+
+local M = {}
+
+local DIR_TRIES = 5
+
+
+local function run_section(client)
+  local definition = client._definition
+  definitions.check(definition.run, definition)
+  return definition.run
+end
+
+
+-- ---- opening ------------------------------------------------------------------------------------
+
+local function open_dir(job, dir, how, lock_timeout, salvage)
+  local tries = 0
+  local files, why, err
+  repeat -- a refused run may remove the directory while this one waits for it
+    files, why, err = job_dir.open(job.outside, dir, how)
+    local free = files
+    if files then
+      free, why, err = job_dir.check_free(files, dir)
+    end
+    if not free then
+      return nil, why, err
+    end
+    job.lock, why, err = job_dir.lock(files, job.clock, dir, lock_timeout)
+    tries = tries + 1
+  until job.lock or err.code ~= "ENOENT" or tries == DIR_TRIES
+  if not job.lock then
+    return nil, why, err
+  end
+  local opened, state, failure = job_dir.read(files, dir, salvage)
+  if not opened then
+    return nil, state, failure
+  end
+  job.journal, job.state, job.id = opened, state, state.job and state.job.id or job.id
+  job:settle_in(dir, files)
+  -- Calls that harm nothing when repeated leave no intent in the journal: their results tell of them.
+  state.any_create = state.any_create or state.input ~= nil and job.store:is_begun()
+  return true
+end
+
+
+local function open_temporary(job)
+  local dir, files, lock = job_dir.make_temporary(job.outside, job.random, job.clock.wall())
+  if not dir then
+    return nil, files, lock
+  end
+  job.lock = lock
+  job:settle_in(dir, files, true)
+  return true
+end
+
+
+--- Takes over what an earlier process wrote, or writes the first record.
+local function begin_record(job)
+  if job.state.job then
+    local ok, why, err = job_dir.check_owner(job.state, job.client)
+    if not ok then
+      return nil, why, err
+    end
+    job.id = job.state.job.id
+    return true
+  end
+  return job:record{
+    type = "job", format = journal.format, version = core._VERSION, id = job.id, at = job.clock.wall(),
+    family = job.run.family, body = (job.run.result or {}).body,
+    service = job.definition.name, origin = job_dir.origin(job.client._base_url),
+    options = options_of.recorded(job.options),
+  }
+end
+
+
+local function recorded_options(state)
+  return state.input and state.input.options or state.job and state.job.options
+end
+
+
+local function check_unchanged(job)
+  local recorded = job.state.any_create and recorded_options(job.state)
+  local name = recorded and options_of.changed(job.run, job.options, recorded)
+  if name then
+    return errors.fail(errors.new{ kind = "job", code = "options_changed", operation = "run",
+      message = ("%s holds a job with another '%s', and it has been submitted: give the same, or another dir")
+        :format(job.dir, name) })
+  end
+  return true
+end
+
+
+--- Reads or compares the requests, then makes the account complete.
+local function take_requests(job, requests)
+  if job.state.any_create then
+    -- Options that the first request tells are known by now; the comparison needs them.
+    for name, value in pairs(recorded_options(job.state)) do
+      if job.options[name] == nil then
+        job.options[name] = value
+      end
+    end
+  end
+  local ok, why, err = check_unchanged(job)
+  if not ok then
+    return nil, why, err
+  end
+  job.machine:enter()
+  ok, why, err = writing.read(job, requests)
+  if not ok then
+    return nil, why, err
+  end
+  if job.state.any_create then
+    return job:recover()
+  end
+  return true
+end
+
+
+--- Drives the job until its first part is made at the service, or refused.
+local function until_begun(job)
+  while not (job.done or job.confirmed) do
+    local ok, why, err = job:advance()
+    if not ok then
+      return nil, why, err
+    end
+  end
+  return true
+end
+
+
+local function finish_opening(job, ok, why, err)
+  if not ok then
+    job:close()
+    return nil, why, err
+  end
+  job:mind_the_end()
+  return job
+end
+
+
+---@class batchapi.RunOptions
+---@field dir string|nil directory that makes the job survive this process
+---@field group boolean|nil the directory may be another user's of a group of ours, and the group may write to it
+---@field metadata table<string, string>|nil for each batch, at most 15 pairs
+---@field attempts integer|nil how often a request that expired, was rate-limited or met a 5xx is sent at most (1)
+---@field ordered boolean|nil results in the order of requests (true where results match by position)
+---@field concurrency integer|nil batches or calls in flight
+---@field max_requests_per_batch integer|nil below the service's own limit
+---@field max_bytes_per_batch integer|nil below the service's own limit
+---@field interval number|nil seconds between two looks at a batch, at first (1); grows to a tenth of its age, at most 60
+---@field timeout number|nil seconds for each wait (the completion window and an hour)
+---@field cleanup boolean|nil delete the files at the service once the results are here
+---@field expires_after number|nil seconds after which the service deletes the input files
+---@field output_expires_after number|nil seconds after which it deletes the output files
+---@field follow_pages boolean|nil fetch the further pages of each answer
+---@field repeat_writes boolean|nil repeat calls that write even when they may have been carried out
+---@field requests_per_minute integer|nil
+---@field lock_timeout number|nil seconds to wait for another process that holds dir (0)
+---@field settle number|nil seconds over which a lost create is looked for, before its file is deleted and after (60)
+---@field dry_run boolean|nil check every request and report; nothing is sent
+---@field on_update fun(status: batchapi.JobStatus)|nil
+
+--- Runs any number of requests as a job. Returns once they are read and the first part is made at
+--- the service, or refused.
+---@param client batchapi.Client
+---@param requests table[]|fun(): table|string an array, an iterator, or the path of a JSONL file
+---@param given batchapi.RunOptions|nil and the service's own options
+---@param world batchapi.job.World|nil the real one
+---@return batchapi.Job|table|nil job, or with dry_run the report
+---@return string|nil message
+---@return batchapi.Error|nil err
+function M.run(client, requests, given, world)
+  local run = run_section(client)
+  loop.enter(client._context.host) -- before anything is touched
+  local options, problem = options_of.parse(run, given)
+  if not options then
+    return errors.invalid("run", problem)
+  end
+  local job = object.new(client, options, world or world_of.real(client))
+  local ok, why, err = job:check_create()
+  if not ok then
+    return nil, why, err
+  elseif options.dry_run then
+    return require("batchapi.job.input.dry_run").run(job, requests)
+  end
+  if options.dir then
+    ok, why, err = open_dir(job, options.dir, { create = true, group = options.group }, options.lock_timeout)
+  else
+    ok, why, err = open_temporary(job)
+  end
+  if ok then
+    ok, why, err = begin_record(job)
+  end
+  if ok then
+    ok, why, err = take_requests(job, requests)
+  end
+  if ok then
+    ok, why, err = until_begun(job)
+  end
+  return finish_opening(job, ok, why, err)
+end
+
+
+-- ---- resuming -----------------------------------------------------------------------------------
+
+local resume_options = {
+  client = true, timeout = true, interval = true, concurrency = true, lock_timeout = true, on_update = true,
+  settle = true, attempts = true, cleanup = true, salvage = true, group = true,
+}
+
+
+local function check_resume_options(dir, given)
+  if type(dir) ~= "string" then
+    errors.misuse(("resume: the directory of a job expected, got a %s"):format(type(dir)))
+  elseif given ~= nil and type(given) ~= "table" then
+    errors.misuse(("resume: options must be a table, got a %s"):format(type(given)))
+  end
+  local names = {}
+  for name in pairs(resume_options) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for name in pairs(given or {}) do
+    if not resume_options[name] then
+      errors.misuse(("resume: unknown option '%s'%s"):format(tostring(name), suggest.hint(tostring(name), names)))
+    end
+  end
+  local client = given and given.client
+  if client ~= nil and not (clients.is_client(client) and client._definition.run) then
+    errors.misuse("resume: option 'client' must be a client of a service that has 'run'")
+  elseif client ~= nil then
+    clients.check_open(client, "resume")
+  end
+end
+
+
+local function over(base, changed)
+  local merged = {}
+  for name, value in pairs(base) do
+    merged[name] = value
+  end
+  for name, value in pairs(changed) do
+    merged[name] = value
+  end
+  return merged
+end
+
+
+local function merged_options(client, record, given)
+  local run, recorded = client._definition.run, record.options or {}
+  given = over(given, {})
+  given.client, given.salvage, given.group = nil, nil, nil
+  if not client._reads_only then
+    return options_of.parse(run, over(recorded, given))
+  end
+  -- What was recorded was right then; the words of the service that it acts upon are not here.
+  local options, problem = options_of.parse(run, given)
+  return options and over(options, over(recorded, given)), problem
+end
+
+
+-- Options that the first request told are known by now.
+local function adopt_options(job)
+  for name, value in pairs((job.state.input or {}).options or {}) do
+    if job.options[name] == nil then
+      job.options[name] = value
+    end
+  end
+end
+
+
+local function take_up(job, salvage)
+  adopt_options(job)
+  if salvage then
+    local ok, why, err = salvages.go_on(job, salvage, job_dir.journal)
+    if not ok or job.state.input then
+      return ok, why, err
+    end
+  end
+  if not job.state.input then
+    return errors.fail(errors.new{ kind = "job", code = "input_incomplete", operation = "resume",
+      message = ("the process died while the requests of %s were still being read: call run again with the "
+        .. "same requests and dir"):format(job.dir) })
+  end
+  local ok, why, err = job:recover()
+  if ok and job.state.salvaged and not job.store.finished then
+    ok, why, err = salvages.settle(job)
+  end
+  return ok, why, err
+end
+
+
+---@class batchapi.ResumeOptions
+---@field client batchapi.Client|nil
+---@field salvage boolean|nil the directory is damaged: go on with what is provably right, the rest is `damaged`
+---@field group boolean|nil as for run
+---@field timeout number|nil
+---@field interval number|nil
+---@field concurrency integer|nil
+---@field lock_timeout number|nil
+---@field settle number|nil
+---@field attempts integer|nil
+---@field cleanup boolean|nil
+---@field on_update fun(status: batchapi.JobStatus)|nil
+
+--- Goes on with the job in a directory, or replays its results if it has ended.
+---@param dir string
+---@param given batchapi.ResumeOptions|nil
+---@param world batchapi.job.World|nil the real one
+---@return batchapi.Job|nil job
+---@return string|nil message
+---@return batchapi.Error|nil err
+function M.resume(dir, given, world)
+  check_resume_options(dir, given)
+  given = given or {}
+  local client, record, err = resumed_client.of(world and world.files or files_of.direct, dir, given)
+  if not client then
+    return nil, record, err
+  end
+  loop.enter(client._context.host) -- before anything is touched
+  if not client._reads_only then
+    run_section(client)
+  end
+  local options, problem = merged_options(client, record, given)
+  if not options then
+    return errors.invalid("resume", problem)
+  end
+  options.dir = dir
+  local job = object.new(client, options, world or world_of.real(client))
+  local ok, why
+  local salvage = given.salvage and salvages.new() or nil
+  ok, why, err = open_dir(job, dir, { group = given.group }, options.lock_timeout, salvage)
+  if ok then
+    ok, why, err = begin_record(job)
+  end
+  if ok then
+    ok, why, err = take_up(job, salvage)
+  end
+  if ok and job.reads_only and not job.done then
+    ok, why, err = errors.fail(errors.new{ kind = "job", code = "not_ended", operation = "resume",
+      message = dir .. " was opened again by another process: give { client = … } to go on with it" })
+  end
+  return finish_opening(job, ok, why, err)
+end
+
+
+return M
