@@ -38,7 +38,7 @@ M.list = {
   { "no_sync_before_call", "the intent of a call that writes is not on the disk before it is sent", {
     { "batchapi.job.store.journal", [[elseif lazy then]], [[elseif lazy or record.type == "call" then]] } } },
   { "unknown_call_again", "a call that nobody knows the outcome of is repeated though it writes", {
-    { "batchapi.job.call.answers", [[elseif not call.safe then]], [[elseif not call.items[1] then]] } } },
+    { "batchapi.job.call.failed", [[elseif not call.safe then]], [[elseif not call.items[1] then]] } } },
   { "unknown_call_forgotten", "a process that comes to an open call sends it again", { { "batchapi.job.call",
     [[  local call = { number = open.call, items = {}, batch_id = open.batch_id, resumed = true }]],
     [[  local call = { number = open.call, items = {}, batch_id = open.batch_id, resumed = true }
