@@ -84,11 +84,36 @@ static void watch_stall(struct ba_call *call)
   attempt_failed(call, &failure);
 }
 
+/* Who reads a pipe may be slow, but not stand still for longer than a server. */
+static void look_at_pipe(struct ba_call *call)
+{
+  struct ba_error error;
+  double limit = call->request->options.stall_timeout;
+  if(ba_engine.now - call->sink.blocked >= limit) {
+    ba_error_set(&error, BA_IO, "ETIMEDOUT", "%s: nobody has read from this pipe for %g s",
+                 call->request->path, limit);
+    call->retryable = false;
+    ba_flow_end(call, &error);
+    return;
+  }
+  arm(call, ba_engine.now + stall_step(call));
+  ba_transfer_resume(call); /* without room it arms the timer anew */
+}
+
+void ba_flow_look_soon(struct ba_call *call)
+{
+  static const double SOON = 0.002, LATER = 0.05;
+  double waited = ba_engine.now - call->sink.blocked;
+  arm(call, ba_engine.now + (waited < LATER ? SOON : LATER));
+}
+
 static void timer_fired(struct ba_timer *timer)
 {
   struct ba_call *call = call_of(timer);
   if(call->deadline >= 0 && ba_engine.now >= call->deadline)
     end_late(call);
+  else if(call->state == BA_CALL_RUNS && call->sink.blocked > 0)
+    look_at_pipe(call);
   else if(call->state == BA_CALL_RUNS)
     watch_stall(call);
   else if(call->state == BA_CALL_WAITS_RETRY)

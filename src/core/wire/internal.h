@@ -207,6 +207,8 @@ struct ba_sink {            /* I/O */
   size_t taken;             /* of the bytes that libcurl will give again, when it was paused */
   const char *piece;        /* unpacked, not yet given on */
   size_t piece_length;
+  size_t put;     /* of those that will be given again, how many a pipe has already */
+  double blocked; /* since when the pipe has no room; 0: it has */
 };
 
 /* ---- call.c ------------------------------------------------------------- */
@@ -368,6 +370,7 @@ void ba_flow_admitted(struct ba_call *call); /* its turn has come; it holds its 
 void ba_flow_completed(struct ba_call *call, CURLcode code);
 void ba_flow_end(struct ba_call *call, const struct ba_error *error); /* at any state */
 void ba_flow_command(struct ba_call *call, unsigned commands);
+void ba_flow_look_soon(struct ba_call *call); /* whether its pipe has room; from a callback too */
 
 /* ---- redirect.c (I/O) ---------------------------------------------------- */
 
@@ -440,8 +443,8 @@ bool ba_libcurl_unpacks(const struct ba_request *request); /* as the caller aske
 bool ba_sink_finish(struct ba_call *call, struct ba_error *err); /* it came whole */
 void ba_sink_distrust(struct ba_call *call);                     /* do not continue what is there */
 void ba_sink_close(struct ba_call *call); /* at the call's end; keeps what is in memory */
-bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
-                        struct ba_error *err);
+size_t ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
+                          struct ba_error *err);
 
 /* ---- attempts.c ----------------------------------------------------------- */
 

@@ -96,7 +96,7 @@ static size_t deliver(struct ba_call *call, const char *bytes, size_t length)
     return to_memory(call, bytes, length);
   if(call->request->sink == BA_SINK_STREAM)
     return to_stream(call, bytes, length);
-  return ba_sink_file_write(call, bytes, length, &call->transfer.handle->failure) ? length : 0;
+  return ba_sink_file_write(call, bytes, length, &call->transfer.handle->failure);
 }
 
 /* The next piece of what is unpacked. False: failed, or there is none. */

@@ -97,7 +97,8 @@ void ba_sink_rewind(struct ba_call *call)
   call->sink.begun = call->sink.to_memory = call->sink.overflowed = call->sink.looks = false;
   ba_unpack_free(call->sink.unpack);
   call->sink.unpack = NULL;
-  call->sink.taken = call->sink.piece_length = 0;
+  call->sink.taken = call->sink.piece_length = call->sink.put = 0;
+  call->sink.blocked = 0;
   call->sink.skip = 0;
   ba_buffer_clear(&call->sink.body);
 }
@@ -240,22 +241,41 @@ bool ba_sink_begin(struct ba_call *call, struct ba_error *err)
   return begin_whole(call, err);
 }
 
-bool ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
-                        struct ba_error *err)
+/* Another process reads the pipe, or does not: the thread must not wait for it. */
+static size_t wait_for_room(struct ba_call *call, size_t put)
 {
   struct ba_sink *sink = &call->sink;
-  while(length) {
-    ssize_t count = sink->part ? pwrite(sink->fd, bytes, length, (off_t)sink->done)
-                               : write(sink->fd, bytes, length);
+  if(sink->blocked == 0 || put > sink->put)
+    sink->blocked = ba_engine.now;
+  sink->put = put;
+  ba_flow_look_soon(call);
+  return CURL_WRITEFUNC_PAUSE;
+}
+
+/* `length`; 0: failed; CURL_WRITEFUNC_PAUSE: the same bytes must be given again. */
+size_t ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
+                          struct ba_error *err)
+{
+  struct ba_sink *sink = &call->sink;
+  size_t known = sink->put < length ? sink->put : length;
+  for(size_t at = known; at < length;) {
+    ssize_t count = sink->part ? pwrite(sink->fd, bytes + at, length - at, (off_t)sink->done)
+                               : write(sink->fd, bytes + at, length - at);
     if(count < 0 && errno == EINTR)
       continue;
-    if(count <= 0)
-      return ba_error_errno(err, count ? errno : ENOSPC, call->request->path);
+    if(count < 0 && errno == EAGAIN && !sink->part)
+      return wait_for_room(call, at);
+    if(count <= 0) {
+      ba_error_errno(err, count ? errno : ENOSPC, call->request->path);
+      return 0;
+    }
     sink->done += (uint64_t)count;
-    bytes += count;
-    length -= (size_t)count;
+    at += (size_t)count;
   }
-  return true;
+  sink->put -= known;
+  if(known < length)
+    sink->blocked = 0;
+  return length;
 }
 
 /* A body that ends with the connection has no end that can be checked: anybody on

@@ -13,7 +13,8 @@ bool ba_source_open(struct ba_source *source, struct ba_error *err)
   source->offset = 0;
   if(!source->path || source->fd >= 0)
     return true;
-  source->fd = open(source->path, O_RDONLY | O_CLOEXEC);
+  /* without O_NONBLOCK a pipe would be waited for, until somebody writes */
+  source->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if(source->fd < 0)
     return ba_error_errno(err, errno, source->path);
   struct stat info;

@@ -242,9 +242,14 @@ void ba_transfer_resume(struct ba_call *call)
 {
   if(!call->transfer.added)
     return;
-  ba_lock();
-  call->stream->in_paused = call->stream->out_paused = false;
-  ba_unlock();
+  if(call->stream) {
+    ba_lock();
+    call->stream->in_paused = call->stream->out_paused = false;
+    ba_unlock();
+  }
   call->transfer.progress_at = ba_engine.now;
-  curl_easy_pause(call->transfer.handle->easy, CURLPAUSE_CONT);
+  /* what was kept is given to the callbacks in here: what they refuse is lost */
+  CURLcode code = curl_easy_pause(call->transfer.handle->easy, CURLPAUSE_CONT);
+  if(code != CURLE_OK)
+    ba_flow_completed(call, code);
 }
