@@ -190,6 +190,7 @@ build = {
       ["batchapi.util.timestamp"] = "lua/batchapi/util/timestamp.lua",
       ["batchapi.util.url"] = "lua/batchapi/util/url.lua",
       ["batchapi.version"] = "lua/batchapi/version.lua",
+      ["batchapi.watch.doubt"] = "lua/batchapi/watch/doubt.lua",
       ["batchapi.watch.patience"] = "lua/batchapi/watch/patience.lua",
       ["batchapi.watch.polling"] = "lua/batchapi/watch/polling.lua",
       ["batchapi.watch.states"] = "lua/batchapi/watch/states.lua",

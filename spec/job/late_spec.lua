@@ -200,7 +200,7 @@ describe("a part of a job", function()
   end)
 
   it("has the answers of the file that could be fetched", function()
-    sandbox.faults{ { match = { operation = "openai.download_file", nth = { 1, 2, 3 } },
+    sandbox.faults{ { match = { operation = "openai.download_file", nth = { 1, 2, 3, 4 } },
       fault = { type = "status", status = 404 } } }
     local list = all(assert(openai:run(chats(3, { [2] = "fail-400" }), quick{ ordered = true })))
     assert.are.equal("uncollected", list[1].error.code)

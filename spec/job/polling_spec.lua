@@ -68,8 +68,9 @@ describe("polling a batch", function()
   it("believes that a batch is gone after three 404s over the settling time", function()
     local poll = start{ heard = true }
     assert.are.equal("again", (poll(1, nil, unknown)))
-    assert.are.equal("again", (poll(20, nil, unknown)))
-    assert.are.equal("again", (poll(20, nil, unknown)))
+    for _ = 1, 3 do
+      assert.are.equal("again", (poll(20, nil, unknown)))
+    end
     assert.are.equal("gone", (poll(20, nil, unknown)))
     poll = start{ heard = true }
     assert.are.equal("again", (poll(1, nil, unknown)))
@@ -78,6 +79,16 @@ describe("polling a batch", function()
     assert.are.equal("again", (poll(1, nil, unknown))) -- counted anew
     assert.are.equal("again", (poll(100, nil, unknown)))
     assert.are.equal("gone", (poll(1, nil, unknown)))
+  end)
+
+  it("does not take an outage for 404s that follow each other", function()
+    local poll = start{ heard = true }
+    for _ = 1, 5 do
+      assert.are.equal("again", (poll(1, nil, unknown)))
+      assert.are.equal("again", (poll(3600, nil, down)))
+      assert.are.equal("again", (poll(3600, nil, unknown)))
+      assert.are.equal("again", (poll(3600, nil, down)))
+    end
   end)
 
   it("asks again soon while a 404 is believed or not, and never before it is asked to", function()

@@ -154,8 +154,14 @@ function M.finish(world, service, batch)
     batch.completed, batch.failed = batch.completed + (ok and 1 or 0), batch.failed + (ok and 0 or 1)
   end
   batch.state, batch.ended = word, true
-  service:leave(batch, lines.file(world, out, batch.form == "openai"),
-    batch.failed + #errors > 0 and lines.file(world, errors, true), batch.completed > 0)
+  local results, failures = lines.file(world, out, batch.form == "openai"),
+    batch.failed + #errors > 0 and lines.file(world, errors, true)
+  if lines.is_page(results) or failures and lines.is_page(failures) then
+    for _, id in ipairs(batch.requests) do
+      world.record:allow(id, "uncollected")
+    end
+  end
+  service:leave(batch, results, failures, batch.completed > 0)
   local late = tape:event("names.late", function(draw) return draw:wide(1, 1500) end)
   batch.named_at = clock.time + (late or 0)
 end

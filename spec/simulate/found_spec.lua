@@ -22,6 +22,23 @@ local found = {
     { { "file.late", 1, 11.8 }, { "create.late", 2, 32.4 }, { "list.empty_page", 5, 20 } },
     { shape = "file", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
       settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = true, yields = false } },
+  { "an outage is waited out, and not handed out as the answer to reads", 7303,
+    { { "net.outage", 1, 3923 }, { "process.killed", 3, 2 } },
+    { shape = "graph", durable = true, count = 2, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
+      settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
+  { "rubbish before an answer that can be mended is not a page", 17757, { { "line.garbage", 3, true }, { "line.odd", 4, 1 } },
+    { shape = "file", durable = true, count = 4, per_batch = 2, attempts = 1, concurrency = 1, interval = 5,
+      settle = 60, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
+  { "a batch is not gone because the process was stopped while it asked for it", 19731,
+    { { "batch.late", 1, 23.27 }, { "process.paused", 102, 2355 }, { "process.leaves", 1, true } },
+    { shape = "batch", durable = true, count = 4, per_batch = 100, attempts = 1, concurrency = 20, interval = 0.5,
+      settle = 60, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = true, yields = false,
+      timeout = 15223 } },
+  { "a result is not gone because it was not found before and after an outage", 5335,
+    { { "batch.hidden", 1, true }, { "result.late", 1, 4.56 }, { "batch.hidden", 6, true }, { "batch.hidden", 8, true },
+      { "net.lost_answer", 12, true }, { "batch.late", 3, 19.73 }, { "net.outage", 28, 333 }, { "batch.hidden", 10, true } },
+    { shape = "batch", durable = true, count = 9, per_batch = 100, attempts = 1, concurrency = 1, interval = 0.5,
+      settle = 60, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
 }
 
 

@@ -1,6 +1,7 @@
 --- What must be true of every run, checked against the world's own record.
 
 local core = require("batchapi.core")
+local lines = require("simulate.lines")
 local paths = require("batchapi.util.path")
 
 local M = {}
@@ -54,6 +55,24 @@ local function check_count(world, results)
 end
 
 
+--- The batch of the same file that the network made of a doubled creation, or nil. (README.md, "Submitting
+--- once": that a network does this is what the protocol cannot know.)
+local function twin(world, batch)
+  for _, other in ipairs(batch.file and world.record.batches or {}) do
+    if other ~= batch and other.file == batch.file and other.shadow then
+      return other
+    end
+  end
+end
+
+
+--- Does the job go by the twin of a batch? Then that one's answers count.
+local function is_passed_over(world, batch)
+  local other = not batch.polled and twin(world, batch)
+  return other and other.polled or false
+end
+
+
 --- The answers that could be had, of those that settle a request: with further attempts the failures
 --- that are repeated settle nothing.
 local function settling(world, id)
@@ -63,7 +82,7 @@ local function settling(world, id)
     local there = answer.readable and not answer.lost and (not batch or world.service:reachable(batch, answer))
     any[#any + 1] = answer
     local settles = not (answer.unrun and batch or answer.retryable and world.plan.attempts > 1)
-    if there and settles and not (batch and (batch.shadow or batch.lost)) then
+    if there and settles and not (batch and (batch.shadow or batch.lost or is_passed_over(world, batch))) then
       list[#list + 1] = answer
     end
   end
@@ -146,10 +165,11 @@ end
 
 --- Nothing is done twice but what may be: after an answer that says that a repeat may help.
 local function check_sent(world, id)
-  local times = 0
+  local times, doubled = 0, 0
   for _, entry in ipairs(world.record.sent[id] or {}) do
     if not entry.shadow and not entry.unrun then
       times = times + 1
+      doubled = entry.batch and twin(world, entry.batch) and 1 or doubled
     end
   end
   local retryable = 0
@@ -158,7 +178,7 @@ local function check_sent(world, id)
       retryable = retryable + 1
     end
   end
-  local most = 1 + math.min(world.plan.attempts - 1, retryable)
+  local most = 1 + math.min(world.plan.attempts - 1, retryable) + doubled
   if times > most then
     world.record:violate("%s was carried out %d times, %d are explained", id, times, most)
   end
@@ -176,18 +196,11 @@ local function check_deletes(world)
 end
 
 
---- A file in which nothing is an answer, and which begins as a page does, is none of results: it is
---- asked for again, and its answers file stays.
-local function is_page(file)
-  return not file.content:find("{", 1, true)
-end
-
-
 --- What belonged to no request was kept, if its file was read.
 local function check_unclaimed(world)
   for _, entry in ipairs(world.record.unclaimed) do
     local file = world.service.files and world.service.files[entry.errors and entry.batch.errors or entry.batch.output]
-    if file and file.read and not file.gone and not is_page(file) and not world.kept[entry.line] then
+    if file and file.read and not file.gone and not lines.is_page(file.content) and not world.kept[entry.line] then
       world.record:violate("a line that belongs to nobody was thrown away: %s", entry.line)
     end
   end

@@ -132,6 +132,13 @@ function M.put(world, list, id, answer, batch, word)
 end
 
 
+--- Does nothing in a file look like an answer, and its head like a page? Then it is not taken for one of
+--- results: it is asked for again, and stays where it is.
+function M.is_page(content)
+  return content:gsub("^\239\187\191", ""):find("^%s*<") ~= nil and not content:find("{", 1, true)
+end
+
+
 --- The bytes of a file of lines.
 function M.file(world, list, ordered)
   local tape = world.tape

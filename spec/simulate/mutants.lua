@@ -54,7 +54,7 @@ M.list = {
   { "names_not_awaited", "a batch that has ended is collected before it names where its answers are", {
     { "batchapi.watch.states", [[lacks = lacks or nil }]], [[lacks = lacks and nil }]] } } },
   { "first_404_is_final", "one 404 to a poll is believed", { { "batchapi.watch.polling",
-    [[if self.refusals < REFUSALS or now - self.refused_since < self.settle then]], [[if self.refusals < 1 then]] } } },
+    [[if not self.refused:heard(asked) then]], [[if false then]] } } },
   { "cleanup_at_once", "cleanup deletes the answers before they are durable here", { { "batchapi.job.batch",
     [[function steps.ended(job, part)]],
     [[function steps.ended(job, part)

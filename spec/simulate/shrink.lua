@@ -7,7 +7,7 @@ local MOST_RUNS = 400
 -- The parts of a plan that may become simpler, and what they become.
 local simpler = {
   { "count", 1 }, { "count", 2 }, { "per_batch", 100 }, { "per_batch", 1 }, { "attempts", 1 }, { "cleanup", false },
-  { "ordered", false }, { "yields", false }, { "concurrency", 1 }, { "interval", 5 }, { "settle", 10 },
+  { "ordered", false }, { "yields", false }, { "concurrency", 1 }, { "interval", 5 },
   { "slowest", 30 }, { "page_size", 100 },
 }
 

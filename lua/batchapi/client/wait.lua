@@ -155,11 +155,12 @@ end
 
 --- One poll: what the wait came to, or `again` alone.
 function waiting:ask()
+  local asked = core.now()
   local answer, message, extra = poll(self.client, self.words.operation, self.id, self.deadline - core.now())
   if answer and self.on_update then
     self.on_update(answer)
   end
-  local verdict, state = self.polling:take(answer, message, extra)
+  local verdict, state = self.polling:take(answer, message, extra, asked)
   if answer then
     self.word = state.word
     self:adjust(answer)

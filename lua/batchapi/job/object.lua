@@ -12,6 +12,7 @@ local restore = require("batchapi.job.recover.restore")
 local states = require("batchapi.job.store.state")
 local store = require("batchapi.job.store.results")
 local template = require("batchapi.definition.template")
+local trouble = require("batchapi.watch.patience")
 local windows = require("batchapi.watch.window")
 local wire = require("batchapi.call.request")
 
@@ -280,6 +281,9 @@ end
 function methods:forget_tasks()
   self.active, self.uploading, self.releasing, self.ending = 0, 0, false, false
   self.store.opening = false
+  for holder in pairs(self.troubled) do
+    trouble.note(self, holder, nil)
+  end
   for _, part in pairs(self.state.parts) do
     part.busy, part.held = false, false
     part.resumed = part.status == "created"
@@ -351,6 +355,7 @@ function M.new(client, options, world)
     pass = nil, kept = {}, drawing = false, paced = {}, warnings = {},
     version = 0, told = 0, -- what has changed, and what of it on_update knows
     warn = world.warn, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
+    answered = 0,        -- calls so far
     troubled = {},       -- what is being waited out, by whose it is (batchapi/watch/patience.lua)
     knows_batches = false, -- the service has told of one of them
   }, job_mt)

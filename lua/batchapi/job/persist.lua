@@ -10,7 +10,7 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30 -- seconds, where the service names n
 --- Runs `attempt` until it succeeds or `may_pass` says that another try is in vain.
 ---@param job table
 ---@param attempt fun(): any, string|nil, table|nil the answer, or nil, message, err
----@param may_pass fun(err: table, tries: integer): boolean|nil `tries` counts what was made
+---@param may_pass fun(err: table, asked: number): boolean|nil `asked`: when the attempt began
 ---@param first_pause number|nil seconds, at most half of one
 ---@param holder table|nil whose trouble it is
 ---@return any answer
@@ -18,11 +18,11 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30 -- seconds, where the service names n
 ---@return table|nil err
 function M.run(job, attempt, may_pass, first_pause, holder)
   holder = holder or {}
-  local pause, tries = math.max(math.min(FIRST_PAUSE, first_pause or FIRST_PAUSE), 0.01), 0
+  local pause = math.max(math.min(FIRST_PAUSE, first_pause or FIRST_PAUSE), 0.01)
   while true do
-    tries = tries + 1
+    local asked = job.clock.now()
     local answer, why, err = attempt()
-    if answer or not may_pass(err, tries) then
+    if answer or not may_pass(err, asked) then
       trouble.note(job, holder, nil)
       return answer, why, err
     end

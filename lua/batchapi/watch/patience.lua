@@ -1,5 +1,7 @@
 --- What may pass, and is waited out; what only one batch has to do with; and what ends the waiting.
 
+local doubts = require("batchapi.watch.doubt")
+
 local M = {}
 
 -- Before the first good answer there may be nothing to wait for: base_url may be wrong.
@@ -52,23 +54,20 @@ function M.is_endured(err, heard, waited)
 end
 
 
-local REFUSALS, SETTLES = 3, 3
+local SETTLES = 3
 
 
 --- How long a result that the service refuses to give may only not be visible yet.
 ---@param job table
----@return fun(err: batchapi.Error): boolean may it be given in a while?
+---@return fun(err: batchapi.Error, asked: number): boolean may it be given in a while?
 function M.of_result(job)
-  local refusals, since = 0, nil
-  return function(err)
-    local now = job.clock.now()
+  local doubt = doubts.new(job.clock, SETTLES * job.options.settle)
+  return function(err, asked)
     if M.passes(err, true) then
+      doubt:interrupted()
       return true
-    elseif not M.is_refusal(err) then
-      return false
     end
-    refusals, since = refusals + 1, since or now
-    return refusals < REFUSALS or now - since < SETTLES * job.options.settle
+    return M.is_refusal(err) and not doubt:heard(asked)
   end
 end
 

@@ -2,13 +2,13 @@
 --- nothing itself: `client:wait` and `run` do, each in its own way, and both go by this.
 
 local batch_state = require("batchapi.watch.states")
+local doubts = require("batchapi.watch.doubt")
 local trouble = require("batchapi.watch.patience")
 
 local M = {}
 M.__index = M
 
 local LATE = 1800 -- seconds for which a batch that has ended may not name what it made
-local REFUSALS = 3 -- in a row, before one is believed
 
 
 ---@class batchapi.Polling
@@ -24,8 +24,7 @@ function M.new(definition, clock, settle, heard, expected)
   return setmetatable({
     definition = definition, clock = clock, settle = settle, heard = heard or false, expected = expected,
     began = clock.now(), trouble = nil,
-    refusals = 0, refused_since = nil,
-    late_since = nil,
+    refused = doubts.new(clock, settle), unnamed = doubts.new(clock, LATE, 1),
   }, M)
 end
 
@@ -36,30 +35,31 @@ local function note(self, message)
 end
 
 
-local function failed(self, message, err)
-  local now = self.clock.now()
-  if trouble.is_endured(err, self.heard, now - self.began) then
+local function failed(self, message, err, asked)
+  if trouble.is_endured(err, self.heard, self.clock.now() - self.began) then
+    self.refused:interrupted()
+    self.unnamed:interrupted()
     return note(self, message)
   elseif not trouble.is_refusal(err) then
     return "stop"
   end
-  self.refusals, self.refused_since = self.refusals + 1, self.refused_since or now
-  if self.refusals < REFUSALS or now - self.refused_since < self.settle then
+  self.unnamed:interrupted()
+  if not self.refused:heard(asked) then
     return note(self, message)
   end
   return err.status == 404 and "gone" or "refused"
 end
 
 
-local function answered(self, answer, status)
-  local state, now = batch_state.read(self.definition, answer, status, self.expected), self.clock.now()
-  self.heard, self.refusals, self.refused_since = true, 0, nil
+local function answered(self, answer, status, asked)
+  local state = batch_state.read(self.definition, answer, status, self.expected)
+  self.heard = true
+  self.refused:reset()
   if not state.lacks then
     self.trouble = nil
     return state.outcome and "ended" or "again", state
   end
-  self.late_since = self.late_since or now
-  if now - self.late_since >= LATE then
+  if self.unnamed:heard(asked) then
     return "late", state
   elseif self.trouble and not self.trouble.late then
     self.trouble = nil
@@ -78,13 +78,14 @@ end
 ---@param answer table|nil
 ---@param message string|nil
 ---@param extra table the response, or the error
+---@param asked number|nil when the batch was asked for (now)
 ---@return "again"|"ended"|"late"|"gone"|"refused"|"stop" verdict
 ---@return batchapi.BatchState|nil state where there was an answer
-function M:take(answer, message, extra)
+function M:take(answer, message, extra, asked)
   if answer == nil then
-    return failed(self, message, extra)
+    return failed(self, message, extra, asked)
   end
-  return answered(self, answer, extra and extra.status)
+  return answered(self, answer, extra and extra.status, asked)
 end
 
 
@@ -96,7 +97,7 @@ end
 function M:pause(usual, extra)
   local asked = extra and extra.retry_after
   local rate = extra and extra.ratelimit or {}
-  if self.refusals > 0 then
+  if self.refused.count > 0 then
     usual = math.min(usual, math.max(self.settle / 2, 0.01))
   end
   return math.max(usual, asked or 0, rate.remaining == 0 and rate.reset or 0)

@@ -231,6 +231,8 @@ function M:handle(request)
       return not_found("batch")
     elseif rest == "cancel" then
       batches.cancel(self.world, self, batch)
+    else
+      batch.polled = true
     end
     return 200, describe(self, batch)
   end

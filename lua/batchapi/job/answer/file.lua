@@ -1,6 +1,6 @@
 --- Is what was downloaded a file of results? A gateway's page with status 200 is none.
 
-local core = require("batchapi.core")
+local answer_lines = require("batchapi.job.answer.lines")
 local errors = require("batchapi.util.errors")
 
 local M = {}
@@ -21,13 +21,12 @@ end
 --- Has one of the lines to come an answer? Then what stands before it is only rubbish among answers.
 local function has_answer(files, reader, outcome)
   while true do
-    local line = files:next(reader)
-    if not line then
-      return false
-    end
-    local answer = line:find("^%s*{") and core.decode(line)
-    if type(answer) == "table" and outcome:id(answer) then
+    local what, answer, line = answer_lines.next(files, reader)
+    if what == "read" and type(answer) == "table" and outcome:id(answer)
+      or what == "unreadable" and line:find("^%s*{") and outcome:ids_in(line)() then
       return true
+    elseif what == "end" or what == "failed" then
+      return false
     end
   end
 end

@@ -49,12 +49,12 @@ local function download_one(job, part, i, source)
       return nil, why, err
     end
     return result_file.check(job.files, name, source.operation, job.outcome, must_have_lines(part, i))
-  end, function(err, tries)
+  end, function(err, asked)
     if err.code == "no_result_file" then
       strange = strange + 1
       return strange < STRANGE_FILES
     end
-    return may_pass(err, tries)
+    return may_pass(err, asked)
   end, nil, part)
 end
 

@@ -67,9 +67,9 @@ end
 
 
 local function insist(job, part, attempt)
-  local began = job.clock.now()
-  return persist.run(job, attempt, function(err)
-    return not lookup.is_vain(job, part, err, began)
+  local doubt = lookup.doubt(job)
+  return persist.run(job, attempt, function(err, asked)
+    return not lookup.is_vain(job, part, err, doubt, asked)
   end, job.options.settle / 4, part)
 end
 

@@ -4,6 +4,7 @@
 --- that was cut short is no look: it says nothing about what it did not show.
 
 local core = require("batchapi.core")
+local doubts = require("batchapi.watch.doubt")
 local paths = require("batchapi.util.path")
 local template = require("batchapi.definition.template")
 local timestamp = require("batchapi.util.timestamp")
@@ -112,15 +113,25 @@ end
 ---@param job table
 ---@param part table
 ---@param err table
----@param began number when the asking began, or first failed
+---@param doubt batchapi.Doubt
+---@param asked number when it was asked
 ---@return boolean
-function M.is_vain(job, part, err, began)
-  local waited = job.clock.now() - began
+function M.is_vain(job, part, err, doubt, asked)
+  local waited = job.clock.now() - doubt.began
   local heard = job.confirmed or part.file_id ~= nil -- the service has answered before
   if err.code ~= "list_broken" and trouble.is_endured(err, heard, waited) then
+    doubt:interrupted()
     return false
   end
-  return err.kind == "auth" or not err.status or waited > job.options.settle
+  return err.kind == "auth" or not err.status or doubt:heard(asked)
+end
+
+
+--- How long a no to such a question is not believed.
+---@param job table
+---@return batchapi.Doubt
+function M.doubt(job)
+  return doubts.new(job.clock, job.options.settle, 2)
 end
 
 
@@ -134,16 +145,17 @@ end
 ---@return table|nil err
 function M.over(job, part, waited)
   local settle = job.options.settle
-  local pause, failing = math.min(1, settle / 4), nil
+  local pause, failing = math.min(1, settle / 4), nil -- failing: the doubt that the list cannot be read
   while true do
+    local asked = job.clock.now()
     local over = waited() >= settle -- before the look: what it does not show is not there
     local matches, why, err, seen = M.look(job, part)
     local found = M.current(job, part, matches or seen)
-    failing = not (matches or found) and (failing or job.clock.now()) or nil
+    failing = not (matches or found) and (failing or M.doubt(job)) or nil
     trouble.note(job, part, failing and trouble.more(part.trouble, why, job.clock.wall()))
     if found or matches and over then
       return found or false, matches or seen
-    elseif failing and M.is_vain(job, part, err, failing) then
+    elseif failing and M.is_vain(job, part, err, failing, asked) then
       trouble.note(job, part, nil)
       return nil, why, err
     end

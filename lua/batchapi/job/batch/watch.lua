@@ -70,8 +70,9 @@ function M.until_ended(job, part)
     if not ok then
       return nil, why, err
     end
+    local asked = job.clock.now()
     local batch, message, response = poll(job, part)
-    local verdict, state = polling:take(batch, message, response)
+    local verdict, state = polling:take(batch, message, response, asked)
     if batch then
       job.knows_batches = true
       part.counts, part.state = batch_state.counts(job.run, batch), paths.get(batch, job.definition.wait.status)

@@ -9,8 +9,20 @@ local trouble = require("batchapi.watch.patience")
 local M = {}
 
 local LONGEST_PAUSE = 60
-local PATIENCE = 900 -- seconds, with a service that fails as a whole
+local PATIENCE = 900 -- seconds, with a call that fails while others are answered
 local SAFE_TRIES = 4
+
+
+--- Makes the call again after a pause, and each time a longer one.
+local function once_more(job, call, why, err, perform)
+  trouble.note(job, call, trouble.more(call.trouble, why, job.clock.wall()))
+  call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
+  local ok, message, failure = job:sleep(err.retry_after or call.pause)
+  if not ok then
+    return nil, message, failure
+  end
+  return perform(job, call)
+end
 
 
 --- The call was surely not carried out.
@@ -25,13 +37,10 @@ local function refused(job, call, why, err, perform)
         return nil, message, failure
       end
     end
-    call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
-    local ok, message, failure = job:sleep(err.retry_after or call.pause)
-    if not ok then
-      return nil, message, failure
-    end
-    return perform(job, call)
-  elseif err.status and err.kind ~= "auth" and not trouble.passes(err) or err.kind == "invalid" then
+    return once_more(job, call, why, err, perform)
+  end
+  trouble.note(job, call, nil)
+  if err.status and err.kind ~= "auth" and not trouble.passes(err) or err.kind == "invalid" then
     local single = job.run.family == "each"
     local ok, message, failure = answers.settle_all(job, call, err.code or err.status and ("http_%d"):format(err.status)
       or err.kind, why, single and err.status or nil, single and err.body or nil)
@@ -49,6 +58,7 @@ end
 
 --- Nobody knows whether the call was carried out.
 local function unknown(job, call, why, perform)
+  trouble.note(job, call, nil)
   local lost, rest = { number = call.number }, {}
   lost.items, rest.items = groups.harmed(call)
   local ok, message, failure = answers.settle_all(job, lost, "unknown_outcome",
@@ -92,6 +102,17 @@ function M.mismatched(job, call, answer, perform)
 end
 
 
+--- Does the call fail again and again while others are answered? A service that fails as a whole is
+--- waited out, as long as the job is waited for.
+local function fails_alone(job, call)
+  if job.answered ~= (call.answered or job.answered) then
+    call.alone = (call.alone or 0) + 1
+  end
+  call.answered = job.answered
+  return (call.alone or 0) >= SAFE_TRIES and job.clock.now() - call.began >= PATIENCE
+end
+
+
 --- What becomes of a call that failed as a whole. `perform` makes it again.
 ---@return true|nil ok
 ---@return string|nil message
@@ -105,15 +126,12 @@ function M.failed(job, call, why, err, perform)
     return unknown(job, call, why, perform)
   end
   call.tries, call.began = (call.tries or 0) + 1, call.began or job.clock.now()
-  local outage = err.status ~= 500 and trouble.passes(err, true)
-  if call.tries < SAFE_TRIES or outage and job.confirmed and job.clock.now() - call.began < PATIENCE then
-    call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
-    local ok, message, failure = job:sleep(err.retry_after or call.pause)
-    if not ok then
-      return nil, message, failure
-    end
-    return perform(job, call)
-  elseif err.status and (job.confirmed or not outage) then
+  local outage, alone = err.status ~= 500 and trouble.passes(err, true), fails_alone(job, call)
+  if call.tries < SAFE_TRIES or outage and job.confirmed and not alone then
+    return once_more(job, call, why, err, perform)
+  end
+  trouble.note(job, call, nil)
+  if err.status and (job.confirmed or not outage) then
     local ok, message, failure = answers.settle_all(job, call, err.code or ("http_%d"):format(err.status), why,
       job.run.family == "each" and err.status or nil)
     if not ok then

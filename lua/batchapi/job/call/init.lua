@@ -12,6 +12,7 @@ local failed_call = require("batchapi.job.call.failed")
 local groups = require("batchapi.job.call.groups")
 local store = require("batchapi.job.store.results")
 local submit = require("batchapi.job.batch.submit")
+local trouble = require("batchapi.watch.patience")
 local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
 
 local M = {}
@@ -99,7 +100,10 @@ local function perform(job, call)
   local answer, message, response = job:call(job.run.create, known_of(job, call))
   if answer == nil then
     return failed_call.failed(job, call, message, response, perform)
-  elseif not job.run.create.id and answers.is_mismatched(job, call, answer) then
+  end
+  job.answered = job.answered + 1
+  trouble.note(job, call, nil)
+  if not job.run.create.id and answers.is_mismatched(job, call, answer) then
     return failed_call.mismatched(job, call, answer, perform)
   end
   local repeated
