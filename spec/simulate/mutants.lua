@@ -20,11 +20,11 @@ M.list = {
   { "no_settling", "after the delete nobody waits before the last look (drop-lag)", { { "batchapi.job.batch.lookup",
     [[local over = waited() >= settle]], [[local over = waited() >= 0]] } } },
   { "unseen_file", "a 404 to the delete counts although the file was never seen (drop-404)", { { "batchapi.job.batch.fence",
-    [[  return persist.run(job, attempt, function(err)]],
+    [[  return persist.run(job, attempt, function(err, asked)]],
     [[  return persist.run(job, function()
       local answer, why, err = attempt()
       return answer or err.status == 404, why, err
-    end, function(err)]] } } },
+    end, function(err, asked)]] } } },
   { "fenced_keeps_file", "after the fence the same file is used again", {
     { "batchapi.job.batch.fence", [[job:record{ type = "fenced", part = part.part, file_id = part.file_id }]],
       [[job:record{ type = "uncreated", part = part.part, why = "not found" }]] },
@@ -96,32 +96,32 @@ end
 local load_text = rawget(_G, "loadstring") or load
 
 
---- Plants a mutant: its modules are changed as they are loaded, so it comes before any of them.
+local search = package.searchpath or function(module, path)
+  for template in path:gmatch("[^;]+") do
+    local file = template:gsub("%?", (module:gsub("%.", "/")))
+    local handle = io.open(file)
+    if handle then
+      handle:close()
+      return file
+    end
+  end
+end
+
+
+--- The modules that a mutant changes, changed.
 ---@param name string
-function M.plant(name)
-  local edits, count = {}, 0
+---@return table<string, function> by the module's name
+function M.chunks(name)
+  local edits = {}
   for _, mutant in ipairs(M.list) do
-    if mutant[1] == name then
-      for _, edit in ipairs(mutant[3]) do
-        edits[edit[1]] = edits[edit[1]] or {}
-        table.insert(edits[edit[1]], edit)
-        count = count + 1
-      end
+    for _, edit in ipairs(mutant[1] == name and mutant[3] or {}) do
+      edits[edit[1]] = edits[edit[1]] or {}
+      table.insert(edits[edit[1]], edit)
     end
   end
-  assert(count > 0, "no mutant is called " .. tostring(name))
-  local search = package.searchpath or function(module, path)
-    for template in path:gmatch("[^;]+") do
-      local file = template:gsub("%?", (module:gsub("%.", "/")))
-      local handle = io.open(file)
-      if handle then
-        handle:close()
-        return file
-      end
-    end
-  end
+  assert(next(edits), "no mutant is called " .. tostring(name))
+  local chunks = {}
   for module, list in pairs(edits) do
-    assert(not package.loaded[module], module .. " is loaded already")
     local path = assert(search(module, package.path), module)
     local handle = assert(io.open(path, "rb"))
     local source = handle:read("*a")
@@ -129,7 +129,18 @@ function M.plant(name)
     for _, edit in ipairs(list) do
       source = apply(name, source, edit[2], edit[3])
     end
-    package.preload[module] = assert(load_text(source, "@" .. path))
+    chunks[module] = assert(load_text(source, "@" .. path))
+  end
+  return chunks
+end
+
+
+--- Plants a mutant: its modules are changed as they are loaded, so it comes before any of them.
+---@param name string
+function M.plant(name)
+  for module, chunk in pairs(M.chunks(name)) do
+    assert(not package.loaded[module], module .. " is loaded already")
+    package.preload[module] = chunk
   end
 end
 
