@@ -1,6 +1,6 @@
 local batchapi = require("batchapi")
 local definition = require("batchapi.definition")
-local job_options = require("batchapi.job.options")
+local run_options = require("batchapi.definition.run_options")
 local merge = require("batchapi.definition.extends")
 local methods = require("batchapi.prompt.methods")
 local wait = require("batchapi.client.wait")
@@ -90,49 +90,23 @@ describe("batchapi.help for verbs and functions", function()
     end
   end)
 
-  it("explains exactly the options that run and wait take, with their types and defaults", function()
-    local function check(name, kind_of, default_of, names)
-      local explained = {}
-      for _, option in ipairs(entry(name).options) do
-        explained[option[1]] = true
-        local kind, default = kind_of(option[1]), default_of(option[1])
-        assert.truthy(kind, name .. " has no option " .. option[1])
-        assert.are.equal(kind == "table" and "map of string" or kind, option[2], option[1])
-        if default ~= nil then
-          assert.truthy(option[3]:find("(" .. tostring(default), 1, true), option[1])
+  it("explains the options by the lists that check them", function()
+    for name, list in pairs{ run = run_options, wait = wait.options } do
+      assert.are.equal(list, entry(name).options)
+      local text = batchapi.help(name)
+      for _, option in ipairs(list) do
+        assert.is_true(#(option.help or "") > 10, option.name)
+        local line = assert(text:match("\n  " .. option.name .. " +([^\n]+)"), option.name)
+        assert.are.equal(type(option.kind) == "table" and option.kind[1] or option.kind, (line:match("^%a+")))
+        if option.default ~= nil then
+          assert.truthy(text:find(option.help .. " (" .. tostring(option.default) .. ")", 1, true), option.name)
         end
       end
-      for known in pairs(names) do
-        assert.is_true(explained[known], known .. " is not explained")
+    end
+    for _, name in ipairs{ "request", "resume", "map" } do
+      for _, option in ipairs(entry(name).options) do
+        assert.is_true(#(option.help or "") > 4, name .. "." .. option.name)
       end
-    end
-    local function of_run(key)
-      return function(name)
-        return (job_options.common[name] or {})[key]
-      end
-    end
-    check("run", of_run(1), of_run("default"), job_options.common)
-    local by_name = {}
-    for _, option in ipairs(wait.options) do
-      by_name[option.name] = option
-    end
-    check("wait", function(name)
-      return by_name[name] and by_name[name].kind
-    end, function(name)
-      return by_name[name] and by_name[name].default
-    end, by_name)
-  end)
-
-  it("names only fields of request, and options of resume, that there are", function()
-    local client = assert(batchapi.openai{ api_key = "k" })
-    for _, field in ipairs(entry("request").options) do
-      local ok, message = pcall(client.request, client, { path = field[1] ~= "path" and "/x" or nil, [field[1]] = print })
-      assert.is_false(ok)
-      assert.falsy(message:find("has no field", 1, true), message)
-    end
-    for _, option in ipairs(entry("resume").options) do
-      local _, message = pcall(batchapi.resume, "/nonexistent", { [option[1]] = option[1] == "client" and client or 1 })
-      assert.falsy(tostring(message):find("unknown option", 1, true), message)
     end
   end)
 

@@ -382,6 +382,6 @@ describe("oauth.authorize_url and oauth.exchange", function()
     misuse("has no authorize_url", batchapi.oauth.authorize_url,
       { service = "openai", client_id = "x", redirect_uri = "y" })
     misuse("code is missing", batchapi.oauth.exchange, { client_id = "x", redirect_uri = "y" })
-    misuse("a table expected", batchapi.oauth.exchange, nil)
+    misuse("the options must be a table", batchapi.oauth.exchange, nil)
   end)
 end)

@@ -8,10 +8,11 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
+local host = require("batchapi.host")
 local files_of = require("batchapi.host.files")
 local iterator = require("batchapi.host.iterator")
 local json_options = require("batchapi.json.options")
-local options_of = require("batchapi.client.options")
+local check = require("batchapi.check.options")
 
 local M = {}
 
@@ -79,11 +80,11 @@ function lines_mt.__call(lines)
 end
 
 
-local read_options = options_of.list{
+local read_options = check.list{
   { name = "max_line_bytes", kind = "number", integer = true, min = 1, max = 2 ^ 30 },
-  options_of.general.host, unpack(json_options.decode),
+  host.option, unpack(json_options.decode),
 }
-local write_options = options_of.list{ { name = "append", kind = "boolean" } }
+local write_options = check.list{ { name = "append", kind = "boolean" } }
 
 
 local function check_path(path, what)
@@ -135,7 +136,7 @@ end
 function M.write(path, options)
   check_path(path, "jsonl.write")
   if options ~= nil then
-    options_of.check_list(options, write_options, "jsonl.write")
+    check.check(options, write_options, "jsonl.write")
   end
   local writer, why, err = core.writer(path, options)
   if not writer then

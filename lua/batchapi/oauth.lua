@@ -10,52 +10,49 @@
 ---     redirect_uri = "https://me.example/callback", code = code, code_verifier = code_verifier }
 ---   -- tokens.refresh_token is what batchapi.asana{ oauth = { … } } takes
 
+local check = require("batchapi.check.options")
 local core = require("batchapi.core")
 local credentials = require("batchapi.client.credentials")
 local errors = require("batchapi.util.errors")
+local options = require("batchapi.client.options")
 
 local M = {}
 
---- Words of both functions: their type, and whether they must be there.
-local authorize_words = {
-  service = { "string" }, authorize_url = { "string" }, base_url = { "string" },
-  client_id = { "string", required = true }, redirect_uri = { "string", required = true },
-  scope = { "string" }, state = { "string" }, extra = { "table" },
+local service = { name = "service", kind = "string", empty = false, help = "whose endpoints: the name of its definition" }
+local base_url = { name = "base_url", kind = "string", empty = false, help = "the service's other address" }
+local client_id = { name = "client_id", kind = "string", empty = false, required = true,
+  help = "the application's id at the service" }
+local redirect_uri = { name = "redirect_uri", kind = "string", empty = false, required = true,
+  help = "where the browser comes back to" }
+
+--- What `authorize_url` takes.
+M.authorize_options = check.list{
+  service, base_url, client_id, redirect_uri,
+  { name = "authorize_url", kind = "string", empty = false, help = "in the place of the service's" },
+  { name = "scope", kind = "string", empty = false, help = "what is asked for, words with spaces between" },
+  { name = "state", kind = "string", empty = false, help = "comes back with the code (a random one)" },
+  { name = "extra", kind = "table", help = "further parameters of the URL" },
 }
-local exchange_words = {
-  service = { "string" }, token_url = { "string" }, base_url = { "string" },
-  client_id = { "string", required = true }, client_secret = { "string" },
-  redirect_uri = { "string", required = true }, code = { "string", required = true },
-  code_verifier = { "string" },
-  allow_insecure = { "boolean" },
-}
+
 --- Given on to the client that sends the request.
-local transport_words = {
-  timeout = true, connect_timeout = true, proxy = true, ca_file = true, user_agent = true,
-  host = true, on_request = true, unix_socket = true, client_cert = true, client_key = true,
-}
+local transport = { "timeout", "connect_timeout", "proxy", "ca_file", "user_agent", "host", "on_request",
+  "unix_socket", "client_cert", "client_key" }
 
-
-local function check(what, given, words, others)
-  if type(given) ~= "table" then
-    errors.misuse("%s: a table expected, got a %s", what, type(given))
+--- What `exchange` takes, and of a client's options those that say how the request is sent.
+M.exchange_options = (function()
+  local list = {
+    service, base_url, client_id, redirect_uri,
+    { name = "token_url", kind = "string", empty = false, help = "in the place of the service's" },
+    { name = "client_secret", kind = "string", empty = false, help = "the application's secret, if it has one" },
+    { name = "code", kind = "string", empty = false, required = true, help = "what the browser brought back" },
+    { name = "code_verifier", kind = "string", empty = false, help = "the third value of authorize_url" },
+    { name = "allow_insecure", kind = "boolean", help = "a token endpoint over plain http" },
+  }
+  for _, name in ipairs(transport) do
+    list[#list + 1] = options.general[name]
   end
-  for name, value in pairs(given) do
-    local word = words[name]
-    if not word and not (others and others[name]) then
-      errors.misuse("%s has no option '%s'", what, tostring(name))
-    elseif word and type(value) ~= word[1] then
-      errors.misuse("%s: %s must be a %s, got a %s", what, name, word[1], type(value))
-    elseif word and value == "" then
-      errors.misuse("%s: %s is empty", what, name)
-    end
-  end
-  for name, word in pairs(words) do
-    if word.required and given[name] == nil then
-      errors.misuse("%s: %s is missing", what, name)
-    end
-  end
-end
+  return check.list(list)
+end)()
 
 
 --- What the definition of a service says about its OAuth endpoints.
@@ -126,7 +123,7 @@ end
 ---@return string state must come back unchanged with the code
 ---@return string code_verifier keep it with the user's session, for `exchange`
 function M.authorize_url(given)
-  check("authorize_url", given, authorize_words)
+  check.check(given, M.authorize_options, "authorize_url")
   local url = endpoint("authorize_url", given, "authorize_url")
   local verifier, challenge, state = core.pkce()
   if not verifier then
@@ -192,13 +189,13 @@ end
 
 
 local function sender(given, url)
-  local options = { max_retries = 0 }
-  for name in pairs(transport_words) do
-    options[name] = given[name]
+  local made = { max_retries = 0 }
+  for _, name in ipairs(transport) do
+    made[name] = given[name]
   end
   return require("batchapi").client({
     name = "oauth", base_url = url:match("^%a+://[^/?#]+"), auth = {}, operations = {},
-  }, options)
+  }, made)
 end
 
 
@@ -221,7 +218,7 @@ end
 ---@return string|nil message
 ---@return batchapi.Error|nil err kind "auth" with the server's error as code when it refused
 function M.exchange(given)
-  check("exchange", given, exchange_words, transport_words)
+  check.check(given, M.exchange_options, "exchange")
   local url = endpoint("exchange", given, "token_url")
   local guards, message, err = guard(given, url)
   if not guards then

@@ -1,5 +1,6 @@
 --- Checks that a webhook comes from the service (Standard Webhooks, as OpenAI signs them).
 
+local check = require("batchapi.check.options")
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
 
@@ -9,25 +10,12 @@ local errors = require("batchapi.util.errors")
 
 local M = {}
 
-local option_kinds = { tolerance = "number", now = "number" }
-
-
-local function check_options(given)
-  if given ~= nil and type(given) ~= "table" then
-    errors.misuse("webhook.verify: the options must be a table, got a %s", type(given))
-  end
-  for name, value in pairs(given or {}) do
-    local kind = option_kinds[name]
-    if not kind then
-      errors.misuse("webhook.verify has no option '%s'", tostring(name))
-    elseif type(value) ~= kind or value ~= value then
-      errors.misuse("webhook.verify: %s must be a %s", name, kind)
-    end
-  end
-  if given and given.tolerance and given.tolerance < 0 then
-    errors.misuse("webhook.verify: tolerance must not be negative")
-  end
-end
+--- What `verify` may be given.
+M.options = check.list{
+  { name = "tolerance", kind = "number", min = 0, default = 300,
+    help = "seconds the message may be old, or ahead of this clock" },
+  { name = "now", kind = "number", help = "calendar seconds to measure its age by, for tests" },
+}
 
 
 --- The headers that count, whatever the case of their names. A header that is there twice (a
@@ -76,7 +64,7 @@ function M.verify(headers, body, secret, given)
   elseif type(secret) ~= "string" then
     errors.misuse("webhook.verify: the secret must be a string, got a %s", type(secret))
   end
-  check_options(given)
+  check.check(given or {}, M.options, "webhook.verify")
   local found, why = find_headers(headers)
   if not found then
     return refused(why)

@@ -165,9 +165,9 @@ describe("host = { waiter }", function()
       assert.is_false(ok)
       return why
     end
-    assert.match("the function 'waiter' is missing", refusal{}, 1, true)
-    assert.match("host: waiter must be a function, got a number", refusal{ waiter = 1 }, 1, true)
-    assert.match("unknown field 'waitr'; did you mean 'waiter'?", refusal{ waitr = print }, 1, true)
+    assert.match("host: option waiter is missing", refusal{}, 1, true)
+    assert.match("host: option waiter must be a function, got a number", refusal{ waiter = 1 }, 1, true)
+    assert.match("host has no option 'waitr'; did you mean 'waiter'?", refusal{ waitr = print }, 1, true)
     assert.match("option host must be one of auto, block, openresty", refusal("nginx"), 1, true)
     assert.match("must be a string or a table", refusal(1), 1, true)
   end)

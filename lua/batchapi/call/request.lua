@@ -1,10 +1,10 @@
 --- From an operation's request (operation.lua) to what goes on the wire: address, headers, times,
 --- caps.
 
+local check = require("batchapi.check.options")
 local errors = require("batchapi.util.errors")
 local operation = require("batchapi.call.operation")
 local origin = require("batchapi.util.origin")
-local suggest = require("batchapi.util.suggest")
 local url = require("batchapi.util.url")
 local values = require("batchapi.check.values")
 local wire_values = require("batchapi.check.wire_values")
@@ -258,44 +258,37 @@ function M.for_operation(client, one, arguments, overrides)
 end
 
 
-local free_words = { "method", "path", "query", "body", "headers", "to", "repeats" }
-local free_kinds = { method = "string", path = "string", query = "table", headers = "table",
-  to = "string", repeats = "string", body = false } -- false: see check_free()
+--- What `request` takes.
+M.free_options = check.list{
+  { name = "path", kind = "string", required = true,
+    help = "from the base URL on and beginning with '/', or a whole URL" },
+  { name = "method", kind = "string", default = "GET", help = "GET, HEAD, PUT, POST, PATCH or DELETE" },
+  { name = "query", kind = "table", help = "parameters, percent-encoded for you" },
+  { name = "body", kind = { "table", "string" }, help = "a table is sent as JSON, a string as it is" },
+  { name = "headers", kind = "table", help = "added" },
+  { name = "to", kind = "string", help = "path of a file for the answer" },
+  { name = "repeats", kind = "string", one_of = { "safe", "idempotent", "never_sent" },
+    help = "may a failed attempt be repeated? (by the method)" },
+}
+local free_words = { method = true, path = true, query = true, body = true, headers = true, to = true, repeats = true }
 local methods_known = { GET = "safe", HEAD = "safe", PUT = "idempotent", DELETE = "idempotent",
   POST = "never_sent",
   PATCH = "never_sent" }
 
 
-local function check_kinds(given)
-  for word, kind in pairs(free_kinds) do
-    local value = given[word]
-    if kind and value ~= nil and type(value) ~= kind then
-      errors.misuse("request: %s must be a %s, got a %s", word, kind, type(value))
-    end
-  end
-end
-
-
 --- Checks a free request, the usual ones quickly; gives what its body is.
 local function check_free(given)
-  if type(given) ~= "table" then
-    errors.misuse("request: a table { method, path, query, body } expected, got a " .. type(given))
-  end
-  for word in next, given do
-    if free_kinds[word] == nil then
-      errors.misuse("request has no field '%s'%s",
-        tostring(word), suggest.hint(tostring(word), free_words))
+  local quick = type(given) == "table" and methods_known[given.method] and given.query == nil and given.headers == nil
+    and given.to == nil and given.repeats == nil and type(given.path) == "string"
+  if quick then
+    for word in next, given do
+      quick = quick and free_words[word]
     end
   end
-  local kind = type(given.body)
-  if not methods_known[given.method] or given.query ~= nil or given.headers ~= nil or given.to ~= nil
-    or given.repeats ~= nil or type(given.path) ~= "string" then
-    check_kinds(given)
-  end
-  if not given.path then
-    errors.misuse("request: the field path is missing")
-  elseif kind ~= "nil" and kind ~= "table" and kind ~= "string" then
-    errors.misuse("request: body must be a table or a string, got a " .. kind)
+  local kind = quick and type(given.body)
+  if not quick or kind ~= "nil" and kind ~= "table" and kind ~= "string" then
+    check.check(given, M.free_options, "request")
+    kind = type(given.body)
   end
   return kind
 end
@@ -313,8 +306,6 @@ local function free_address(given)
   local repeats = given.repeats or class
   if not class then
     errors.misuse("request: '%s' is no method that is known", given.method)
-  elseif repeats ~= "safe" and repeats ~= "idempotent" and repeats ~= "never_sent" then
-    errors.misuse("request: repeats must be safe, idempotent or never_sent")
   elseif not rooted and not path:match("^https?://") then
     errors.misuse("request: path must begin with '/', or be a URL")
   end

@@ -19,6 +19,7 @@
 --- triple. `client:_open(name, arguments, overrides)` gives the stream of an answer instead (see
 --- lines.lua).
 
+local clients = require("batchapi.call.clients")
 local base_url_of = require("batchapi.client.base_url")
 local codec = require("batchapi.json.codec")
 local errors = require("batchapi.util.errors")
@@ -74,17 +75,7 @@ local function client_tostring(client)
 end
 
 
-local open = setmetatable({}, { __mode = "k" }) -- clients that were made and not closed
-
---- Raises when a client is used with `.` for `:`, or closed.
-local function check_open(client, name)
-  if open[client] then
-    return
-  elseif type(client) ~= "table" or not client._core then
-    errors.misuse("bad self to '%s': call it with a colon, client:%s(…)", name, name)
-  end
-  errors.misuse("%s: the client is closed", name)
-end
+local check_open = clients.check_open
 
 
 ---@param name string
@@ -240,7 +231,7 @@ end
 --- queued.
 ---@return table
 function methods:stats()
-  if type(self) ~= "table" or not self._core then
+  if not clients.is(self) then
     check_open(self, "stats")
   end
   return self._core:stats()
@@ -249,10 +240,10 @@ end
 
 --- Ends the client: calls in flight end as "closed", later ones raise. May be called again.
 function methods:close()
-  if type(self) ~= "table" or not self._core then
+  if not clients.is(self) then
     check_open(self, "close")
   end
-  open[self] = nil
+  clients.close(self)
   self._core:close()
 end
 
@@ -320,19 +311,6 @@ local function assemble(definition, settings, credential, handle, base_url)
 end
 
 
---- Is it a client that was made here, open or closed?
----@param value any
----@return boolean
-function M.is_client(value)
-  local definition = type(value) == "table" and value._definition
-  local class = type(definition) == "table" and classes[definition]
-  return class ~= nil and class ~= false and getmetatable(value) == class
-end
-
-
-M.check_open = check_open
-
-
 --- A client of a definition.
 ---@param definition table compiled
 ---@param given table the options
@@ -373,7 +351,7 @@ function M.new(definition, given, base)
   if settings.on_change then
     client._changes = require("batchapi.client.changes").teller(definition.changes, settings, client._told)
   end
-  open[client] = true
+  clients.add(client)
   return client
 end
 

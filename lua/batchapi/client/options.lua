@@ -1,10 +1,9 @@
 --- The options of a client: one list from which checking, messages and help all come.
 
 local among = require("batchapi.util.among")
-local custom = require("batchapi.host.driver.custom")
+local check = require("batchapi.check.options")
 local errors = require("batchapi.util.errors")
-local hosts = require("batchapi.host.detect")
-local suggest = require("batchapi.util.suggest")
+local host = require("batchapi.host")
 local values = require("batchapi.check.values")
 local wire_values = require("batchapi.check.wire_values")
 
@@ -72,17 +71,14 @@ M.general = {
     help = "function(refresh_token), called when the server has renewed it, to be stored" },
   { name = "api_key_file", kind = "string", where = "client",
     help = "file that holds the key; read by the core" },
-  { name = "host", kind = { "string", "table" }, one_of = hosts.names, check = custom.check, where = "client",
-    default = "auto", help = "how calls wait; a table is an event loop of your own" },
+  host.option,
   { name = "json", kind = "table", where = "client",
     help = "a codec in the built-in one's place: encode and decode as lua-cjson has them" },
   { name = "on_change", kind = "function", where = "client",
     help = "function(change), called once for each change the service announces" },
 }
 
-for _, option in ipairs(M.general) do
-  M.general[option.name] = option
-end
+check.list(M.general)
 
 
 --- The options that carry a definition's credentials.
@@ -117,105 +113,6 @@ function M.names(definition)
     add(option.name)
   end
   return names
-end
-
-
-local function type_fits(value, kind)
-  if type(kind) == "string" then
-    return type(value) == kind
-  end
-  for _, one in ipairs(kind) do
-    if type(value) == one then
-      return true
-    end
-  end
-  return false
-end
-
-
---- What is wrong with a number for an option, in the one form that all have; nil when nothing is.
----@param name string
----@param value number
----@param option { min?: number, max?: number, above?: number, integer?: boolean }
----@return string|nil
-function M.range_fault(name, value, option)
-  local low, high = option.min, option.max
-  local wanted
-  if value ~= value then
-    wanted = "a number"
-  elseif option.integer and (value ~= math.floor(value) or math.abs(value) == math.huge) then
-    wanted = "an integer"
-  elseif (low and value < low) or (high and value > high) or (option.above
-    and value <= option.above) then
-    wanted = option.above and ("more than %s"):format(option.above)
-      or high and ("between %s and %s"):format(low, high) or ("at least %s"):format(low)
-  end
-  return wanted and ("option %s must be %s, got %s"):format(name, wanted,
-    value ~= value and "NaN" or tostring(value))
-end
-
-
---- Raises when a value does not fit an option of a list like the one above.
----@param name string
----@param value any
----@param option table
-function M.check_one(name, value, option)
-  if option.callable and type(value) == "table" and getmetatable(value) and getmetatable(value).__call then
-    return
-  elseif not type_fits(value, option.kind) then
-    local kinds = type(option.kind) == "table" and table.concat(option.kind, " or a ")
-      or option.kind
-    errors.misuse("option %s must be a %s, got a %s", name, kinds, type(value))
-  elseif type(value) == "number" then
-    local fault = M.range_fault(name, value, option)
-    if fault then
-      errors.misuse("%s", fault)
-    end
-  elseif type(value) == "table" and option.check then
-    option.check(value)
-  elseif option.one_of then
-    for _, word in ipairs(option.one_of) do
-      if word == value then
-        return
-      end
-    end
-    errors.misuse("option %s must be one of %s, got '%s'%s",
-      name, table.concat(option.one_of, ", "), value, suggest.hint(value, option.one_of))
-  end
-end
-
-
---- A list of options for check_list(), found by name too.
----@param list table[]
----@return table
-function M.list(list)
-  for _, option in ipairs(list) do
-    list[option.name] = option
-  end
-  return list
-end
-
-
---- Checks a table of options against a list of M.list(), whose options have the same fields as above.
----@param given table
----@param list table
----@param what string whose options they are, for messages
-function M.check_list(given, list, what)
-  if type(given) ~= "table" then
-    errors.misuse("%s: the options must be a table, got a %s", what, type(given))
-  end
-  for name, value in pairs(given) do
-    local option = list[name]
-    if not option then
-      local known = {}
-      for _, one in ipairs(list) do
-        known[#known + 1] = one.name
-      end
-      errors.misuse("%s has no option '%s'%s",
-        what, tostring(name), suggest.hint(tostring(name), known))
-    end
-    M.check_one(name, value, option)
-  end
 end
 
 
@@ -315,15 +212,14 @@ function M.resolve(definition, given)
   end
   for name in pairs(given) do
     if not known[name] then
-      errors.misuse("%s has no option '%s'%s",
-        definition.name, tostring(name), suggest.hint(tostring(name), names))
+      check.unknown(name, names, definition.name)
     end
   end
   local settings = {}
   for _, option in ipairs(M.general) do
     local value = given[option.name]
     if value ~= nil then
-      M.check_one(option.name, value, option)
+      check.check_one(option.name, value, option)
       settings[option.name] = value
     elseif option.where == "client" and type(option.default) == "number" then
       settings[option.name] = option.default -- those of a call have theirs in the core

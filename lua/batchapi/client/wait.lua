@@ -7,7 +7,7 @@ local batch_state = require("batchapi.watch.states")
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
 local loop = require("batchapi.host")
-local options = require("batchapi.client.options")
+local check = require("batchapi.check.options")
 local polling = require("batchapi.watch.polling")
 local windows = require("batchapi.watch.window")
 
@@ -23,16 +23,16 @@ local M = {}
 local growth = 1.5
 local clock = { now = core.now, wall = core.wall }
 
-M.options = {
-  { name = "interval", kind = "number", above = 0, default = 5 },
-  { name = "max_interval", kind = "number", above = 0, default = 60 },
-  { name = "timeout", kind = "number", above = 0 },
-  { name = "settle", kind = "number", min = 0, default = 60 },
-  { name = "on_update", kind = "function" },
+M.options = check.list{
+  { name = "interval", kind = "number", above = 0, default = 5,
+    help = "seconds between polls at first (what the service asks for, if more)" },
+  { name = "max_interval", kind = "number", above = 0, default = 60,
+    help = "seconds between polls at most: the pace slows down to it" },
+  { name = "timeout", kind = "number", above = 0, help = "seconds for all of it (the batch's window and an hour)" },
+  { name = "settle", kind = "number", min = 0, default = 60,
+    help = "seconds over which the service may not know the batch" },
+  { name = "on_update", kind = "function", callable = true, help = "called with each answer" },
 }
-for _, option in ipairs(M.options) do
-  M.options[option.name] = option
-end
 
 
 --- The service's reasons for a job that failed: one text, and the first one's code.
@@ -91,7 +91,7 @@ local function poll(client, name, id, left)
 end
 
 
-local function check(client, id, given)
+local function check_call(client, id, given)
   local words = client._definition.wait
   if not words then
     errors.misuse("wait: %s has nothing to wait for (its definition has no 'wait')",
@@ -99,10 +99,9 @@ local function check(client, id, given)
   elseif type(id) ~= "string" then
     errors.misuse("wait: the id must be a string, got %s",
       id == nil and "no value" or "a " .. type(id))
-  elseif given ~= nil and type(given) ~= "table" then
-    errors.misuse("wait: the options must be a table, got a " .. type(given))
+  elseif given ~= nil then
+    check.check(given, M.options, "wait")
   end
-  options.check_list(given or {}, M.options, "wait")
   return words
 end
 
@@ -211,7 +210,7 @@ end
 ---@param given batchapi.WaitOptions|nil
 ---@return table|nil answer, string|nil message, batchapi.Response|batchapi.Error extra
 function M.wait(client, id, given)
-  local words = check(client, id, given)
+  local words = check_call(client, id, given)
   given = given or {}
   local timeout = given.timeout or windows.timeout()
   local interval = given.interval or words.interval or 5

@@ -15,6 +15,7 @@
 ---
 --- The first rule holds for named hosts too: a task of ours waits as its owner does.
 
+local custom = require("batchapi.host.driver.custom")
 local errors = require("batchapi.util.errors")
 
 local M = {}
@@ -24,6 +25,10 @@ local global = _G
 
 --- What `host` may name.
 M.names = { "auto", "block", "openresty", "cqueues", "luv", "copas", "haproxy", "tarantool", "prosody", "neovim" }
+
+--- The option `host`, of whoever may wait.
+M.option = { name = "host", kind = { "string", "table" }, one_of = M.names, check = custom.check, where = "client",
+  default = "auto", help = "how calls wait; a table is an event loop of your own" }
 
 local known = {}
 for _, name in ipairs(M.names) do

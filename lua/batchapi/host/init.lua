@@ -35,7 +35,7 @@ local hosts = require("batchapi.host.detect")
 
 local M = {
   mailbox = board.mailbox, pump = board.pump, wake = board.wake, turn = board.turn,
-  host = hosts.host, coroutine = hosts.coroutine, adopt = hosts.adopt,
+  option = hosts.option, host = hosts.host, coroutine = hosts.coroutine, adopt = hosts.adopt,
 }
 
 local running, can_yield, turn_now = coroutine.running, core.can_yield, board.turn

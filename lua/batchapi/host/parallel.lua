@@ -15,7 +15,7 @@
 
 local errors = require("batchapi.util.errors")
 local loop = require("batchapi.host")
-local options = require("batchapi.client.options")
+local check = require("batchapi.check.options")
 local scheduler = require("batchapi.host.scheduler")
 
 local M = {}
@@ -147,17 +147,14 @@ local function drive(run, next_one)
 end
 
 
-local host_option = options.general.host
-local parallel_options = { { name = "outcomes", kind = "boolean" }, host_option }
-local map_options = {
-  { name = "concurrency", kind = "number", integer = true, min = 1 }, parallel_options[1], host_option,
-}
+local outcomes_option = { name = "outcomes", kind = "boolean", default = false,
+  help = "give what became of each, also when some failed" }
 
-for _, list in ipairs{ parallel_options, map_options } do
-  for _, option in ipairs(list) do
-    list[option.name] = option
-  end
-end
+M.parallel_options = check.list{ outcomes_option, loop.option }
+M.map_options = check.list{
+  { name = "concurrency", kind = "integer", min = 1, default = 16, help = "calls of f at once" },
+  outcomes_option, loop.option,
+}
 
 
 --- Runs the functions at the same time; gives the first value of each, in order.
@@ -175,7 +172,7 @@ function M.parallel(...)
   local given = {}
   if type(functions[1]) == "table" and not loop.is_callable(functions[1]) then
     given, first = functions[1], 2
-    options.check_list(given, parallel_options, "batchapi.parallel")
+    check.check(given, M.parallel_options, "batchapi.parallel")
   end
   for i = first, count do
     if not loop.is_callable(functions[i]) then
@@ -234,7 +231,7 @@ function M.map(items, f, given)
     errors.misuse("batchapi.map: the options must be a table, not a %s", type(given))
   end
   given = given or {}
-  options.check_list(given, map_options, "batchapi.map")
+  check.check(given, M.map_options, "batchapi.map")
   local run = new_run(given.concurrency or default_concurrency, given)
   local ok, why, err = drive(run, function()
     local item, reason, failure = next_item()

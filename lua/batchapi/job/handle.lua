@@ -1,6 +1,7 @@
 --- The job as users hold it: its results, its status, cancelling it. Waiting for it stands in
 --- job/waiting.lua.
 
+local check = require("batchapi.check.options")
 local errors = require("batchapi.util.errors")
 local own_files = require("batchapi.job.store.own_files")
 local results_of = require("batchapi.job.output.results")
@@ -12,6 +13,11 @@ local unclaimed = require("batchapi.job.store.unclaimed")
 local methods = {}
 
 local M = { methods = methods }
+
+local results_options = check.list{
+  { name = "raw", kind = "boolean", help = "each has `raw`, the bytes that the service sent for it" },
+}
+
 
 
 --- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
@@ -50,13 +56,7 @@ end
 ---@param given { raw: boolean|nil }|nil raw: each has `raw`, the bytes that the service sent for it
 ---@return batchapi.Results
 function methods:results(given)
-  for name, value in pairs(given or {}) do
-    if name ~= "raw" then
-      errors.misuse(("job:results: unknown option '%s'; there is raw"):format(tostring(name)))
-    elseif type(value) ~= "boolean" then
-      errors.misuse("job:results: raw must be true or false")
-    end
-  end
+  check.check(given or {}, results_options, "job:results")
   if self.temporary and self.results_given then
     errors.misuse("job:results(): without dir the results can be read once; give run a dir to replay them")
   end

@@ -13,7 +13,8 @@
 --- - Results are appended to one file, and handed out from there (job/store/results.lua, job/output/results.lua).
 --- - Tasks move it all while the user waits for the job (job/tasks.lua).
 
-local clients = require("batchapi.client")
+local check = require("batchapi.check.options")
+local clients = require("batchapi.call.clients")
 local core = require("batchapi.core")
 local definitions = require("batchapi.definition.run")
 local errors = require("batchapi.util.errors")
@@ -24,8 +25,8 @@ local loop = require("batchapi.host")
 local object = require("batchapi.job.object")
 local options_of = require("batchapi.job.options")
 local resumed_client = require("batchapi.job.recover.client")
+local run_options = require("batchapi.definition.run_options")
 local salvages = require("batchapi.job.recover.salvage")
-local suggest = require("batchapi.util.suggest")
 local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.input.writing")
 
@@ -233,30 +234,38 @@ end
 
 -- ---- resuming -----------------------------------------------------------------------------------
 
-local resume_options = {
-  client = true, timeout = true, interval = true, concurrency = true, lock_timeout = true, on_update = true,
-  settle = true, attempts = true, cleanup = true, salvage = true, group = true,
-}
+--- Those of `run` that may change from process to process, and two of its own.
+M.resume_options = (function()
+  local list = {
+    { name = "client", kind = "any",
+      help = "of the job's service (else one is made of the environment; needed for one of your own)" },
+    { name = "salvage", kind = "boolean", default = false,
+      help = "go on with what a damaged directory proves, and give the rest as damaged" },
+  }
+  for _, option in ipairs(run_options) do
+    list[#list + 1] = option.resume and option or nil
+  end
+  return check.list(list)
+end)()
 
 
 local function check_resume_options(dir, given)
   if type(dir) ~= "string" then
     errors.misuse(("resume: the directory of a job expected, got a %s"):format(type(dir)))
-  elseif given ~= nil and type(given) ~= "table" then
-    errors.misuse(("resume: options must be a table, got a %s"):format(type(given)))
+  elseif clients.is(given) then
+    errors.misuse("resume: give the client by its name: resume(dir, { client = client })")
+  elseif given ~= nil then
+    check.check_table(given, "resume")
   end
-  local names = {}
-  for name in pairs(resume_options) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for name in pairs(given or {}) do
-    if not resume_options[name] then
-      errors.misuse(("resume: unknown option '%s'%s"):format(tostring(name), suggest.hint(tostring(name), names)))
+  for name, value in pairs(given or {}) do
+    local option = check.find(M.resume_options, name)
+    if not option then
+      check.unknown(name, check.names(M.resume_options), "resume")
     end
+    check.check_kind(name, value, option, "resume: ")
   end
   local client = given and given.client
-  if client ~= nil and not (clients.is_client(client) and client._definition.run) then
+  if client ~= nil and not (clients.is(client) and client._definition.run) then
     errors.misuse("resume: option 'client' must be a client of a service that has 'run'")
   elseif client ~= nil then
     clients.check_open(client, "resume")

@@ -1,51 +1,18 @@
 --- The options of `run`: which there are, their types and ranges, what they are when absent.
 
+local check = require("batchapi.check.options")
+local common = require("batchapi.definition.run_options")
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
-local options_of = require("batchapi.client.options")
-local suggest = require("batchapi.util.suggest")
 local template = require("batchapi.definition.template")
 
 local M = {}
 
 local null = core.null
 
---- name = { type, default, least, shapes the job (then another run on the same dir may not change
---- it) }
-local common = {
-  dir = { "string" },
-  group = { "boolean", default = false },
-  metadata = { "table", shapes = true },
-  attempts = { "integer", default = 1, least = 1 },
-  ordered = { "boolean" },
-  concurrency = { "integer", least = 1 },
-  max_requests_per_batch = { "integer", least = 1, shapes = true },
-  max_bytes_per_batch = { "integer", least = 1, shapes = true },
-  interval = { "number", least = 0.001 },
-  timeout = { "number", least = 0 },
-  cleanup = { "boolean", default = false },
-  expires_after = { "number", least = 1, shapes = true },
-  output_expires_after = { "number", least = 1, shapes = true },
-  follow_pages = { "boolean", default = false, shapes = true },
-  repeat_writes = { "boolean", default = false },
-  requests_per_minute = { "integer", least = 1 },
-  lock_timeout = { "number", default = 0, least = 0 },
-  settle = { "number", default = 60, least = 0 },
-  dry_run = { "boolean", default = false },
-  on_update = { "function" },
-}
-
-M.common = common
-
--- What `run` knows only for one process.
-local fleeting = { dir = true, group = true, on_update = true, lock_timeout = true, dry_run = true }
-
 
 local function known_names(run)
-  local names = {}
-  for name in pairs(common) do
-    names[#names + 1] = name
-  end
+  local names = check.names(common)
   for name in pairs(run.options or {}) do
     names[#names + 1] = name
   end
@@ -79,49 +46,37 @@ local function plain_seconds(value)
 end
 
 
-local function check_type(name, wanted, value)
-  local right = type(value) == wanted
-    or wanted == "integer" and type(value) == "number" and value == math.floor(value)
-    or wanted == "any"
-  if wanted == "function" and type(value) == "table" then
-    local mt = getmetatable(value)
-    right = mt ~= nil and mt.__call ~= nil
-  end
-  if not right then
-    errors.misuse(("run: option '%s' must be a %s, got a %s"):format(name, wanted, type(value)))
-  end
-end
-
-
 local function check_range(name, rule, value)
-  local fault = type(value) == "number" and options_of.range_fault(name, value, { min = rule.least })
+  local fault = type(value) == "number" and check.range_fault(name, value, rule) or check.word_fault(name, value, rule)
   if fault then
     return nil, fault
-  end
-  for _, allowed in ipairs(rule.one_of or {}) do
-    if allowed == value then
-      return true
-    end
-  end
-  if rule.one_of then
-    return nil, ("option '%s' must be one of %s"):format(name, table.concat(rule.one_of, ", "))
   end
   return true
 end
 
 
+local lua_kinds = { object = "table", map = "table", array = "table" }
+
+
+--- The rule of an option that the service's definition adds, in the words of the general ones.
+local function own_rule(run, name)
+  local own = (run.options or {})[name]
+  return own and { kind = lua_kinds[own.type] or own.type or "any", one_of = own.one_of }
+end
+
+
 local function take(run, given, options)
   for name, value in pairs(given) do
-    local rule = common[name] or (run.options or {})[name]
+    local general = check.find(common, name)
+    local rule = general or own_rule(run, name)
     if not rule then
-      errors.misuse(("run: unknown option '%s'%s"):format(tostring(name),
-        suggest.hint(tostring(name), known_names(run))))
+      check.unknown(name, known_names(run), "run")
     end
     if name == "expires_after" or name == "output_expires_after" then
       value = plain_seconds(value)
     end
-    check_type(name, rule[1] or rule.type or "any", value)
-    if common[name] then
+    check.check_kind(name, value, rule, "run: ")
+    if general then
       check_applies(run, name, value)
     end
     local ok, why = check_range(name, rule, value)
@@ -135,9 +90,9 @@ end
 
 
 local function add_defaults(run, options)
-  for name, rule in pairs(common) do
-    if options[name] == nil then
-      options[name] = rule.default
+  for _, rule in ipairs(common) do
+    if options[rule.name] == nil then
+      options[rule.name] = rule.default
     end
   end
   for name, rule in pairs(run.options or {}) do
@@ -188,8 +143,8 @@ end
 ---@return table|nil options
 ---@return string|nil message
 function M.parse(run, given)
-  if given ~= nil and type(given) ~= "table" then
-    errors.misuse(("run: options must be a table, got a %s"):format(type(given)))
+  if given ~= nil then
+    check.check_table(given, "run")
   end
   local options = {}
   local ok, why = take(run, given or {}, options)
@@ -215,7 +170,8 @@ end
 function M.recorded(options)
   local kept = {}
   for name, value in pairs(options) do
-    if not fleeting[name] and value ~= null then
+    local rule = check.find(common, name)
+    if not (rule and rule.fleeting) and value ~= null then
       kept[name] = value
     end
   end
@@ -248,8 +204,8 @@ end
 ---@return string|nil
 function M.changed(run, options, recorded)
   local names = {}
-  for name, rule in pairs(common) do
-    names[#names + 1] = rule.shapes and name or nil
+  for _, rule in ipairs(common) do
+    names[#names + 1] = rule.shapes and rule.name or nil
   end
   for name in pairs(run.options or {}) do
     names[#names + 1] = name

@@ -3,7 +3,7 @@
 
 local errors = require("batchapi.util.errors")
 local handle = require("batchapi.job.handle")
-local options = require("batchapi.client.options")
+local options = require("batchapi.check.options")
 local status_of = require("batchapi.job.output.status")
 
 local methods = handle.methods
@@ -18,7 +18,7 @@ local wait_options = options.list{
 
 local function check_options(name, given)
   if given ~= nil then
-    options.check_list(given, wait_options, "job:" .. name)
+    options.check(given, wait_options, "job:" .. name)
   end
 end
 

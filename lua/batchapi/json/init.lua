@@ -2,7 +2,7 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
-local options_of = require("batchapi.client.options")
+local check = require("batchapi.check.options")
 local json_options = require("batchapi.json.options")
 
 local M = {
@@ -20,7 +20,7 @@ local M = {
 ---@return batchapi.Error|nil err `kind = "invalid"`
 function M.encode(value, options)
   if options ~= nil then
-    options_of.check_list(options, json_options.encode, "json.encode")
+    check.check(options, json_options.encode, "json.encode")
   end
   local text, why, err = core.encode(value, options)
   if not text then

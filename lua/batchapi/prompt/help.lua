@@ -2,181 +2,14 @@
 --- prompt.
 
 local definition = require("batchapi.definition")
+local describe = require("batchapi.prompt.describe")
 local errors = require("batchapi.util.errors")
 local merge = require("batchapi.definition.extends")
 local methods = require("batchapi.prompt.methods")
-local operation = require("batchapi.call.operation")
 local options = require("batchapi.client.options")
 local suggest = require("batchapi.util.suggest")
-local show = require("batchapi.prompt.show")
 
 local M = {}
-
-
-local function words(list)
-  local quoted = {}
-  for i, word in ipairs(list) do
-    quoted[i] = '"' .. tostring(word) .. '"'
-  end
-  return table.concat(quoted, ", ")
-end
-
-
-local function range(low, high, unit)
-  if low and high then
-    return ("%s to %s%s"):format(low, high, unit)
-  elseif low then
-    return ("at least %s%s"):format(low, unit)
-  elseif high then
-    return ("at most %s%s"):format(high, unit)
-  end
-end
-
-
---- The limits of a parameter in words, or an empty list.
-local function limits(spec)
-  local list = {}
-  list[#list + 1] = range(spec.min, spec.max, "")
-  list[#list + 1] = range((spec.min_length or 0) > 1 and spec.min_length or nil, spec.max_length,
-    " characters")
-  list[#list + 1] = range(spec.min_items, spec.max_items, " items")
-  list[#list + 1] = range(spec.min_pairs, spec.max_pairs, " pairs")
-  if spec.key_max_length then
-    list[#list + 1] = ("keys at most %d characters"):format(spec.key_max_length)
-  end
-  if spec.values and spec.values.max_length then
-    list[#list + 1] = ("values at most %d characters"):format(spec.values.max_length)
-  end
-  if spec.pattern_help then
-    list[#list + 1] = spec.pattern_help
-  end
-  if spec.one_of then
-    list[#list + 1] = "one of " .. words(spec.one_of)
-  elseif spec.known then
-    list[#list + 1] = "such as " .. words(spec.known)
-  end
-  if spec.default ~= nil then
-    list[#list + 1] = "default " .. show.show(spec.default)
-  end
-  return list
-end
-
-
-local function type_name(spec)
-  if spec.type == "array" and spec.items then
-    return "array of " .. spec.items.type
-  elseif spec.type == "map" and spec.values then
-    return "map of " .. spec.values.type
-  end
-  return spec.type
-end
-
-
-local function describe(lines, spec, indent)
-  local parts = { type_name(spec) }
-  if spec.required then
-    parts[#parts + 1] = "required"
-  end
-  for _, limit in ipairs(limits(spec)) do
-    parts[#parts + 1] = limit
-  end
-  local line = ("%s%-22s %s"):format(indent, spec.name, table.concat(parts, ", "))
-  lines[#lines + 1] = line
-  if spec.help then
-    lines[#lines + 1] = ("%s%-22s   %s"):format(indent, "", spec.help)
-  end
-  local inner = spec.fields or (spec.items and spec.items.fields) or {}
-  for _, field in ipairs(inner) do
-    describe(lines, field, indent .. "  ")
-  end
-end
-
-
-local function section(lines, title, specs)
-  if #specs > 0 then
-    lines[#lines + 1] = title
-    for _, spec in ipairs(specs) do
-      describe(lines, spec, "  ")
-    end
-  end
-end
-
-
-local function all_of(list)
-  local marked = {}
-  for i, spec in ipairs(list) do
-    marked[i] = setmetatable({ required = true }, { __index = spec })
-  end
-  return marked
-end
-
-
-local repeats = {
-  safe = "a failed attempt is repeated",
-  idempotent = "a failed attempt is repeated",
-  never_sent = "a failed attempt is repeated only if the service cannot have acted on it",
-}
-
-
---- The text for one operation.
----@param service table compiled
----@param one table
----@return string
-function M.operation(service, one)
-  local lines = { ("%s:%s"):format(service.name, operation.signature(one)) }
-  lines[#lines + 1] = one.summary
-  lines[#lines + 1] = ("%s %s; %s"):format(one.method, one.path, repeats[one.repeats])
-  section(lines, "path", all_of(one.parameters))
-  if one.body then
-    section(lines, "body (" .. (one.content == "json" and "JSON" or one.content) .. ")",
-      one.body.fields or {})
-  end
-  section(lines, "query", one.query)
-  if one.answer ~= "json" then
-    section(lines, "answer", { { name = "to", type = "string",
-      help = "path of a file for the answer; else it is a string" } })
-  end
-  if one.page then
-    local form = "goes on over pages: for item in %s:each(%q) do … end"
-    lines[#lines + 1] = form:format(service.name, one.name)
-  end
-  if one.example then
-    lines[#lines + 1] = "example"
-    lines[#lines + 1] = "  " .. one.example
-  end
-  return table.concat(lines, "\n")
-end
-
-
---- The text for a service: its operations and the options of its client.
----@param service table compiled
----@return string
-function M.service(service)
-  local lines = { service.title }
-  lines[#lines + 1] = service.documentation
-  lines[#lines + 1] = "operations"
-  for _, one in ipairs(service.operations) do
-    lines[#lines + 1] = ("  %s"):format(operation.signature(one))
-    if one.summary then
-      lines[#lines + 1] = "      " .. one.summary
-    end
-  end
-  lines[#lines + 1] = "options of batchapi." .. service.name .. "{ … }"
-  for _, way in ipairs(service.auth) do
-    for _, pair in ipairs{ { way.user_option, way.user_environment }, { way.option,
-      way.environment } } do
-      if pair[1] then
-        lines[#lines + 1] = ("  %-20s %s"):format(pair[1], pair[2] and "or the variable "
-          .. pair[2] or way.help or "")
-      end
-    end
-  end
-  for _, option in ipairs(service.options) do
-    lines[#lines + 1] = ("  %-20s %s"):format(option.name, option.help or "")
-  end
-  lines[#lines + 1] = "  and those of every client: batchapi.help(\"options\")"
-  return table.concat(lines, "\n")
-end
 
 
 local function general_options()
@@ -185,7 +18,7 @@ local function general_options()
     local kind = type(option.kind) == "table" and table.concat(option.kind, " or ") or option.kind
     local default = option.default ~= nil and (" (default %s)"):format(tostring(option.default))
       or ""
-    local among = option.one_of and " one of " .. words(option.one_of) or ""
+    local among = option.one_of and " one of " .. describe.words(option.one_of) or ""
     lines[#lines + 1] = ("  %-18s %s%s%s"):format(option.name, kind, among, default)
     lines[#lines + 1] = ("  %-18s   %s"):format("", option.help)
   end
@@ -199,27 +32,45 @@ for _, one in ipairs(methods) do
 end
 
 
+--- The type of an option and what it does, each in a line.
+local function option_lines(option)
+  local kind = type(option.kind) == "table" and table.concat(option.kind, " or ") or option.kind
+  local default = option.default ~= nil and (" (%s)"):format(tostring(option.default)) or ""
+  return kind .. (option.required and ", required" or ""), (option.help or "") .. default
+end
+
+
+--- Parameters of a verb, { name, type, what it is }, as lists of options have them.
+local function as_options(parameters)
+  local list = {}
+  for i, one in ipairs(parameters) do
+    list[i] = { name = one[1], kind = one[2], help = one[3] }
+  end
+  return list
+end
+
+
 local function add_list(lines, title, list)
   if list and #list > 0 then
     lines[#lines + 1] = title
-    for _, one in ipairs(list) do
-      lines[#lines + 1] = ("  %-22s %s"):format(one[1], one[2])
-      lines[#lines + 1] = ("  %-22s   %s"):format("", one[3])
+    for _, option in ipairs(list) do
+      local kind, help = option_lines(option)
+      lines[#lines + 1] = ("  %-22s %s"):format(option.name, kind)
+      lines[#lines + 1] = ("  %-22s   %s"):format("", help)
     end
   end
 end
 
 
---- The options of `run` that one service adds, as methods.lua has options.
+--- The options of `run` that one service adds.
 local function own_options(service)
   local list = {}
   for name, rule in pairs(service.run and service.run.options or {}) do
-    local default = type(rule.default) == "string" and (" (%s)"):format(rule.default) or ""
-    list[#list + 1] = { name, (rule.type or "any") .. (rule.required and ", required" or ""),
-      (rule.help or "") .. default }
+    list[#list + 1] = { name = name, kind = rule.type or "any", required = rule.required, help = rule.help,
+      default = type(rule.default) == "string" and rule.default or nil }
   end
   table.sort(list, function(a, b)
-    return a[1] < b[1]
+    return a.name < b.name
   end)
   return list
 end
@@ -235,7 +86,7 @@ local function of_method(name, service)
     return nil
   end
   local lines = { one.call, one.summary }
-  add_list(lines, "parameters", one.parameters)
+  add_list(lines, "parameters", as_options(one.parameters))
   add_list(lines, name == "request" and "fields" or "options", one.options)
   if name == "run" and service then
     add_list(lines, "options of " .. service.name, own_options(service))
@@ -280,8 +131,8 @@ local function option_help(name)
     end
   end
   for _, option in ipairs(by_name.run.options) do
-    if option[1] == name then
-      return ("option %s of run: %s"):format(name, option[3])
+    if option.name == name then
+      return ("option %s of run: %s"):format(name, (select(2, option_lines(option))))
     end
   end
 end
@@ -295,7 +146,7 @@ local function operations_named(name, service_name)
     local service = (service_name or candidate) == candidate and definition.load(candidate)
     for _, one in ipairs(service and service.operations or {}) do
       known[#known + 1] = one.name
-      local text = one.name == name and M.operation(service, one)
+      local text = one.name == name and describe.operation(service, one)
       local bare = text and text:gsub("^[^\n]*:", "")
       if text and not seen[bare] then
         seen[bare] = true
@@ -327,9 +178,9 @@ end
 local function of_client(service, name)
   local one = name ~= nil and service.by_name[name]
   if one then
-    return M.operation(service, one)
+    return describe.operation(service, one)
   elseif name == nil then
-    return M.service(service)
+    return describe.service(service)
   end
   local text = by_name[name] and not by_name[name].module and of_method(name, service)
   if text then
@@ -365,7 +216,7 @@ function M.help(name, operation_name)
   end
   for _, service in ipairs(merge.names) do
     if service == name then
-      return M.service(definition.load(name))
+      return describe.service(definition.load(name))
     end
   end
   local service, one = name:match("^(%w+)[.:]([%w_]+)$")

@@ -1,9 +1,6 @@
 --- What batchapi.help says of the verbs that every client has, and of the module's own functions.
---- Data only; help.lua makes the text. A parameter is { name, type, what it is, its unit and
---- default }; `options` are the fields of the last one.
-
-local repeats = "\"safe\", \"idempotent\" or \"never_sent\": may a failed attempt be repeated? "
-  .. "(by the method)"
+--- Data only; help.lua makes the text. A parameter is { name, type, what it is }; `options` is the list
+--- (check/options.lua) by which the last one is checked.
 
 return {
   {
@@ -12,28 +9,7 @@ return {
     parameters = {
       { "requests", "array, iterator or path of a JSONL file", "what the service's batches take, one by one" },
     },
-    options = {
-      { "dir", "string", "directory of the journal; the job then survives the process (see resume)" },
-      { "metadata", "map of string", "of the batch, where the service has it" },
-      { "attempts", "integer", "how often a request may be tried in all (1)" },
-      { "ordered", "boolean", "results in the requests' order (true where answers come by position)" },
-      { "concurrency", "integer", "batches or calls at once (the service's definition says)" },
-      { "requests_per_minute", "integer", "requests started in a minute, where they are called one by one (no limit)" },
-      { "max_requests_per_batch", "integer", "requests in a batch or call (the service's limit, never more)" },
-      { "max_bytes_per_batch", "integer", "bytes of a batch or call (the service's limit, never more)" },
-      { "interval", "number", "seconds between looks at a batch, at first (1, or what suits the service)" },
-      { "timeout", "number", "seconds for the whole job (the completion window and an hour)" },
-      { "settle", "number", "seconds to look for a batch whose create had no answer (60)" },
-      { "lock_timeout", "number", "seconds to wait for another process that holds dir (0)" },
-      { "group", "boolean", "the directory may be another user's of a group of ours (false)" },
-      { "expires_after", "number", "seconds until the service deletes the uploaded file (never)" },
-      { "output_expires_after", "number", "seconds until the service deletes the result files (never)" },
-      { "cleanup", "boolean", "delete the job's files at the service in the end (false)" },
-      { "follow_pages", "boolean", "read the further pages of an answer too (false)" },
-      { "repeat_writes", "boolean", "repeat also what may have been carried out already (false)" },
-      { "dry_run", "boolean", "check every request and say what would be sent; nothing is (false)" },
-      { "on_update", "function", "called with job:status() as the job moves; batchapi.progress() draws it" },
-    },
+    options = require("batchapi.definition.run_options"),
     returns = "a job: for result in job:results(), job:wait(), job:status(), job:cancel(), job:close(); or nil, why, err.\n"
       .. "A result is { custom_id, index, ok, status, body, error = { code, message } }.",
     example = [[local job = assert(openai:run(requests, { endpoint = "/v1/embeddings", dir = "my-job" }))
@@ -43,13 +19,7 @@ for result in job:results() do print(result.custom_id, result.ok) end]],
     name = "wait", call = "client:wait(id, [options]) -> answer, nil, response",
     summary = "Polls a batch until it has ended, also as cancelled or expired.",
     parameters = { { "id", "string", "the batch's id, as its creation answered it" } },
-    options = {
-      { "interval", "number", "seconds between polls at first (5; what the service asks for, if more)" },
-      { "max_interval", "number", "seconds between polls at most: the pace slows down to it (60)" },
-      { "timeout", "number", "seconds for all of it (the batch's window and an hour)" },
-      { "settle", "number", "seconds over which the service may not know the batch (60)" },
-      { "on_update", "function", "called with each answer" },
-    },
+    options = require("batchapi.client.wait").options,
     returns = "the last answer; nil, why, err: err.kind is \"job\" when the batch failed, \"timeout\" when it still runs.",
     example = [[local batch = assert(openai:wait("batch_1", { timeout = 3600 }))]],
   },
@@ -88,15 +58,7 @@ for result in job:results() do print(result.custom_id, result.ok) end]],
     name = "request", call = "client:request{ method, path, ... } -> answer, nil, response",
     summary = "A call that no operation describes, with the client's credential, limits and repeats.",
     parameters = {},
-    options = {
-      { "path", "string", "required; from the base URL on and beginning with '/', or a whole URL" },
-      { "method", "string", "GET, HEAD, PUT, POST, PATCH or DELETE (GET)" },
-      { "query", "map", "parameters, percent-encoded for you" },
-      { "body", "table or string", "a table is sent as JSON, a string as it is" },
-      { "headers", "map of string", "added" },
-      { "to", "string", "path of a file for the answer" },
-      { "repeats", "string", repeats },
-    },
+    options = require("batchapi.call.request").free_options,
     returns = "the answer, decoded if it is JSON; { path, bytes } with `to`; or nil, why, err.",
     example = [[local models = assert(openai:request{ path = "/models" })]],
   },
@@ -123,19 +85,7 @@ for result in job:results() do print(result.custom_id, result.ok) end]],
     name = "resume", module = true, call = "batchapi.resume(dir, [options]) -> job",
     summary = "Goes on with the job whose journal is in dir; of one that has ended the results are given again.",
     parameters = { { "dir", "string", "the directory that `run` was given" } },
-    options = {
-      { "client", "client", "of the job's service (else one is made of the environment; needed for one of your own)" },
-      { "timeout", "number", "seconds for the rest of the job (as `run` had it)" },
-      { "interval", "number", "seconds between looks (as `run` had it)" },
-      { "concurrency", "integer", "batches or calls at once (as `run` had it)" },
-      { "attempts", "integer", "how often a request may be tried in all (as `run` had it)" },
-      { "settle", "number", "seconds to look for a batch whose create had no answer (as `run` had it)" },
-      { "lock_timeout", "number", "seconds to wait for another process that holds dir (0)" },
-      { "group", "boolean", "as for `run` (false)" },
-      { "salvage", "boolean", "go on with what a damaged directory proves, and give the rest as damaged (false)" },
-      { "cleanup", "boolean", "delete the job's files at the service in the end (as `run` had it)" },
-      { "on_update", "function", "called with job:status() as the job moves" },
-    },
+    options = require("batchapi.job").resume_options,
     returns = "a job, as `run` gives it; or nil, why, err (err.kind \"locked\": another process holds it).",
     example = [[local job = assert(batchapi.resume("my-job", { client = openai }))]],
   },
@@ -155,7 +105,7 @@ for result in job:results() do print(result.custom_id, result.ok) end]],
       { "items", "array or iterator", "an iterator is asked as places become free" },
       { "f", "function", "its first value is kept" },
     },
-    options = { { "concurrency", "integer", "calls of f at once (16)" } },
+    options = require("batchapi.host.parallel").map_options,
     returns = "an array of what f returned, in the items' order; nil, why, err as soon as one failed.",
     example = [[local batches = assert(batchapi.map(ids, function(id) return openai:retrieve_batch(id) end,
   { concurrency = 8 }))]],

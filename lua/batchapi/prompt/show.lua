@@ -2,7 +2,7 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
-local options = require("batchapi.client.options")
+local check = require("batchapi.check.options")
 local values = require("batchapi.check.values")
 
 ---@class batchapi.ShowOptions
@@ -12,14 +12,11 @@ local values = require("batchapi.check.values")
 
 local M = {}
 
-M.options = {
-  { name = "depth", kind = "number", integer = true, min = 1, max = 200, default = 6 },
-  { name = "items", kind = "number", integer = true, min = 1, default = 20 },
-  { name = "text", kind = "number", integer = true, min = 1, default = 200 },
+M.options = check.list{
+  { name = "depth", kind = "integer", min = 1, max = 200, default = 6, help = "levels of tables shown" },
+  { name = "items", kind = "integer", min = 1, default = 20, help = "entries shown of each table" },
+  { name = "text", kind = "integer", min = 1, default = 200, help = "bytes shown of each string" },
 }
-for _, option in ipairs(M.options) do
-  M.options[option.name] = option
-end
 
 local line_width = 80
 
@@ -144,10 +141,9 @@ end
 ---@param given batchapi.ShowOptions|nil
 ---@return string
 function M.show(value, given)
-  if given ~= nil and type(given) ~= "table" then
-    errors.misuse("show: the options must be a table, got a " .. type(given))
+  if given ~= nil then
+    check.check(given, M.options, "show")
   end
-  options.check_list(given or {}, M.options, "show")
   local limits = {}
   for _, option in ipairs(M.options) do
     limits[option.name] = given and given[option.name] or option.default

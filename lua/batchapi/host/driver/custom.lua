@@ -10,13 +10,18 @@
 ---
 --- The loop watches batchapi.fd() and calls batchapi.pump() when it is readable: that wakes.
 
+local check = require("batchapi.check.options")
 local errors = require("batchapi.util.errors")
-local suggest = require("batchapi.util.suggest")
 
 local M = {}
 
-local kinds = { waiter = "function", sleep = "function", check = "function", name = "string" }
-local names = { "check", "name", "sleep", "waiter" }
+--- What a loop is made of.
+M.options = check.list{
+  { name = "waiter", kind = "function", required = true, help = "gives a new waiter, with wait and wake" },
+  { name = "sleep", kind = "function", help = "suspends the coroutine for so many seconds" },
+  { name = "check", kind = "function", help = "raises where nothing may wait" },
+  { name = "name", kind = "string", help = "what messages call it" },
+}
 
 local made = setmetatable({}, { __mode = "k" }) -- by the user's table; values hold no key
 
@@ -67,17 +72,7 @@ function M.check(given)
   if given.yields ~= nil then -- one of this folder's
     return
   end
-  for name, value in pairs(given) do
-    local kind = kinds[name]
-    if not kind then
-      errors.misuse("host: unknown field '%s'%s", tostring(name), suggest.hint(tostring(name), names))
-    elseif type(value) ~= kind then
-      errors.misuse("host: %s must be a %s, got a %s", name, kind, type(value))
-    end
-  end
-  if not given.waiter then
-    errors.misuse("host: the function 'waiter' is missing")
-  end
+  check.check(given, M.options, "host")
 end
 
 
@@ -90,7 +85,7 @@ function M.of(given)
     return host
   end
   M.check(given)
-  local create, sleep, check = given.waiter, given.sleep, given.check
+  local create, sleep, may_wait = given.waiter, given.sleep, given.check
   host = { name = given.name or "your own", yields = true }
   function host.waiter()
     return new_waiter(create)
@@ -101,9 +96,9 @@ function M.of(given)
       return true
     end
   end
-  if check then
+  if may_wait then
     function host.check()
-      check()
+      may_wait()
     end
   end
   made[given] = host

@@ -4,7 +4,7 @@
 --- something changed, at most every few seconds.
 
 local core = require("batchapi.core")
-local options_of = require("batchapi.client.options")
+local check = require("batchapi.check.options")
 
 local WIDTH = 24
 local PLAIN_EVERY, DRAW_EVERY = 5, 0.1 -- seconds
@@ -63,7 +63,7 @@ local function is_terminal(file)
 end
 
 
-local known = options_of.list{
+local known = check.list{
   { name = "file", kind = { "userdata", "table" } }, -- or what has write and flush
   { name = "terminal", kind = "boolean" },
 }
@@ -74,7 +74,7 @@ local known = options_of.list{
 ---@return fun(status: batchapi.JobStatus)
 return function(options)
   options = options or {}
-  options_of.check_list(options, known, "progress")
+  check.check(options, known, "progress")
   local file = options.file or io.stderr
   local terminal = options.terminal
   if terminal == nil then

@@ -6,7 +6,7 @@ local errors = require("batchapi.util.errors")
 local files_of = require("batchapi.host.files")
 local job_dir = require("batchapi.job.store.directory")
 local journal = require("batchapi.job.store.journal")
-local options = require("batchapi.client.options")
+local options = require("batchapi.check.options")
 local parts = require("batchapi.job.input.parts")
 local record_file = require("batchapi.job.store.record_file")
 local salvages = require("batchapi.job.recover.salvage")
@@ -107,7 +107,7 @@ function M.verify(dir, given)
     errors.misuse(("verify: the directory of a job expected, got a %s"):format(type(dir)))
   end
   given = given or {}
-  options.check_list(given, OPTIONS, "verify")
+  options.check(given, OPTIONS, "verify")
   local files, why, err = job_dir.open(files_of.new(), dir, { group = given.group })
   if not files then
     return errors.adopt("verify", err, why)
