@@ -1,29 +1,16 @@
 -- Inside luv: the same calls, in any coroutine. While one waits, uv's loop runs; uv.run() ends when
 -- nothing is left to do.
 --
---   sandbox/run lua5.4 examples/luv.lua
+--   sandbox/run lua5.4 examples/hosts/luv.lua
 
 local uv = require("luv")
 local batchapi = require("batchapi")
 
 local openai = assert(batchapi.openai())
-
--- Begins a function as a coroutine; what goes wrong in it is printed.
-local function go(f)
-  coroutine.wrap(function()
-    local ok, why = xpcall(f, debug.traceback)
-    if not ok then
-      io.stderr:write(why, "\n")
-      os.exit(1)
-    end
-  end)()
-end
-
-local ticks = 0
-local ticker = uv.new_timer()
+local ticks, ticker = 0, uv.new_timer()
 ticker:start(10, 10, function() ticks = ticks + 1 end)
 
-go(function()
+local function nightly()
   local requests = {}
   for i = 1, 50 do
     requests[i] = { body = { model = "text-embedding-3-small", input = "line " .. i } }
@@ -37,11 +24,10 @@ go(function()
   print(count .. " results")
   print(ticks > 5 and "the loop never stood still" or "the loop stood still")
   ticker:close()
-end)
+end
 
-go(function()
-  local page = assert(openai:list_files{ purpose = "batch" })
-  print(#page.data .. " files")
-end)
-
+coroutine.wrap(nightly)()
+coroutine.wrap(function() -- direct calls beside it
+  print(#assert(openai:list_files{ purpose = "batch" }).data .. " files")
+end)()
 uv.run()

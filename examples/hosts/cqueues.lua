@@ -1,16 +1,16 @@
--- Inside cqueues: the same calls, in coroutines of a controller. Nothing to set up: batchapi sees
--- the controller that runs the coroutine and waits through it.
+-- Inside cqueues. There is nothing to set up: batchapi sees the controller that runs the coroutine and
+-- waits through it.
 --
---   sandbox/run lua5.4 examples/cqueues.lua
+--   sandbox/run lua5.4 examples/hosts/cqueues.lua
 
 local cqueues = require("cqueues")
 local batchapi = require("batchapi")
 
 local openai = assert(batchapi.openai())
 local loop = cqueues.new()
-local finished = false
+local ticks, finished = 0, false
 
-loop:wrap(function() -- a whole job
+local function nightly()
   local requests = {}
   for i = 1, 50 do
     requests[i] = { body = { model = "text-embedding-3-small", input = "line " .. i } }
@@ -23,20 +23,17 @@ loop:wrap(function() -- a whole job
   end
   print(count .. " results")
   finished = true
-end)
+end
 
+loop:wrap(nightly)
 loop:wrap(function() -- direct calls beside it
-  local page = assert(openai:list_files{ purpose = "batch" })
-  print(#page.data .. " files")
+  print(#assert(openai:list_files{ purpose = "batch" }).data .. " files")
 end)
-
 loop:wrap(function() -- and whatever else the program does goes on
-  local ticks = 0
   while not finished do
     cqueues.sleep(0.01)
     ticks = ticks + 1
   end
   print(ticks > 5 and "the loop never stood still" or "the loop stood still")
 end)
-
 assert(loop:loop())
