@@ -15,6 +15,7 @@ files["spec"].std = "max+busted"
 files["sandbox"].std = "ngx_lua"
 files["lua/batchapi/host/driver/openresty.lua"].std = "ngx_lua"
 files["examples/openresty"].std = "ngx_lua"
+files["examples/cookbook/webhook"].std = "ngx_lua"
 files["spec/openresty"].std = "ngx_lua+busted"
 
 -- A type description for editors, never run.

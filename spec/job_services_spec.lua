@@ -33,6 +33,20 @@ describe("run on each service", function()
       return { method = "post", relative_path = "/tasks", data = { name = name, workspace = "1" } }
     end
 
+    it("checks actions without sending any", function()
+      local actions = {}
+      for i = 1, 23 do
+        actions[i] = get("/tasks/" .. i)
+      end
+      actions[24] = get("no path")
+      local report = assert(asana:run(actions, { dry_run = true }))
+      assert.is_false(report.ok)
+      assert.equal(24, report.faults[1].line)
+      assert.equal(23, report.requests)
+      assert.equal(3, #report.parts)
+      assert.is_nil(sandbox.totals().requests)
+    end)
+
     it("sends ten actions to a call and gives the results in order, each its own", function()
       local actions = {}
       for i = 1, 43 do

@@ -24,10 +24,10 @@ end
 
 local rows, actions = {}, {}
 for line in io.lines(from) do
-  local gid, name, due_on = (table.unpack or unpack)(fields(line)) -- luacheck: ignore 143
-  if tonumber(gid) then -- not the line of titles
+  local row = fields(line)
+  if tonumber(row[1]) then -- not the line of titles
     rows[#rows + 1] = line
-    actions[#rows] = { method = "put", relative_path = "/tasks/" .. gid, data = { name = name, due_on = due_on } }
+    actions[#rows] = { method = "put", relative_path = "/tasks/" .. row[1], data = { name = row[2], due_on = row[3] } }
   end
 end
 

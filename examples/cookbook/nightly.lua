@@ -10,7 +10,7 @@ local batchapi = require("batchapi")
 
 local here = arg[0]:gsub("[^/]*$", "")
 local requests = arg[1] or here .. "../requests.jsonl"
-local dir = (arg[2] or os.tmpname() .. "-") .. os.date("%Y-%m-%d") -- a directory for each night
+local dir = (arg[2] or "nightly-") .. os.date("%Y-%m-%d") -- a directory for each night
 
 local openai = assert(batchapi.openai())
 local job, why, err = openai:run(requests, { endpoint = "/v1/chat/completions", dir = dir, attempts = 3 })

@@ -1,3 +1,4 @@
+-- run by: spec/openresty_gateway_spec.lua
 --- A batch gateway: takes requests over HTTP, runs them as jobs, serves status and results.
 ---
 ---   POST /jobs?endpoint=/v1/embeddings   body: JSONL, one request per line ({"body":{…}} or whole

@@ -27,7 +27,8 @@ end
 
 -- The sandbox gives a new refresh token only if it is told to, and takes the old one no more.
 if os.getenv("BATCHAPI_SANDBOX_URL") then
-  os.execute([[curl -sS -o /dev/null -d '{"asana":{"rotate_refresh_tokens":true}}' "$BATCHAPI_SANDBOX_URL/_control/settings"]])
+  os.execute([[curl -sS -o /dev/null "$BATCHAPI_SANDBOX_URL/_control/settings" \
+    -d '{"asana":{"rotate_refresh_tokens":true}}']])
 end
 
 local asana = assert(batchapi.asana{

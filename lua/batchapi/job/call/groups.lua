@@ -159,7 +159,9 @@ function M.cut(items, most, most_bytes)
     bytes = bytes + items[count].bytes
   end
   for i, item in ipairs(items) do
-    places[item.custom_id] = i
+    if item.custom_id then -- nothing depends on one without
+      places[item.custom_id] = i
+    end
   end
   local needed = #items + 1 -- the first request that one from `i` on depends on
   for i = #items + 1, 2, -1 do
