@@ -23,6 +23,7 @@ local job_dir = require("batchapi.job.store.directory")
 local journal = require("batchapi.job.store.journal")
 local loop = require("batchapi.host")
 local object = require("batchapi.job.object")
+local opening = require("batchapi.job.store.opening")
 local options_of = require("batchapi.job.options")
 local resumed_client = require("batchapi.job.recover.client")
 local run_options = require("batchapi.definition.run_options")
@@ -31,9 +32,6 @@ local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.input.writing")
 
 local M = {}
-
-local DIR_TRIES = 5
-
 
 local function run_section(client)
   local definition = client._definition
@@ -45,32 +43,11 @@ end
 -- ---- opening ------------------------------------------------------------------------------------
 
 local function open_dir(job, dir, how, lock_timeout, salvage)
-  local tries = 0
-  local files, why, err
-  repeat -- a refused run may remove the directory while this one waits for it
-    files, why, err = job_dir.open(job.outside, dir, how)
-    local free = files
-    if files then
-      free, why, err = job_dir.check_free(files, dir)
-    end
-    if not free then
-      return nil, why, err
-    end
-    job.lock, why, err = job_dir.lock(files, job.clock, dir, lock_timeout)
-    tries = tries + 1
-  until job.lock or err.code ~= "ENOENT" or tries == DIR_TRIES
-  if not job.lock then
+  local files, why, err = opening.hold(job, dir, how, lock_timeout)
+  if not files then
     return nil, why, err
   end
-  local opened, state, failure = job_dir.read(files, dir, salvage)
-  if not opened then
-    return nil, state, failure
-  end
-  job.journal, job.state, job.id = opened, state, state.job and state.job.id or job.id
-  job:settle_in(dir, files)
-  -- Calls that harm nothing when repeated leave no intent in the journal: their results tell of them.
-  state.any_create = state.any_create or state.input ~= nil and job.store:is_begun()
-  return true
+  return opening.read(job, dir, files, salvage)
 end
 
 

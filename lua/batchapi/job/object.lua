@@ -4,6 +4,7 @@ local batches = require("batchapi.job.batch")
 local calls = require("batchapi.job.call")
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
+local job_dir = require("batchapi.job.store.directory")
 local journal = require("batchapi.job.store.journal")
 local machine = require("batchapi.job.tasks")
 local outcomes = require("batchapi.job.answer.outcome")
@@ -17,7 +18,8 @@ local windows = require("batchapi.watch.window")
 local wire = require("batchapi.call.request")
 
 local handle = require("batchapi.job.handle")
-require("batchapi.job.waiting") -- adds its methods
+require("batchapi.job.waiting") -- they add their methods
+require("batchapi.job.failed")
 
 local methods = handle.methods
 
@@ -205,8 +207,16 @@ function methods:release()
     self.pass.reader = nil
   end
   if not self.temporary then -- that one's goes with its files
+    self.left_at = self:journal_size()
     self:unlock()
   end
+end
+
+
+--- How long the journal is: another process that takes the job up makes it longer.
+---@return integer
+function methods:journal_size()
+  return (self.files.direct:stat(job_dir.journal) or { size = 0 }).size
 end
 
 
@@ -295,6 +305,18 @@ function methods:forget_tasks()
 end
 
 
+local function new_ledger(clock)
+  return core.ledger(math.floor(clock.wall() * 1000) % 2 ^ 40)
+end
+
+
+--- The job is to be taken up anew from its directory: what is known of it goes.
+function methods:forget()
+  self.ledger, self.collided, self.pass, self.kept = new_ledger(self.clock), {}, nil, {}
+  self.done, self.troubled, self.knows_batches, self.sent_again = false, {}, false, 0
+end
+
+
 --- Nothing was submitted and nothing will be: takes back what was uploaded and written.
 function methods:discard()
   self.discarding = true
@@ -346,7 +368,7 @@ function M.new(client, options, world)
     clock = clock, random = world.random,
     outside = outside, -- files at large: what the user names, and the directory's own
     files = outside,   -- those of the directory, once it is known
-    journal = journal.none(), state = states.new(), ledger = core.ledger(math.floor(clock.wall() * 1000) % 2 ^ 40),
+    journal = journal.none(), state = states.new(), ledger = new_ledger(clock),
     collided = {},       -- ids whose hash another one has
     part_count = 0, active = 0, uploading = 0, workers = 0, concurrency = options.concurrency or run.concurrency or 4,
     discarding = false,
@@ -357,6 +379,7 @@ function M.new(client, options, world)
     warn = world.warn, next_notice = 0, began = clock.now(), processed_before = 0, paths = paths,
     answered = 0,        -- calls so far
     troubled = {},       -- what is being waited out, by whose it is (batchapi/watch/patience.lua)
+    wish = nil, sent_again = 0, -- what job:retry chose, and how many of them are sent
     knows_batches = false, -- the service has told of one of them
   }, job_mt)
   self.machine = machine.new(host, clock, function()
@@ -364,7 +387,6 @@ function M.new(client, options, world)
   end, function()
     self:forget_tasks()
   end)
-  self.machine.stops = not has_parts -- what is taken then is taken anew from the beginning
   self.patience = options.timeout or windows.timeout(run, options)
   self.deadline = clock.now() + self.patience
   self.checker = checker_of(self)

@@ -37,7 +37,6 @@ function M.new(host, clock, next_steps, forget)
     owner = setmetatable({}, { __mode = "v" }), owned = false, collected = 0,
     round = 0,         -- how many failures were handed out
     idle = false,      -- one was handed out since steps were begun
-    stops = false,     -- a failure ends all tasks, not only its own
     closed = false,
   }, M)
 end
@@ -216,9 +215,6 @@ function M:take_failure()
   local raised, failure = self.raised, self.failure
   self.raised, self.failure = nil, nil
   self.round, self.idle = self.round + 1, true
-  if self.stops then
-    self:stop()
-  end
   if raised then
     error(raised[1], 0)
   end

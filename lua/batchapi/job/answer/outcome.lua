@@ -11,6 +11,18 @@ M.__index = M
 
 local null = core.null
 
+-- Codes of ours that say that the service may have done the work: it may have been paid.
+local MAY_BE_PAID = { missing = true, unreadable = true, uncollected = true, gone = true, damaged = true,
+  unknown_outcome = true }
+
+
+--- May a request with this code have been paid?
+---@param code string
+---@return boolean
+function M.may_be_paid(code)
+  return MAY_BE_PAID[code] == true
+end
+
 
 local function value_at(value, path)
   if path == nil then
@@ -177,7 +189,7 @@ end
 ---@param result table
 ---@return boolean
 function M:retryable(result)
-  if result.ok then
+  if result.ok or MAY_BE_PAID[result.error.code] then
     return false
   end
   return self.retry_statuses[result.status] or self.retry_codes[result.error.code] or false

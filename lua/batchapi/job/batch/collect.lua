@@ -126,7 +126,7 @@ local function begin(job, part)
     job = job, part = part, ledger = job.ledger, outcome = outcomes.new(job.run),
     mine = waiting_mark(part.attempt), next_mark = waiting_mark(part.attempt + 1),
     last = part.first + part.span - 1,
-    repeats = part.attempt < job.options.attempts and not job.state.cancelled
+    repeats = part.attempt < (part.most or job.options.attempts) and not job.state.cancelled
       and not (job.state.no_repeats or part.damaged or part.vanished),
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
     unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
@@ -288,7 +288,7 @@ function settling:retry_record(writer)
   end
   local record, why, err = writer:finish()
   if record then
-    record.span = self.part.span
+    record.span, record.most = self.part.span, self.part.most
   end
   return record, why, err
 end

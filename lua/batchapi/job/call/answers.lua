@@ -5,6 +5,7 @@ local groups = require("batchapi.job.call.groups")
 local paths = require("batchapi.util.path")
 local persist = require("batchapi.job.persist")
 local requests_of = require("batchapi.job.input.request")
+local store = require("batchapi.job.store.results")
 local template = require("batchapi.definition.template")
 local unclaimed = require("batchapi.job.store.unclaimed")
 local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
@@ -64,12 +65,14 @@ end
 ---@return table|nil err
 function M.settle_all(job, call, code, message, status, body)
   for _, item in ipairs(call.items) do
-    local ok, why, err = job.store:append{
-      custom_id = item.custom_id, index = item.index, ok = false, status = status, body = body,
-      error = { code = code, message = message },
-    }
-    if not ok then
-      return nil, why, err
+    if not job.store:has(item.index) then -- else it was taken before a failure
+      local ok, why, err = job.store:append{
+        custom_id = item.custom_id, index = item.index, ok = false, status = status, body = body,
+        error = { code = code, message = message },
+      }
+      if not ok then
+        return nil, why, err
+      end
     end
   end
   return true
@@ -84,17 +87,25 @@ function M.close(job, call, repeated)
   elseif not call.number then
     return true
   end
-  return job:record({ type = "answered", call = call.number }, repeated == 0)
+  local owed = call.uncollected
+  return job:record({ type = "answered", call = call.number, uncollected = owed }, repeated == 0 and not owed)
 end
 
 
 -- ---- answers ------------------------------------------------------------------------------------
 
+--- In how many passes calls are made: requests that are sent again (job/retry.lua) begin with the second.
+local function most_passes(job)
+  local retried = job.state.retried
+  return retried and retried.attempts + 1 or job.options.attempts
+end
+
+
 --- May this request be repeated after this answer? A write that may have run only where the user
 --- says so; one that did not run because what it depends on failed, with that, unless some of that
 --- failed for good.
 local function may_repeat(job, item, result)
-  if not job.pass or job.pass.attempt >= job.options.attempts or job.state.cancelled then
+  if not job.pass or job.pass.attempt >= most_passes(job) or job.state.cancelled then
     return false
   end
   local standing = groups.standing(job, item, {})
@@ -183,20 +194,26 @@ local function list_of(job, answer)
 end
 
 
---- Answers that are nobody's are kept.
+--- Answers that are nobody's are kept, once.
+---@param call table
 ---@param list any[]
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
-local function keep_unclaimed(job, list)
+local function keep_unclaimed(job, call, list)
   local lines = {}
+  if call.kept == call.answer then
+    return true
+  end
   for _, answer in ipairs(list) do
     lines[#lines + 1] = core.encode(answer, { sort_keys = true })
   end
   if #lines == 0 then
     return true
   end
-  return unclaimed.keep(job, lines)
+  local ok, why, err = unclaimed.keep(job, lines)
+  call.kept = ok and call.answer
+  return ok, why, err
 end
 
 
@@ -233,14 +250,16 @@ end
 ---@return table|nil err
 function M.of_call(job, call, answer, response)
   local found, strangers = by_item(job, call, list_of(job, answer))
-  local kept, message, failure = keep_unclaimed(job, strangers)
+  local kept, message, failure = keep_unclaimed(job, call, strangers)
   if not kept then
     return nil, message, failure
   end
   local repeated = 0
   for i, item in ipairs(call.items) do
     local more, why, err
-    if found[i] == nil or found[i] == core.null then
+    if job.ledger:state(item.index) ~= store.TAKEN then -- taken before a failure
+      more = job.store:has(item.index) and 0 or 1
+    elseif found[i] == nil or found[i] == core.null then
       more, why, err = take(job, item, { ok = false,
         error = { code = "missing", message = "the service's answer holds none for this request" } })
     else
@@ -293,6 +312,7 @@ function M.watch(job, call)
   end
   if ended.outcome == "failed" or not ended.sources[1] then
     local first = (ended.reasons or {})[1] or {}
+    call.uncollected = ended.uncollected and true or nil
     return take(job, item, { ok = false, error = { code = first.code or ended.outcome,
       message = first.message or ended.uncollected or ("the batch ended as %s"):format(ended.outcome) } })
   end
@@ -301,6 +321,7 @@ function M.watch(job, call)
     return take_answer(job, item, answer, response and response.status)
   elseif response.status and response.kind ~= "auth" then
     local code = ended.outcome ~= "completed" and ended.outcome or "uncollected"
+    call.uncollected = code == "uncollected" or nil
     return take(job, item, { ok = false, status = response.status, body = response.body,
       error = { code = code, message = message } })
   end
@@ -308,16 +329,18 @@ function M.watch(job, call)
 end
 
 
---- The answer that says a batch was made.
+--- The id of the batch that an answer says was made, or nil.
+function M.batch_id(job, answer)
+  local id = paths.get(answer, job.run.create.id)
+  return id ~= core.null and id ~= "" and id or nil
+end
+
+
+--- A batch was made.
 ---@return integer|nil repeated
 ---@return string|nil message
 ---@return table|nil err
-function M.of_batch(job, call, answer)
-  local id = paths.get(answer, job.run.create.id)
-  if id == nil then
-    return nil, ("the service accepted the batch but names no '%s'"):format(job.run.create.id),
-      { kind = "decode", sent = true }
-  end
+function M.of_batch(job, call, id)
   call.batch_id = id
   local ok, why, err = job:record{ type = "created", call = call.number, batch_id = id }
   if not ok then

@@ -11,7 +11,11 @@ local M = {}
 local keep_null = { null = "keep" }
 
 
-local function is_safe(job, request)
+--- Does repeating a request harm nothing?
+---@param job table
+---@param request any
+---@return boolean
+function M.is_safe(job, request)
   local rule = (job.run.request or {}).safe
   if not rule then
     return false
@@ -57,7 +61,7 @@ function M.next_item(job)
     if job.ledger:state(pass.index) == pass.mark then
       local needs = groups.needs(job.run, request)
       return { index = pass.index, request = request, bytes = pass.reader:offset() - from,
-        safe = is_safe(job, request), custom_id = id, needs = needs, places = groups.places(pass.window, needs) }
+        safe = M.is_safe(job, request), custom_id = id, needs = needs, places = groups.places(pass.window, needs) }
     end
     job:breathe()
   end
@@ -117,6 +121,33 @@ local function draw_together(job)
   end
   job.kept = rest
   return call
+end
+
+
+--- A call could not be made, or not be brought to its end: those of its requests that are in no call which
+--- the journal knows wait for their turn again; such a call is taken up where it stands.
+---@param job table
+---@param call table
+function M.give_back(job, call)
+  local held = {}
+  for _, open in pairs(job.state.calls) do
+    for _, index in ipairs(open.requests) do
+      held[index] = open
+    end
+  end
+  for _, item in ipairs(call.items) do
+    local open = held[item.index]
+    if open then
+      open.found = true
+    elseif job.ledger:state(item.index) == store.TAKEN then
+      job.ledger:set(item.index, job.pass.mark)
+      job.kept[#job.kept + 1] = item
+    end
+  end
+  table.sort(job.kept, function(a, b)
+    return a.index < b.index
+  end)
+  job.pass.exhausted = job.pass.exhausted and #job.kept == 0
 end
 
 

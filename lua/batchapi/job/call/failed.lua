@@ -84,7 +84,7 @@ end
 ---@return table|nil err
 function M.mismatched(job, call, answer, perform)
   local list = answers.list_of(job, answer)
-  local ok, message, err = answers.keep_unclaimed(job, list)
+  local ok, message, err = answers.keep_unclaimed(job, call, list)
   if not ok then
     return nil, message, err
   end

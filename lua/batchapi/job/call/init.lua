@@ -66,7 +66,11 @@ local function announce(job, call)
   for i, item in ipairs(groups.harmed(call)) do
     indexes[i] = item.index
   end
-  return job:record{ type = "call", call = call.number, requests = indexes, at = job.clock.wall() }
+  local ok, why, err = job:record{ type = "call", call = call.number, requests = indexes, at = job.clock.wall() }
+  if ok and job.state.calls[call.number] then
+    job.state.calls[call.number].made = call
+  end
+  return ok, why, err
 end
 
 
@@ -88,29 +92,24 @@ local function known_of(job, call)
 end
 
 
-local function perform(job, call)
-  local ok, why, err = keep_pace(job, #call.items)
-  if not ok then
-    return nil, why, err
-  end
-  ok, why, err = announce(job, call)
-  if not ok then
-    return nil, why, err
-  end
-  local answer, message, response = job:call(job.run.create, known_of(job, call))
-  if answer == nil then
-    return failed_call.failed(job, call, message, response, perform)
-  end
-  job.answered = job.answered + 1
-  trouble.note(job, call, nil)
-  if not job.run.create.id and answers.is_mismatched(job, call, answer) then
-    return failed_call.mismatched(job, call, answer, perform)
-  end
-  local repeated
+local perform
+
+
+--- What a call was answered. It is kept until all of it is on disk: a failure there loses nothing.
+local function take_answer(job, call)
+  local answer = call.answer
+  local repeated, why, err
   if job.run.create.id then
-    repeated, why, err = answers.of_batch(job, call, answer)
+    local id = answers.batch_id(job, answer)
+    if id == nil then
+      return failed_call.failed(job, call, ("the service accepted the batch but names no '%s'"):format(job.run.create.id),
+        { kind = "decode", sent = true }, perform)
+    end
+    repeated, why, err = answers.of_batch(job, call, id)
+  elseif answers.is_mismatched(job, call, answer) then
+    return failed_call.mismatched(job, call, answer, perform)
   else
-    repeated, why, err = answers.of_call(job, call, answer, response)
+    repeated, why, err = answers.of_call(job, call, answer, call.response)
   end
   if not repeated then
     return nil, why, err
@@ -119,11 +118,36 @@ local function perform(job, call)
 end
 
 
+function perform(job, call)
+  local ok, why, err = keep_pace(job, #call.items)
+  if not ok then
+    return nil, why, err
+  end
+  ok, why, err = announce(job, call)
+  if not ok then
+    return nil, why, err
+  end
+  call.answer, call.response = nil, nil
+  local answer, message, response = job:call(job.run.create, known_of(job, call))
+  if answer == nil then
+    return failed_call.failed(job, call, message, response, perform)
+  end
+  job.answered = job.answered + 1
+  trouble.note(job, call, nil)
+  call.answer, call.response = answer, response
+  return take_answer(job, call)
+end
+
+
 -- ---- what is left over from an earlier process --------------------------------------------------
 
 --- Calls whose intent has no outcome: those with a batch are watched on, of the others nobody
 --- knows.
 local function take_up(job, open)
+  local made = open.made
+  if made and made.answer and not open.batch_id then
+    return take_answer(job, made)
+  end
   local call = { number = open.call, items = {}, batch_id = open.batch_id, resumed = true }
   for _, index in ipairs(open.requests) do
     if not job.store:has(index) then
@@ -162,8 +186,11 @@ local function begin_open_calls(job)
       job.machine:spawn(function()
         local ok, why, err = take_up(job, open)
         job.workers = job.workers - 1
-        job.state.calls[number] = nil
-        job.confirmed = true
+        open.busy = false
+        if ok then
+          job.state.calls[number] = nil
+          job.confirmed = true
+        end
         return ok, why, err
       end)
     end
@@ -185,6 +212,7 @@ local function work(job)
     local ok
     ok, why, err = perform(job, call)
     if not ok then
+      drawing.give_back(job, call)
       return nil, why, err
     end
     if not job.confirmed then

@@ -271,4 +271,56 @@ function M.lines(job, part, path)
 end
 
 
+--- The same of a file that is nothing but lines.
+---@param job table
+---@param name string
+---@return table|nil reader { next, close }
+---@return string|nil message
+---@return table|nil err
+function M.whole_file(job, name)
+  local reader, why, err = job.files:reader(name)
+  return reader and {
+    next = function()
+      return job.files:next(reader)
+    end,
+    close = function()
+      job.files:close(reader)
+    end,
+  }, why, err
+end
+
+
+--- Hands the id of each request of a part to `take`.
+---@param job table
+---@param part table
+---@param take fun(id: string)
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.each_id(job, part, take)
+  local lines, why, err = M.lines(job, part)
+  if not lines then
+    return nil, why, err
+  end
+  local ok = true
+  while ok do
+    local line, message, failure = lines.next()
+    if not line then
+      ok, why, err = message == nil or nil, message, failure
+      break
+    end
+    local id = job:id_of_line(line)
+    if not id then
+      ok, why, err = nil, M.name(job.run.family, part.part) .. " holds a line that is no request",
+        { kind = "job", code = "part_damaged" }
+      break
+    end
+    take(id)
+    job:breathe()
+  end
+  lines.close()
+  return ok, why, err
+end
+
+
 return M

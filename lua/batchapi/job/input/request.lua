@@ -156,6 +156,9 @@ end
 --- keys may mean something to a model. nil where a key stands there without a value.
 local function fill_line(raw, value, added)
   local pieces = {}
+  if next(added) == nil then
+    return raw
+  end
   for _, name in ipairs(field_names(added)) do
     if value[name] ~= nil then
       return nil

@@ -77,7 +77,9 @@ local function close(self)
   if self._ordered then
     self._ordered:close()
   end
-  self._job:results_ended()
+  if not self._stays then
+    self._job:results_ended()
+  end
 end
 
 
@@ -93,7 +95,10 @@ function methods:next()
   local job = self._job
   while true do
     local result, message, err
-    if job.closed and (job.temporary or not job.done) then
+    if self._store ~= job.store or self._round ~= job.state.round then
+      return errors.fail(errors.new{ kind = "job", code = "opened_again", operation = "results",
+        message = "requests were sent again meanwhile: job:results() begins anew" })
+    elseif job.closed and (job.temporary or not job.done) then
       return errors.fail(errors.new{ kind = "closed", operation = "results", message = "the job was closed" })
     end
     if self._ordered then
@@ -126,10 +131,11 @@ local mt = iterator.metatable(methods, "batchapi.results")
 
 ---@param job table
 ---@param raw boolean|nil each result has `raw`, the bytes that the service sent for it
+---@param stays boolean|nil what is read may be read again
 ---@return batchapi.Results
-function M.new(job, raw)
+function M.new(job, raw, stays)
   return setmetatable({
-    _raw = raw,
+    _raw = raw, _stays = stays, _store = job.store, _round = job.state.round,
     _job = job, _what = "results", _host = job.client._context.host,
     _ordered = (job.options.ordered or job.store.reopened) and not job.store.finished
       and in_order.new(job.store, job.client._settings.max_line_bytes) or nil,

@@ -9,33 +9,6 @@ local unclaimed = require("batchapi.job.store.unclaimed")
 local M = {}
 
 
---- Hands the id and the line of each request of a part to `take`.
-local function each_line(job, part, take)
-  local lines, why, err = parts.lines(job, part)
-  if not lines then
-    return nil, why, err
-  end
-  local ok = true
-  while ok do
-    local line, message, failure = lines.next()
-    if not line then
-      ok, why, err = message == nil or nil, message, failure
-      break
-    end
-    local id = job:id_of_line(line)
-    if not id then
-      ok, why, err = nil, parts.name(job.run.family, part.part) .. " holds a line that is no request",
-        { kind = "job", code = "part_damaged" }
-      break
-    end
-    take(id)
-    job:breathe()
-  end
-  lines.close()
-  return ok, why, err
-end
-
-
 local function enter(job, id)
   if not job.ledger:add(id) then
     local index = job.ledger:add(id, true)
@@ -91,7 +64,7 @@ local function enter_part(job, part, damage)
   if not ok then
     return nil, why, err
   elseif not (part.vanished or part.damaged) then
-    return each_line(job, part, function(id)
+    return parts.each_id(job, part, function(id)
       enter(job, id)
     end)
   end
@@ -182,15 +155,14 @@ end
 
 
 --- Requests that wait in a further attempt's part are marked as waiting there.
-local function mark_attempts(job, damage)
+local function mark_attempts(job, notes, damage)
+  again.mark_calls(notes)
   for _, number in ipairs(job.only_replays and {} or numbers_of(job, 2)) do
     local part = job.state.parts[number]
-    local mark = collect.waiting_mark(part.attempt)
     local function take(id)
       local index = job:find(id)
-      if index and not job.store:has(index) then
-        job.ledger:set(index, mark)
-        job.waiting_in[index] = part
+      if index then
+        again.mark(notes, part, index)
       end
     end
     local ok, why, err = check_part(job, part, damage)
@@ -199,7 +171,7 @@ local function mark_attempts(job, damage)
         take(id or "")
       end
     elseif ok and not part.vanished then
-      ok, why, err = each_line(job, part, take)
+      ok, why, err = parts.each_id(job, part, take)
     end
     if not ok then
       return nil, why, err
@@ -228,7 +200,7 @@ end
 
 
 --- Has every request a result of which the journal says so?
-local function check_holes(job, damage)
+local function check_holes(job, notes, damage)
   local missing = 0
   for _, number in ipairs(job.has_parts and numbers_of(job, 1) or {}) do
     for _ in pairs(M.holes(job, job.state.parts[number]) or {}) do
@@ -237,7 +209,7 @@ local function check_holes(job, damage)
   end
   local counts = job.store.counts
   if (job.state.finished or job.store.finished) and missing == 0 then
-    missing = job.state.input.requests - counts.ok - counts.failed
+    missing = job.state.input.requests - counts.ok - counts.failed - notes.waiting
   end
   if missing == 0 then
     return true
@@ -300,8 +272,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.account(job, damage)
-  -- Then no id is asked for.
-  job.only_replays = job.store:is_finished() and (job.reads_only or #again.incomplete(job) == 0)
+  job.only_replays = again.is_replay(job) -- then no id is asked for
   job.waiting_in = {} -- requests that wait in a further attempt's part, by index
   local ok, why, err = check_shape(job)
   if ok then
@@ -320,10 +291,10 @@ function M.account(job, damage)
     ok, why, err = job.store:reopen()
   end
   if ok then
-    ok, why, err = mark_attempts(job, damage)
+    ok, why, err = mark_attempts(job, notes, damage)
   end
   if ok and not job.state.salvaged then
-    ok, why, err = check_holes(job, damage)
+    ok, why, err = check_holes(job, notes, damage)
   end
   if ok then
     ok, why, err = check_requests(job, damage)
@@ -335,7 +306,7 @@ function M.account(job, damage)
     return nil, why, err
   end
   if not damage then
-    ok, why, err = again.reopen(job, notes)
+    ok, why, err = again.reopen(notes)
     if not ok then
       return nil, why, err
     end

@@ -14,6 +14,7 @@ local LARGEST = 2 ^ 53
 local part_fields = {
   part = "part", attempt = "count", first = "count", span = "count", count = "count", bytes = "size",
   hash = "hash", digest = "hash?",
+  most = "count?", -- the last attempt of its requests
   lost = "boolean?", -- its own record was damaged: nothing but its place is known
   file = "string?", -- written by earlier versions; the name is made of the part's number
 }
@@ -39,10 +40,13 @@ M.fields = {
     at = "number?", uncollected = "string?" },
   settled = { part = "part", duplicates = "count?", strangers = "count?", broken = "count?", usage = "table?",
     retry = part_fields, unclaimed = "count?", unreadable = "count?", missing = "count?", uncollected = "count?" },
-  reopened = { round = "count", parts = "indexes" },
+  reopened = { round = "count", parts = "indexes", calls = "indexes?" },
+  -- Failed requests that are sent again: of calls their numbers, as pairs of the first and the last of a run.
+  retried = { round = "count", attempts = "count", tries = "count", maybe_paid = "count?", parts = "parts?",
+    requests = "indexes?" },
   cleaned = { part = "part" },
   call = { call = "count", requests = "indexes", at = "number" },
-  answered = { call = "count" },
+  answered = { call = "count", uncollected = "boolean?" },
   cancel = {},
   finished = {},
   -- What was damaged is known, and has had its consequences: how many lines of the journal and of the
@@ -108,8 +112,31 @@ for _, name in ipairs{ "string", "table", "boolean" } do
 end
 
 
+-- Where a part's requests lie must be possible.
+local function is_part(record)
+  return record.first >= 1 and record.count >= 1 and record.attempt >= 1 and record.span >= record.count
+    and record.first + record.span - 1 <= MOST_REQUESTS
+end
+
+
 -- What is wrong with the fields of a record, or nil.
-local function first_wrong(record, fields)
+local first_wrong
+
+
+function checks.parts(value)
+  if type(value) ~= "table" then
+    return false
+  end
+  for _, part in ipairs(value) do
+    if type(part) ~= "table" or first_wrong(part, part_fields) or not is_part(part) then
+      return false
+    end
+  end
+  return true
+end
+
+
+function first_wrong(record, fields)
   for name, wanted in pairs(fields) do
     local value = record[name]
     if type(wanted) == "table" then -- a record within
@@ -125,13 +152,6 @@ local function first_wrong(record, fields)
       return name
     end
   end
-end
-
-
--- Where a part's requests lie must be possible.
-local function is_part(record)
-  return record.first >= 1 and record.count >= 1 and record.attempt >= 1 and record.span >= record.count
-    and record.first + record.span - 1 <= MOST_REQUESTS
 end
 
 

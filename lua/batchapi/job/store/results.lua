@@ -325,6 +325,7 @@ local function go_on(self)
     self.path = self.part
     return false
   end
+  self.visible = self.files:stat(self.final).size
   drop_part(self) -- the former one of a job in order
   self.finished = true
   return true
@@ -382,6 +383,7 @@ function M:finish(ordered, breathe)
     return nil, why, err
   end
   if ordered then
+    self.visible = (self.files:stat(self.final) or {}).size or self.visible -- it has fewer lines
     drop_part(self)
   end
   self.finished = true

@@ -23,10 +23,13 @@ function M.new()
     last_part = 0,
     input = nil,      -- the record that says all requests are written
     calls = {},       -- open calls by number
+    owed = {},        -- calls whose batch has ended, and whose results could not be fetched, by number
     last_call = 0,
     any_create = false, -- something may have been created at the service
     cancelled = false, finished = false,
     round = 0,        -- how often the job was opened again
+    retries = {},     -- by round, what was sent again in it: { tries, attempts, requests }
+    retried = nil,    -- the last of them
     duplicates = 0, strangers = 0, broken = 0, unclaimed = 0, maybe_paid_twice = 0,
     usage = nil,      -- summed
     salvaged = nil,   -- the record that says what was damaged
@@ -75,6 +78,7 @@ function apply.part(state, record)
     span = record.span, count = record.count, bytes = record.bytes, hash = record.hash,
     digest = record.digest, vanished = record.lost,
     status = "written", past = {}, doubles = {},
+    round = state.round, most = record.most, -- the last attempt of its requests, where it is not the job's option
     remade = 0,   -- how often a batch that was adopted failed, and was made anew
     marks = {},   -- since when a lost create is looked for, and its file gone: moments of a boot's clock
     spent = {},   -- files that a lost create named: their ids may not come again
@@ -210,6 +214,21 @@ function apply.reopened(state, record)
       state[name] = state[name] - count
     end
   end
+  for _, number in ipairs(record.calls or {}) do
+    state.calls[number], state.owed[number] = state.owed[number], nil
+  end
+end
+
+
+--- Requests that failed are sent again: in parts of their own, or in calls.
+function apply.retried(state, record)
+  state.round, state.finished, state.cancelled = record.round, false, false
+  state.retried = { tries = record.tries, attempts = record.attempts, requests = record.requests or {} }
+  state.retries[record.round] = state.retried
+  state.maybe_paid_twice = state.maybe_paid_twice + (record.maybe_paid or 0)
+  for _, part in ipairs(record.parts or {}) do
+    apply.part(state, part)
+  end
 end
 
 
@@ -249,6 +268,9 @@ end
 function apply.answered(state, record)
   local call = state.calls[record.call]
   state.calls[record.call] = nil
+  if record.uncollected and call and call.batch_id then
+    state.owed[record.call] = { call = call.call, requests = call.requests, at = call.at, batch_id = call.batch_id }
+  end
   for _, index in ipairs(state.salvaging and call and call.requests or {}) do
     state.called[index] = true
   end
