@@ -3,7 +3,7 @@
 local errors = require("batchapi.util.errors")
 local handle = require("batchapi.job.handle")
 local opening = require("batchapi.job.store.opening")
-local options = require("batchapi.client.options")
+local options = require("batchapi.check.options")
 local outcomes = require("batchapi.job.answer.outcome")
 local parts = require("batchapi.job.input.parts")
 local results_of = require("batchapi.job.output.results")
@@ -13,11 +13,11 @@ local tally = require("batchapi.job.store.tally")
 local methods = handle.methods
 
 local retry_options = options.list{
-  { name = "attempts", kind = "number", integer = true, min = 1 },
-  { name = "only", kind = "function", callable = true },
+  { name = "attempts", kind = "integer", min = 1, help = "how often each is sent at most (1)" },
+  { name = "only", kind = "function", callable = true, help = "which: it is given the result" },
 }
 local write_options = options.list{
-  { name = "only", kind = "function", callable = true },
+  { name = "only", kind = "function", callable = true, help = "which: it is given the result" },
 }
 
 
@@ -121,7 +121,7 @@ end
 ---@return batchapi.Error|nil err
 function methods:retry(given)
   given = given or {}
-  options.check_list(given, retry_options, "job:retry")
+  options.check(given, retry_options, "job:retry")
   local ok, why, err = check_ended(self, "retry")
   if not ok then
     return nil, why, err
@@ -210,7 +210,7 @@ function methods:write_failed(path, given)
   if type(path) ~= "string" or path == "" then
     errors.misuse("job:write_failed: the path of a file expected")
   end
-  options.check_list(given, write_options, "job:write_failed")
+  options.check(given, write_options, "job:write_failed")
   if self.run.request and self.run.request.send then
     errors.misuse("job:write_failed: the service is sent another form of requests than run takes")
   end
