@@ -28,12 +28,15 @@ def frame(kind, flags=0, stream=0, payload=b""):
 class Talk:
     """A connection whose request has been read: what a case speaks through."""
 
-    def __init__(self, sock, stream, authorization):
+    def __init__(self, sock, stream, authorization, encoder):
         self.sock, self.stream, self.authorization = sock, stream, authorization
-        self.encoder = hpack.Encoder()
+        self.encoder = encoder  # one for a connection
 
-    def send(self, *frames):
-        self.sock.sendall(b"".join(frames))
+    def send(self, *frames, gap=0):
+        """With a gap, each is read before the next is there."""
+        for one in frames if gap else [b"".join(frames)]:
+            self.sock.sendall(one)
+            time.sleep(gap)
 
     def endless(self, block, pause=0.0):
         block *= max(1, 65536 // len(block)) if not pause else 1
@@ -56,11 +59,12 @@ class Talk:
 
 
 def serve(sock, case):
-    """One connection: reads a request, and answers it as the case does."""
+    """One connection: reads a request (or several), and answers as the case does."""
     conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
     conn.local_settings.max_concurrent_streams = 100
     conn.initiate_connection()
     sock.sendall(conn.data_to_send())
+    talks = []
     while True:
         received = sock.recv(65536)
         if not received:
@@ -70,9 +74,14 @@ def serve(sock, case):
                 continue
             fields = dict(event.headers)
             sock.sendall(conn.data_to_send())
-            case.talk(Talk(sock, event.stream_id, fields.get("authorization", "")))
-            stays(sock)
-            return
+            encoder = talks[0].encoder if talks else hpack.Encoder()
+            talks.append(Talk(sock, event.stream_id, fields.get("authorization", ""), encoder))
+            if case.options.get("paused") and len(talks) == 1:
+                talks[0].send(talks[0].headers(), *[talks[0].data(b"[]\n" * 5000)] * 400)
+            if len(talks) == case.options.get("calls", 1):
+                case.talk(talks[-1] if len(talks) == 1 or case.options.get("paused") else talks)
+                stays(sock)
+                return
         sock.sendall(conn.data_to_send())
 
 
@@ -85,12 +94,12 @@ def case(name, expect, **options):
     return register
 
 
-def says(name, expect, frames, **options):
+def says(name, expect, frames, gap=0, **options):
     """frames: function(talk) that gives the bytes to send; the server then says nothing more."""
 
     @case(name, expect, **options)
     def talk(t):
-        t.send(*frames(t))
+        t.send(*frames(t), gap=gap)
 
 
 def endless(name, expect, begin, block, pause=0.0, **options):
@@ -201,6 +210,19 @@ def lengths():
         says("length of a file: " + name, expect, lambda t, f=fields: [t.headers(*f), t.data(GOOD, END_STREAM)], to="file")
 
 
+# What ends a session: no answer that was under way is whole then.
+GAP = 0.03
+CUT = "truncated connect decode timeout too_large"
+BREAKS = [
+    ("an answer to no SETTINGS", lambda t: frame(SETTINGS, ACK) * 50, CUT),
+    ("a reset of a stream that is not there", lambda t: frame(RST_STREAM, 0, t.stream + 2, struct.pack(">I", 8)), CUT),
+    ("trailers without an end", lambda t: frame(HEADERS, END_HEADERS, t.stream, b"\x00\x01a\x01b") * 2, CUT),
+    ("DATA on a stream that is not there", lambda t: frame(DATA, 0, t.stream + 2, b"x"), CUT),
+    ("a PING of seven bytes", lambda t: frame(PING, 0, 0, b"1234567"), CUT),
+]
+TEXTS = [("nothing", lambda t: []), ("a number", lambda t: [t.data(b"12")]), ("a text", lambda t: [t.data(b"12\n13\n")])]
+
+
 def out_of_order():
     word = struct.pack(">I", 1)
     for name, send, expect in [
@@ -240,6 +262,11 @@ def out_of_order():
     for code in (0, 1, 2, 3, 5, 7, 8, 11, 13, 0xFFFFFFFF):
         says("reset by code %d" % code, ANY + " ok",
              lambda t, c=code: [t.headers(), frame(RST_STREAM, 0, t.stream, struct.pack(">I", c))])
+
+    for name, what, expect in BREAKS:
+        for text, body in TEXTS:
+            says("%s behind %s" % (name, text), expect, lambda t, w=what, b=body: [t.headers()] + b(t) + [w(t)], GAP)
+        says("%s within a file" % name, expect, lambda t, w=what: [t.headers(), t.data(b"12\n"), w(t)], GAP, to="file")
 
     @case("the end without the end of the stream", "truncated connect decode")
     def cut(t):

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import time
 
+import http2
 from http1 import GOOD, Case, answer, length, reset, stays
 
 CASES = {}
@@ -232,5 +233,40 @@ def handshakes():
         stays(secure)
 
 
-for part in (certificates, handshakes):
+def http2_cases():
+    """Over TLS libcurl keeps its connections of HTTP/2, and several calls share one."""
+
+    def over_http2(name, expect, frames, **options):
+        def serve(sock):
+            secure = context(alpn=("h2",)).wrap_socket(sock, server_side=True)
+            http2.serve(secure, Case(lambda talks: frames(talks), expect, options))
+
+        case("HTTP/2: " + name, expect, **options)(serve)
+
+    def says(name, expect, frames, **options):
+        over_http2(name, expect, lambda t: t.send(*frames(t), gap=http2.GAP), **options)
+
+    says("as it should be", "ok", lambda t: [t.good()])
+    says("without a length", "ok", lambda t: [t.headers(), t.data(GOOD, http2.END_STREAM)])
+    goodbye = http2.frame(http2.GOAWAY, 0, 0, struct.pack(">II", 1, 0))
+    says("a goodbye with the end", "ok", lambda t: [t.headers(), t.data(GOOD), goodbye + t.data(b"", http2.END_STREAM)])
+    says("a goodbye behind the end", "ok", lambda t: [t.headers(), t.data(GOOD), t.data(b"", http2.END_STREAM) + goodbye])
+    for name, what, expect in http2.BREAKS:
+        for text, body in http2.TEXTS:
+            says("%s behind %s" % (name, text), expect, lambda t, w=what, b=body: [t.headers()] + b(t) + [w(t)])
+        says("%s within a file" % name, expect, lambda t, w=what: [t.headers(), t.data(b"12\n"), w(t)], to="file")
+
+    def several(talks):
+        for t in talks:
+            t.send(t.headers(), t.data(b"12"))
+        time.sleep(http2.GAP)
+        talks[0].send(http2.frame(http2.SETTINGS, http2.ACK) * 50)
+
+    over_http2("four at once, cut", http2.CUT, several, calls=4)
+    # One whose reader is slow holds the connection meanwhile.
+    says("cut beside one that waits", http2.CUT, lambda t: [t.headers(), t.data(b"12"),
+         http2.frame(http2.SETTINGS, http2.ACK) * 50], calls=2, paused=True)
+
+
+for part in (certificates, handshakes, http2_cases):
     part()

@@ -142,6 +142,7 @@ static void link_call(struct ba_call *call)
     call->next->previous = call;
   ba_engine.calls = call;
   ba_engine.call_count++;
+  ba_engine.streaming += call->stream != NULL;
 }
 
 /* Parsing a URL costs more than the rest of this file; most of a client's URLs
@@ -364,6 +365,7 @@ static void unlink_call(struct ba_call *call)
     call->next->previous = call->previous;
   call->previous = call->next = NULL;
   ba_engine.call_count--;
+  ba_engine.streaming -= call->stream != NULL;
 }
 
 /* A server that repeats what it was sent would put a secret into logs. The body

@@ -1,8 +1,9 @@
 #include "wire/classify.h"
 
 #include "http/url.h"
-#include "wire/watchdog.h"
 #include "json/path.h"
+#include "wire/ending.h"
+#include "wire/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -283,7 +284,7 @@ bool ba_classify(struct ba_call *call, CURLcode code, struct ba_failure *out)
     return cut_off(call, CURLE_GOT_NOTHING, out);
   if(call->head.status < 200 || call->head.status >= 300)
     return by_status(call, out);
-  if(ba_sink_finish(call, &out->error))
+  if(ba_ending_is_known(call, &out->error) && ba_sink_finish(call, &out->error))
     return true;
   return fail(out, BA_RETRY_TRUNCATED, out->error.kind == BA_TRUNCATED);
 }

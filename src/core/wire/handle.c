@@ -82,19 +82,37 @@ static void drop_unused_ca(const char *proxy, bool tls, CURL *easy)
   }
 }
 
-/* A libcurl that speaks HTTP/2 without TLS on a new connection only. */
-static CURLcode set_alone(CURL *easy)
+/* A libcurl that speaks HTTP/2 without TLS on a new connection only: a pool of
+ * its own, which is dropped behind the attempt, and not CURLOPT_FORBID_REUSE.
+ * Whether libcurl would have kept the connection tells whether the answer is
+ * whole (ending.h). */
+static CURLcode set_alone(struct ba_handle *handle)
 {
-  if(ba_curl_has(BA_CURL_HTTP2_CLEAR_KEPT))
-    return CURLE_OK;
-  return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) |
-         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  handle->pool = curl_share_init();
+  if(!handle->pool ||
+     curl_share_setopt(handle->pool, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK)
+    return CURLE_OUT_OF_MEMORY;
+  return curl_easy_setopt(handle->easy, CURLOPT_SHARE, handle->pool);
+}
+
+static void drop_pool(struct ba_handle *handle)
+{
+  if(!handle->pool)
+    return;
+  curl_easy_setopt(handle->easy, CURLOPT_SHARE, NULL);
+  curl_share_cleanup(handle->pool);
+  handle->pool = NULL;
+}
+
+static bool must_be_alone(enum ba_version version, bool tls)
+{
+  return version == BA_VERSION_2 && !tls && !ba_curl_has(BA_CURL_HTTP2_CLEAR_KEPT);
 }
 
 /* In clear, "the best both know" is HTTP/1.1, and is said so: whoever may speak
  * HTTP/2 is put on a connection of HTTP/1.1 that others are using, once its
  * server has written "HTTP/2 200" there (receive.c). */
-static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
+static CURLcode set_version(enum ba_version version, bool tls, struct ba_handle *handle)
 {
   const long curls[BA_VERSIONS] = {
       [BA_VERSION_ANY] =
@@ -102,12 +120,13 @@ static CURLcode set_version(enum ba_version version, bool tls, CURL *easy)
       [BA_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
       [BA_VERSION_2] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
   };
+  CURLcode code = curl_easy_setopt(handle->easy, CURLOPT_HTTP_VERSION, curls[version]);
+  if(must_be_alone(version, tls))
+    return code | set_alone(handle);
   CURLSH *share = ba_loop_share(version);
   if(!share)
     return CURLE_OUT_OF_MEMORY;
-  return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, curls[version]) |
-         curl_easy_setopt(easy, CURLOPT_SHARE, share) |
-         (version == BA_VERSION_2 && !tls ? set_alone(easy) : CURLE_OK);
+  return code | curl_easy_setopt(handle->easy, CURLOPT_SHARE, share);
 }
 
 static CURLcode set_network(const struct ba_call *call, struct ba_handle *handle)
@@ -120,7 +139,7 @@ static CURLcode set_network(const struct ba_call *call, struct ba_handle *handle
   drop_unused_ca(proxy, tls, easy);
   code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
   code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  code |= set_version(client->http_version, tls, easy);
+  code |= set_version(client->http_version, tls, handle);
   code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   if(client->unix_socket)
     code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
@@ -171,6 +190,7 @@ static void forget_url(struct ba_handle *handle)
 /* Its connections and sessions live elsewhere. */
 static void reset_options(struct ba_handle *handle)
 {
+  drop_pool(handle);
   curl_easy_reset(handle->easy);
   forget_url(handle);
 }
@@ -270,7 +290,7 @@ void ba_handle_give_back(struct ba_handle *handle, bool reset)
     ba_handle_free(handle);
     return;
   }
-  if(reset || handle->use.shape == BA_SHAPE_OTHER) {
+  if(reset || handle->pool || handle->use.shape == BA_SHAPE_OTHER) {
     reset_options(handle);
     handle->use.shape = BA_SHAPE_OTHER;
   }
@@ -281,6 +301,7 @@ void ba_handle_give_back(struct ba_handle *handle, bool reset)
 
 void ba_handle_free(struct ba_handle *handle)
 {
+  drop_pool(handle);
   curl_easy_cleanup(handle->easy);
   curl_url_cleanup(handle->parsed);
   ba_free(handle->url);

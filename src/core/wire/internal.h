@@ -250,14 +250,16 @@ struct ba_handle { /* I/O */
   CURL *easy;
   struct ba_call *call;
   struct ba_handle *next; /* of the spare ones */
+  CURLSH *pool;           /* of connections of its own; NULL: others' too */
   struct ba_handle_use use;
   char *url;     /* NULL, or what `parsed` is of and the options say */
   CURLU *parsed; /* NULL: none was needed yet */
   char detail[CURL_ERROR_SIZE];
   char issuer[BA_TLS_ISSUER_MAX]; /* of a certificate that was not believed */
   /* of this attempt */
-  struct ba_error failure;               /* what a callback found */
-  uint64_t opened;                       /* number of the socket it opened last; 0 */
+  struct ba_error failure; /* what a callback found */
+  uint64_t opened;         /* number of the socket it opened last; 0 */
+  int opened_fd;
   struct curl_slist nodes[BA_NODES_MAX]; /* headers, before the request's own */
   unsigned node_count;
   struct ba_buffer auth_line; /* secret */
@@ -271,12 +273,13 @@ struct ba_transfer {
   char *if_range;
   uint64_t generation; /* of the token it carries */
   bool carries_token;
-  bool added;     /* the multi has it */
-  bool inspected; /* what libcurl counted was taken over */
-  bool sent;      /* bytes of it may have reached the server */
-  bool repeated;  /* a kept connection was dead after bytes went out */
-  unsigned begun; /* how often libcurl was about to send the request */
-  int local_port; /* of the connection it went over then; 0: unknown */
+  bool added;      /* the multi has it */
+  bool inspected;  /* what libcurl counted was taken over */
+  bool sent;       /* bytes of it may have reached the server */
+  bool repeated;   /* a kept connection was dead after bytes went out */
+  unsigned begun;  /* how often libcurl was about to send the request */
+  int local_port;  /* of the connection it went over then; 0: unknown */
+  uint64_t serial; /* of that connection's socket */
   double started, wall;
   uint64_t body_taken; /* bytes of a producer's body that libcurl has */
   uint64_t bytes_sent, bytes_received;
@@ -405,6 +408,12 @@ enum { BA_SOCKETS_MAX = 65536 }; /* beyond: they work, without these services */
 CURLcode ba_sockets_set(struct ba_handle *handle);
 /* Who has begun last on a connection from that local port; NULL: no such port. */
 struct ba_handle **ba_ports_user(int local_port);
+/* The socket with that local port; -1: none is known. Its number; 0 */
+int ba_ports_socket(int local_port);
+uint64_t ba_ports_serial(int local_port);
+/* It is the one that the handle has opened, if that is not known yet. */
+void ba_ports_note(const struct ba_handle *handle, int local_port);
+int ba_sockets_port(int fd); /* the local one; 0: it has none */
 /* Any thread: each that is open, with its number, in which it differs from all
  * others of the process, under a lock that keeps it open. */
 void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user);
@@ -468,8 +477,8 @@ struct ba_engine { /* I/O, but for the first block: LOCK */
   double curl_timer; /* < 0: none */
   double now;
   struct ba_call *calls;
-  size_t call_count;
-  struct ba_call *fresh; /* news to publish */
+  size_t call_count, streaming; /* calls; those of them that stream */
+  struct ba_call *fresh;        /* news to publish */
   struct ba_handle *spare;
   unsigned spare_count;
   void *heap_lid;
@@ -496,5 +505,7 @@ void ba_loop_after_fork(void);
 CURLSH *ba_loop_share(enum ba_version version);
 int ba_loop_sleep(double seconds); /* how many descriptors are ready */
 void ba_loop_work(int ready);      /* sockets, libcurl's timer, finished transfers */
+/* Lets libcurl read from a socket, whether or not it is ready. How many transfers run then. */
+int ba_loop_poke(int fd);
 
 #endif

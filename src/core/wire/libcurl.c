@@ -29,6 +29,9 @@ static const struct {
     /* 7.88 breaks the frames (curl issue 10634) */
     [BA_CURL_HTTP2_CLEAR_KEPT] = {"http2_clear_kept", "HTTP/2 on kept connections in clear",
                                   CURL_VERSION_BITS(8, 0, 0), CURL_VERSION_HTTP2},
+    /* before: see ending.h */
+    [BA_CURL_HTTP2_ENDINGS] = {"http2_endings", "endings of HTTP/2 that can be told from breaks",
+                               CURL_VERSION_BITS(8, 1, 0), CURL_VERSION_HTTP2},
     [BA_CURL_BROTLI] = {"brotli", "brotli", CURL_VERSION_BITS(7, 57, 0), CURL_VERSION_BROTLI},
     [BA_CURL_ZSTD] = {"zstd", "zstd", CURL_VERSION_BITS(7, 72, 0), CURL_VERSION_ZSTD},
     [BA_CURL_UNIX_SOCKETS] = {"unix_sockets", "unix sockets", CURL_VERSION_BITS(7, 40, 0),

@@ -151,9 +151,9 @@ static void completed(void)
   }
 }
 
-static void act(int fd, unsigned happened)
+static int act(int fd, unsigned happened)
 {
-  int running, what = 0;
+  int running = 0, what = 0;
   if(happened & EPOLLIN)
     what |= CURL_CSELECT_IN;
   if(happened & EPOLLOUT)
@@ -162,6 +162,12 @@ static void act(int fd, unsigned happened)
     what |= CURL_CSELECT_ERR;
   ba_watchdog_step(fd);
   curl_multi_socket_action(ba_engine.multi, fd, what, &running);
+  return running;
+}
+
+int ba_loop_poke(int fd)
+{
+  return act(fd, EPOLLIN);
 }
 
 /* Many sockets that cost much each must not hold up the deadlines of all. */

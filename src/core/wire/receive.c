@@ -154,6 +154,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 static bool takes_connection(struct ba_handle *handle, int local_port)
 {
   handle->call->transfer.local_port = local_port > 0 ? local_port : 0;
+  ba_ports_note(handle, local_port);
+  handle->call->transfer.serial = ba_ports_serial(local_port);
   if(!handle->use.tls || is_http2(handle))
     return true;
   struct ba_handle **user = ba_ports_user(local_port);

@@ -7,6 +7,7 @@
 #include "wire/internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,6 +35,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   if(fd >= 0 && fd < BA_SOCKETS_MAX) {
     known[fd] = OURS;
     serials[fd] = handle->opened = ++last_serial;
+    handle->opened_fd = fd;
     if(fd > highest)
       highest = fd;
   }
@@ -41,11 +43,62 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
   return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+int ba_sockets_port(int fd)
+{
+  struct sockaddr_storage own;
+  socklen_t size = sizeof(own);
+  if(getsockname(fd, (struct sockaddr *)&own, &size) != 0)
+    return 0;
+  if(own.ss_family == AF_INET)
+    return ntohs(((struct sockaddr_in *)&own)->sin_port);
+  return own.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&own)->sin6_port) : 0;
+}
+
+/* Which socket has a local port, and the other way. I/O */
+static int socket_at[UINT16_MAX + 1]; /* 0: none */
+static uint16_t port_of[BA_SOCKETS_MAX];
+
+static void note_port(int fd)
+{
+  int port = port_of[fd] ? 0 : ba_sockets_port(fd);
+  if(port) {
+    port_of[fd] = (uint16_t)port;
+    socket_at[port] = fd;
+  }
+}
+
+static void forget_port(int fd)
+{
+  if(socket_at[port_of[fd]] == fd)
+    socket_at[port_of[fd]] = 0;
+  port_of[fd] = 0;
+}
+
+int ba_ports_socket(int local_port)
+{
+  int fd = local_port > 0 && local_port <= UINT16_MAX ? socket_at[local_port] : 0;
+  return fd > 0 ? fd : -1;
+}
+
+uint64_t ba_ports_serial(int local_port)
+{
+  int fd = ba_ports_socket(local_port);
+  return fd >= 0 ? serials[fd] : 0;
+}
+
+void ba_ports_note(const struct ba_handle *handle, int local_port)
+{
+  int fd = handle->opened_fd;
+  if(ba_ports_socket(local_port) < 0 && handle->opened && serials[fd] == handle->opened)
+    note_port(fd);
+}
+
 static int close_socket(void *user, curl_socket_t fd)
 {
   (void)user;
   pthread_mutex_lock(&open_lock);
   if(fd < BA_SOCKETS_MAX) {
+    forget_port(fd);
     known[fd] = 0; /* closing takes it out of the epoll set */
     serials[fd] = 0;
   }
@@ -113,6 +166,8 @@ int ba_sockets_watch(int fd, int what)
   known[fd] = wanted;
   if((before & (IN_EPOLL | IN | OUT)) == (wanted & (IN_EPOLL | IN | OUT)))
     return 0;
+  if(!(before & IN_EPOLL))
+    note_port(fd);
   return in_epoll(before & IN_EPOLL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
 }
 
@@ -134,6 +189,7 @@ void ba_sockets_after_fork(void)
       close(fd);
     known[fd] = 0;
     serials[fd] = 0;
+    forget_port(fd);
   }
   highest = -1;
   memset(users, 0, sizeof(users));

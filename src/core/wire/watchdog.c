@@ -64,20 +64,9 @@ bool ba_watchdog_has_cut(uint64_t serial, int local_port, double since)
 
 /* ---- the sockets ----------------------------------------------------------- */
 
-static int local_port(int fd)
-{
-  struct sockaddr_storage address;
-  socklen_t length = sizeof(address);
-  if(getsockname(fd, (struct sockaddr *)&address, &length) != 0)
-    return 0;
-  if(address.ss_family == AF_INET)
-    return ntohs(((struct sockaddr_in *)&address)->sin_port);
-  return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
-}
-
 static void shut(int fd, uint64_t serial)
 {
-  struct cut cut = {serial, local_port(fd), ba_now()};
+  struct cut cut = {serial, ba_sockets_port(fd), ba_now()};
   pthread_mutex_lock(&lock);
   cuts[cut_count++ % CUT_MAX] = cut;
   pthread_mutex_unlock(&lock);

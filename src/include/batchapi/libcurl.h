@@ -14,6 +14,7 @@ enum ba_curl_need {
   BA_CURL_TLS,
   BA_CURL_HTTP2,
   BA_CURL_HTTP2_CLEAR_KEPT, /* in clear, over a connection that is kept */
+  BA_CURL_HTTP2_ENDINGS,    /* a session that breaks off is an error, not an end */
   BA_CURL_BROTLI,
   BA_CURL_ZSTD,
   BA_CURL_UNIX_SOCKETS,
