@@ -1,9 +1,9 @@
 #include "wire/classify.h"
 
 #include "http/url.h"
-#include "json/path.h"
 #include "wire/ending.h"
 #include "wire/watchdog.h"
+#include "json/path.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -70,8 +70,9 @@ static bool ends_by_itself(const struct ba_call *call)
 bool ba_ending_is_known(const struct ba_call *call, struct ba_error *err)
 {
   const struct ba_head *head = &call->head;
-  if(head->version[0] != '2' || head->length >= 0 || !has_body(call) || ba_curl_has(BA_CURL_HTTP2_ENDINGS) ||
-     connection_stays(&call->transfer) || ends_by_itself(call))
+  if(head->version[0] != '2' || head->length >= 0 || !has_body(call) ||
+     ba_curl_has(BA_CURL_HTTP2_ENDINGS) || connection_stays(&call->transfer) ||
+     ends_by_itself(call))
     return true;
   return ba_error_set(err, BA_TRUNCATED, "ending",
                       "the connection ended with the answer, which does not say how long it is: "

@@ -17,6 +17,7 @@
 #include "http/headers.h"
 #include "http/origin.h"
 #include "http/unpack.h"
+#include "wire/sockets.h"
 
 #include <curl/curl.h>
 #include <stdatomic.h>
@@ -392,7 +393,7 @@ void ba_flow_proves(struct ba_call *call);
 /* Is that URL at the client's own origin? */
 bool ba_client_at_home(const struct ba_client *client, const char *url);
 
-/* ---- handle.c, sockets.c (I/O) ------------------------------------------- */
+/* ---- handle.c (I/O) -------------------------------------------------------- */
 
 /* *ready: it is set up for such a request; what differs from call to call
  * (URL, headers, body) is to be set. Not ready: all but the network is. */
@@ -404,22 +405,6 @@ bool ba_handle_refused(CURLcode code, struct ba_error *err);
 void ba_handle_give_back(struct ba_handle *handle, bool reset);
 void ba_handle_free(struct ba_handle *handle);
 void ba_handles_free(void);
-enum { BA_SOCKETS_MAX = 65536 }; /* beyond: they work, without these services */
-CURLcode ba_sockets_set(struct ba_handle *handle);
-/* Who has begun last on a connection from that local port; NULL: no such port. */
-struct ba_handle **ba_ports_user(int local_port);
-/* The socket with that local port; -1: none is known. Its number; 0 */
-int ba_ports_socket(int local_port);
-uint64_t ba_ports_serial(int local_port);
-/* It is the one that the handle has opened, if that is not known yet. */
-void ba_ports_note(const struct ba_handle *handle, int local_port);
-int ba_sockets_port(int fd); /* the local one; 0: it has none */
-/* Any thread: each that is open, with its number, in which it differs from all
- * others of the process, under a lock that keeps it open. */
-void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user);
-int ba_sockets_watch(int fd, int what); /* libcurl's CURL_POLL_* */
-bool ba_sockets_idle(int fd);           /* true: an event of an idle connection, dealt with */
-void ba_sockets_after_fork(void);
 
 /* ---- transfer.c, receive.c, send.c (I/O) -------------------------------- */
 
