@@ -151,6 +151,7 @@ build = {
       ["batchapi.job.persist"] = "lua/batchapi/job/persist.lua",
       ["batchapi.job.recover.again"] = "lua/batchapi/job/recover/again.lua",
       ["batchapi.job.recover.client"] = "lua/batchapi/job/recover/client.lua",
+      ["batchapi.job.recover.damaged"] = "lua/batchapi/job/recover/damaged.lua",
       ["batchapi.job.recover.restore"] = "lua/batchapi/job/recover/restore.lua",
       ["batchapi.job.recover.retry"] = "lua/batchapi/job/recover/retry.lua",
       ["batchapi.job.recover.salvage"] = "lua/batchapi/job/recover/salvage.lua",

@@ -209,6 +209,27 @@ local function unknown(plan, dies)
 end
 
 
+--- One flip alone, with what is on the disk before and after: to look into one that is wrong.
+---@param shape string
+---@param stage number|nil
+---@param name string of the file
+---@param bit integer
+---@param say fun(text: string)
+function M.one(shape, stage, name, bit, say)
+  local plan = plan_of(shape)
+  local _, seams = begin(plan, nil)
+  local dies = stage and math.max(1, math.floor(seams * stage)) or nil
+  local known, world = unknown(plan, dies), begin(plan, dies)
+  assert(world.disk:flip(name, bit))
+  say(("--- %s:\n%s"):format(name, world.disk:read(name)))
+  say(("plainly: %s, %s"):format(plainly(world, known)))
+  say(("salvaged: %s, %s"):format(salvaged(world, known)))
+  for _, file in ipairs(files_of(world)) do
+    say(("--- %s:\n%s"):format(file, world.disk:read(file)))
+  end
+end
+
+
 ---@param shape string of simulate.shapes
 ---@param stage number|nil at which part of its calls the process dies; nil: it has ended the job
 ---@param every integer one bit in so many is flipped

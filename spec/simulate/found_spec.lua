@@ -40,6 +40,9 @@ local found = {
       { "net.lost_answer", 12, true }, { "batch.late", 3, 19.73 }, { "net.outage", 28, 333 }, { "batch.hidden", 10, true } },
     { shape = "batch", durable = true, count = 9, per_batch = 100, attempts = 1, concurrency = 1, interval = 0.5,
       settle = 60, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
+  { "a journal whose first line was not yet on the disk holds no job, and no damage", 10807, { { "process.killed", 1, -6 } },
+    { shape = "single", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
+      settle = 2, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
 }
 
 

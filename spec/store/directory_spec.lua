@@ -119,6 +119,64 @@ describe("a job's directory", function()
       assert.matches("creaked", jobs.read(dir .. "/journal-damaged-1.jsonl"))
     end)
 
+    it("is salvaged whole when the line that says what the job is, or how many requests it has, is damaged", function()
+      for _, word in ipairs{ "completion_window", "requests" } do
+        sandbox.reset()
+        sandbox.set{ batch = { in_progress = 1 } }
+        assert(openai:run(chats(3), quick{ dir = dir, max_requests_per_batch = 2 })):close()
+        change("journal.jsonl", word == "requests" and '"requests":3' or word, word == "requests" and '"requests":2' or "x")
+        local err, why = fails(batchapi.resume(dir, { client = openai }))
+        assert.are.equal("journal_damaged", err.code)
+        assert.matches("salvage = true", why)
+        assert.are.equal("journal_damaged", fails(openai:run(chats(3), quick{ dir = dir })).code)
+        assert.is_false(assert(batchapi.verify(dir)).ok)
+        assert.are.equal(3, batchapi.status(dir).requests)
+        local list = all(assert(batchapi.resume(dir, { client = openai, salvage = true, settle = 0.3 })))
+        assert.are.equal(3, #list)
+        assert.is_true(list[1].ok and list[2].ok and list[3].ok)
+        assert.are.equal(2, sandbox.count("batches", "all"))
+        assert.is_true(assert(batchapi.verify(dir)).ok)
+        run("rm -rf '%s'", dir)
+      end
+    end)
+
+    it("begins anew when nothing was sent: the line about the requests was never written", function()
+      sandbox.faults{ { match = { operation = "openai.create_file" }, fault = { type = "status", status = 401 } } }
+      assert.is_nil((openai:run(chats(4), quick{ dir = dir, max_requests_per_batch = 1 })))
+      sandbox.faults{}
+      local records = jobs.journal(dir)
+      jobs.write_journal(dir, { records[1], records[2], records[3] })
+      os.remove(dir .. "/journal-copy.jsonl")
+      fails(batchapi.resume(dir, { client = openai })) -- writes the copy: what there is of it
+      change("journal.jsonl", '"span":1', '"span":2')
+      local err = fails(batchapi.resume(dir, { client = openai, salvage = true }))
+      assert.are.equal("input_incomplete", err.code)
+      assert.are.equal(4, #all(assert(openai:run(chats(4), quick{ dir = dir, max_requests_per_batch = 1 }))))
+    end)
+
+    it("hands out no line of nobody that was changed, and says so; the others it does", function()
+      finish(4, { metadata = { sandbox = "stranger=3 ordered" } })
+      local name = "part-00001.unclaimed.jsonl"
+      change(name, "stranger%-request%-2", "stranger-request-7")
+      local damage = assert(batchapi.verify(dir)).damage
+      assert.are.equal(1, #damage)
+      assert.are.equal(name, damage[1].file)
+      local lines = assert(batchapi.resume(dir, { client = openai })):unclaimed()
+      assert.matches("stranger%-request%-1", lines:next())
+      local err, why = fails(lines:next())
+      assert.are.equal("unclaimed_damaged", err.code)
+      assert.are.equal(2, err.line)
+      assert.matches("line 2: the line is damaged", why)
+      assert.matches("stranger%-request%-3", lines:next())
+      assert.is_nil((lines:next()))
+      local whole = jobs.read(dir .. "/" .. name)
+      jobs.write(dir .. "/" .. name, whole:match("[^\n]*\n"))
+      lines = assert(batchapi.resume(dir, { client = openai })):unclaimed()
+      assert.matches("stranger%-request%-1", lines:next())
+      assert.are.equal(2, fails(lines:next()).damage[1].lines)
+      assert.is_nil((lines:next()))
+    end)
+
     it("uploads no part that is not what was written", function()
       sandbox.faults{ { match = { operation = "openai.create_file" }, fault = { type = "status", status = 401 } } }
       assert.is_nil((openai:run(chats(2), quick{ dir = dir })))

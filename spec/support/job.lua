@@ -2,6 +2,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
+local journal = require("batchapi.job.store.journal")
 
 local M = {}
 
@@ -116,7 +117,7 @@ function M.write_journal(dir, records)
   rewrite(dir .. "/journal.jsonl", function(writer)
     for i, record in ipairs(records) do
       record.n, record.crc = nil, nil
-      assert(writer:record(record, i, 0))
+      assert(writer:record(record, i, journal.seed_of(records[1].id, i)))
     end
   end)
 end

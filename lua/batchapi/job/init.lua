@@ -16,6 +16,7 @@
 local check = require("batchapi.check.options")
 local clients = require("batchapi.call.clients")
 local core = require("batchapi.core")
+local damaged = require("batchapi.job.recover.damaged")
 local definitions = require("batchapi.definition.run")
 local errors = require("batchapi.util.errors")
 local files_of = require("batchapi.host.files")
@@ -300,7 +301,7 @@ local function take_up(job, salvage)
   end
   local ok, why, err = job:recover()
   if ok and job.state.salvaged and not job.store.finished then
-    ok, why, err = salvages.settle(job)
+    ok, why, err = damaged.settle(job)
   end
   return ok, why, err
 end

@@ -40,7 +40,7 @@ local function read_journal(name, dir)
     return not_a_job(name, dir)
   end
   local found
-  found, why, err = record_file.read(files, job_dir.journal, journal.seed, function(record)
+  found, why, err = journal.read(files, job_dir.journal, function(record)
     return state:apply(record)
   end, {})
   if not found then

@@ -6,7 +6,6 @@ local errors = require("batchapi.util.errors")
 local job_dir = require("batchapi.job.store.directory")
 local journal = require("batchapi.job.store.journal")
 local merge = require("batchapi.definition.extends")
-local record_file = require("batchapi.job.store.record_file")
 local states = require("batchapi.job.store.state")
 local store = require("batchapi.job.store.results")
 
@@ -14,10 +13,12 @@ local M = {}
 
 
 --- The first record of a journal, read without holding the directory.
-local function first_record(files, dir)
-  local record, proven, err = job_dir.first_record(files)
+local function first_record(files, dir, salvage)
+  local record, proven, err, copy = job_dir.first_record(files)
   if err then
     return errors.adopt("resume", err, proven)
+  elseif copy and salvage then
+    return copy
   elseif proven == nil or record and record.type ~= "job" then
     return errors.fail(errors.new{ kind = "job", code = "not_a_job", operation = "resume",
       message = dir .. " does not hold a job of batchapi" })
@@ -26,8 +27,9 @@ local function first_record(files, dir)
       message = dir .. " was made by a newer version of batchapi; use that version to go on" })
   elseif not proven and not (record and record.format == 1 and record.crc == nil) then
     return errors.fail(errors.new{ kind = "job", code = "journal_damaged", operation = "resume", line = 1,
-      message = ("%s/%s, line 1: the line is damaged, and with it what the job is; batchapi.verify tells what is left")
-        :format(dir, job_dir.journal) })
+      message = ("%s/%s, line 1: the line is damaged, and with it what the job is; %s"):format(dir, job_dir.journal,
+        copy and "nothing was cut, sent or handed out: resume with salvage = true takes the line's second copy"
+        or "batchapi.verify tells what is left") })
   end
   return record
 end
@@ -39,7 +41,7 @@ end
 --- Has the job ended, and are its results whole? As its files say it now, whoever holds them.
 local function has_ended(files)
   local state = states.new()
-  local found = record_file.read(files, job_dir.journal, journal.seed, function(record)
+  local found = journal.read(files, job_dir.journal, function(record)
     return state:apply(record)
   end, {})
   return found ~= nil and state.finished and store.is_whole(files)
@@ -100,7 +102,7 @@ function M.of(outside, dir, given)
     return errors.adopt("resume", err, why)
   end
   local record
-  record, why, err = first_record(files, dir)
+  record, why, err = first_record(files, dir, given.salvage)
   if not record then
     return nil, why, err
   elseif given.client then

@@ -8,15 +8,14 @@
 --- damaged among them is passed over.
 
 local core = require("batchapi.core")
+local damaged = require("batchapi.job.recover.damaged")
 local errors = require("batchapi.util.errors")
 local parts = require("batchapi.job.input.parts")
+local record_file = require("batchapi.job.store.record_file")
 local paths = require("batchapi.util.path")
-local requests_of = require("batchapi.job.input.request")
 local restore = require("batchapi.job.recover.restore")
 
 local M = {}
-
-local MESSAGE = "what was kept of this request is damaged; it may have been sent or answered, and was not sent again"
 
 
 ---@class batchapi.job.Salvage
@@ -146,7 +145,7 @@ local function add_input(job, salvage)
   if not requests then
     return nil, why, err
   elseif not job.state.any_create then
-    return true -- `run` with the same requests goes on
+    return true -- see begin_anew()
   end
   return add(job, salvage, { type = "input", requests = requests, options = inferred_options(job) })
 end
@@ -154,7 +153,7 @@ end
 
 local function give_up(job, salvage, part)
   return add(job, salvage, { type = "ended", part = part.part, outcome = "damaged",
-    reasons = { { code = "damaged", message = MESSAGE } } })
+    reasons = { { code = "damaged", message = damaged.MESSAGE } } })
 end
 
 
@@ -255,6 +254,28 @@ local function rewrite_journal(job, salvage, name)
 end
 
 
+-- How much of the journal is lost. What a second copy tells is not.
+local function lost_lines(salvage)
+  local lines = -(salvage.damage.mended or 0)
+  for _, one in ipairs(salvage.damage) do
+    lines = lines + (one.lines or 1)
+  end
+  return math.max(lines, 0)
+end
+
+
+-- Nothing tells that the requests were all written. If the second copy does not either, that was never so:
+-- nothing was sent, and `run` with the same requests begins anew.
+local function begin_anew(job, salvage, lost, name)
+  if not job.journal.copy(job.files).whole then
+    return record_file.refuse({ { file = name, lines = lost, what = "too much is lost to tell whether anything was sent" } },
+      "journal_damaged")
+  end
+  salvage.kept = { salvage.kept[1] }
+  return rewrite_journal(job, salvage, name)
+end
+
+
 --- Goes on with a job whose journal was read by M.take().
 ---@param job table
 ---@param salvage batchapi.job.Salvage
@@ -264,9 +285,14 @@ end
 ---@return table|nil err
 function M.go_on(job, salvage, name)
   local damage, ok, why, err = {}, true, nil, nil
-  local lost = #salvage.damage > 0
-  if lost then
+  local lost = lost_lines(salvage)
+  if lost > 0 then
     ok, why, err = mend_journal(job, salvage)
+  elseif #salvage.damage > 0 then -- the second copy told what was damaged
+    ok, why, err = rewrite_journal(job, salvage, name)
+  end
+  if ok and lost > 0 and not job.state.input then
+    ok, why, err = begin_anew(job, salvage, lost, name)
   end
   if not ok then
     return errors.adopt("resume", err, why)
@@ -276,22 +302,22 @@ function M.go_on(job, salvage, name)
   ok, why, err = job:recover(damage)
   if not ok then
     return nil, why, err
-  elseif not lost and #damage == 0 then
-    return true, damage
+  elseif lost == 0 and #damage == 0 then
+    return true, salvage.damage
   end
   local numbers
   numbers, why, err = damaged_parts(job, salvage)
   if not numbers then
     return errors.adopt("resume", err, why)
   end
-  ok, why, err = add(job, salvage, { type = "salvaged", journal = #salvage.damage, results = #damage, parts = numbers,
+  ok, why, err = add(job, salvage, { type = "salvaged", journal = lost, results = #damage, parts = numbers,
     last_part = math.max(salvage.last_part, job.state.last_part), last_call = salvage.last_call,
     requests = job.requests_damaged or nil })
   if ok then
     ok, why, err = rewrite_journal(job, salvage, name)
   end
   if ok then
-    ok, why, err = M.settle(job)
+    ok, why, err = damaged.settle(job)
   end
   if not ok then
     return errors.adopt("resume", err, why)
@@ -300,96 +326,6 @@ function M.go_on(job, salvage, name)
     salvage.damage[#salvage.damage + 1] = one
   end
   return true, salvage.damage
-end
-
-
--- ---- requests of which nothing is known any more --------------------------------------------------
-
--- Hands the ids of an attempt's requests to `take(index, id)`, by their numbers.
-local function each_id(job, part, take)
-  local lines = not (part.vanished or part.damaged) and parts.lines(job, part)
-  for index = part.first, part.first + part.count - 1 do
-    local line = lines and lines.next()
-    local ok, why, err = take(index, line and job:id_of_line(line) or nil)
-    if not ok then
-      return nil, why, err
-    end
-    job:breathe()
-  end
-  if lines then
-    lines.close()
-  end
-  return true
-end
-
-
-local function settle_one(job, index, id)
-  return job.store:append{ index = index, custom_id = id, ok = false,
-    error = { code = "damaged", message = MESSAGE } }
-end
-
-
--- Requests of settled parts whose results are gone, but for those that wait in a further attempt.
-local function settle_holes(job)
-  for _, number in ipairs(restore.numbers_of(job, 1)) do
-    local part = job.state.parts[number]
-    local holes = restore.holes(job, part)
-    if holes then
-      local ok, why, err = each_id(job, part, function(index, id)
-        return not holes[index] or settle_one(job, index, id)
-      end)
-      if not ok then
-        return nil, why, err
-      end
-    end
-  end
-  return true
-end
-
-
--- Of calls: whatever may have been in one. Where only results are damaged the journal knows the calls.
-local function settle_calls(job)
-  local salvaged, watched = job.state.salvaged, {}
-  for number, call in pairs(job.state.calls) do
-    for _, index in ipairs(call.requests) do
-      watched[index] = call.batch_id and not salvaged.requests
-    end
-    if not call.batch_id or salvaged.requests then
-      job.state.calls[number] = nil
-    end
-  end
-  local all = salvaged.journal > 0 or salvaged.requests
-  local made = not (job.run.request or {}).id
-  for index = 1, job.state.input.requests do
-    if not job.store:has(index) and not watched[index] and (all or job.state.called[index]) then
-      local ok, why, err = settle_one(job, index, made and requests_of.made_id(index) or nil)
-      if not ok then
-        return nil, why, err
-      end
-    end
-    job:breathe()
-  end
-  return true
-end
-
-
---- Gives the requests of which nothing is known their result. Also in a later process, for this one
---- may have ended in the middle of it.
----@param job table
----@return true|nil ok
----@return string|nil message
----@return table|nil err
-function M.settle(job)
-  local ok, why, err
-  if job.has_parts then
-    ok, why, err = settle_holes(job)
-  else
-    ok, why, err = settle_calls(job)
-  end
-  if ok then
-    ok, why, err = job.store:sync()
-  end
-  return ok, why, err
 end
 
 

@@ -11,6 +11,7 @@ local parts = require("batchapi.job.input.parts")
 local record_file = require("batchapi.job.store.record_file")
 local salvages = require("batchapi.job.recover.salvage")
 local states = require("batchapi.job.store.state")
+local unclaimed = require("batchapi.job.store.unclaimed")
 
 local M = {}
 
@@ -44,7 +45,7 @@ local mt = {
 
 local function read_journal(files, found, state)
   local salvage = salvages.new()
-  local read, why, err = record_file.read(files, job_dir.journal, journal.seed, function(record)
+  local read, why, err = journal.read(files, job_dir.journal, function(record)
     found.records = found.records + 1
     return salvages.take(salvage, state, record)
   end, salvage.damage)
@@ -70,6 +71,29 @@ local function read_results(files, found, state)
     end
     return true
   end, found.damage)
+end
+
+
+-- Lines that belong to no request, and the second copy of what one line of the journal alone says.
+local function check_beside(files, found, state)
+  local id = state.job.id
+  local beside = { [unclaimed.CALLS] = unclaimed.seed_of(id, unclaimed.CALLS), [journal.COPY] = function(line)
+    return journal.seed_of(id, line)
+  end }
+  for number, part in pairs(state.parts) do
+    if (part.unclaimed or 0) > 0 then
+      beside[unclaimed.name(number)] = unclaimed.seed_of(id, unclaimed.name(number))
+    end
+  end
+  for name, seed in pairs(beside) do
+    if files:stat(name) then
+      local read, why, err = record_file.read(files, name, seed, function() return true end, found.damage)
+      if not read then
+        return nil, why, err
+      end
+    end
+  end
+  return true
 end
 
 
@@ -131,6 +155,9 @@ function M.verify(dir, given)
     ok, why, err = read_results(files, found, state)
     if ok then
       ok, why, err = check_parts(files, found, state)
+    end
+    if ok then
+      ok, why, err = check_beside(files, found, state)
     end
   end
   if not ok then

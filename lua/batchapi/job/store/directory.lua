@@ -149,7 +149,8 @@ local function not_a_job(dir)
 end
 
 
-local ours = { "^lock$", "^journal%.jsonl", "^requests%.jsonl", "^results%.jsonl", "^part%-%d+%.", "^unclaimed" }
+local ours = { "^lock$", "^journal%.jsonl", "^journal%-copy%.jsonl", "^requests%.jsonl", "^results%.jsonl",
+  "^part%-%d+%.", "^unclaimed" }
 
 
 local function is_ours(name)
@@ -197,6 +198,7 @@ end
 ---@return table|nil record nil: there is none, or nobody can read it
 ---@return boolean|string|nil proven by its line; nil: there is none; or the message
 ---@return table|nil err
+---@return table|nil copy what the second copy of a line says that does not prove itself
 function M.first_record(files)
   local stat = files:stat(M.journal)
   if not stat or stat.size == 0 then
@@ -208,30 +210,37 @@ function M.first_record(files)
   end
   local line
   line, why, err = files:next(reader)
+  local torn = reader:cut()
   files:close(reader)
   if not line then
     return nil, why, err
   end
-  local record = core.decode(line)
-  return type(record) == "table" and record or nil, core.record(line, journal.seed) ~= nil
+  local record, proven = core.decode(line), core.record(line, journal.seed) ~= nil
+  local copy = not proven and journal.copy(files).job or nil
+  if torn and not (proven or copy) then
+    return nil -- its writer died before it could act upon it
+  end
+  return type(record) == "table" and record or nil, proven, nil, copy
 end
 
 
 --- May the journal be read by this version? One of the first format is made one of today's.
 local function check_format(files, dir)
-  local record, proven, err = M.first_record(files)
+  local record, proven, err, copy = M.first_record(files)
   if err then
     return nil, proven, err
   elseif record == nil then
     return true -- none, torn, or damaged: the reading tells
   end
   local is_job = record.type == "job" and type(record.format) == "number"
-  if is_job and record.format > journal.format then
+  if is_job and record.format == 1 and record.crc == nil then
+    return migrate.run(files, M.journal, record)
+  elseif copy then
+    return true
+  elseif is_job and record.format > journal.format then
     return newer(dir, record)
   elseif not proven and record.crc ~= nil then
     return true
-  elseif not proven and is_job and record.format == 1 then
-    return migrate.run(files, M.journal, record)
   elseif not is_job then
     return not_a_job(dir)
   end

@@ -42,8 +42,9 @@ local function each_line(files, name, take)
 end
 
 
--- Writes a file anew with what `convert` makes of each line: the fields of a record, or text as it is.
-local function rewrite(files, name, to, seed, convert)
+-- Writes a file anew with what `convert` makes of each line: the fields of a record, or text as it is. `seed_of`
+-- tells the seed of a line.
+local function rewrite(files, name, to, seed_of, convert)
   local writer, why, err = files:writer(to)
   if not writer then
     return nil, why, err
@@ -56,7 +57,7 @@ local function rewrite(files, name, to, seed, convert)
     if type(fields) == "string" then
       return files:write(writer, fields .. "\n")
     end
-    return files:record(writer, fields, number, seed)
+    return files:record(writer, fields, number, seed_of(number))
   end)
   if ok then
     ok, why, err = files:sync(writer)
@@ -81,7 +82,7 @@ local function convert_results(files, name, seed)
   if not stat or stat.size == 0 or is_converted(files, name, seed) then
     return true
   end
-  local ok, why, err = rewrite(files, name, name .. ".new", seed, function(result)
+  local ok, why, err = rewrite(files, name, name .. ".new", function() return seed end, function(result)
     return result
   end)
   if not ok then
@@ -106,7 +107,7 @@ function M.run(files, journal, first)
     end
   end
   if ok then
-    ok, why, err = rewrite(files, journal, M.KEPT .. ".new", 0, function(_, reader)
+    ok, why, err = rewrite(files, journal, M.KEPT .. ".new", nil, function(_, reader)
       return reader:raw()
     end)
   end
@@ -114,7 +115,9 @@ function M.run(files, journal, first)
     ok, why, err = files:rename(M.KEPT .. ".new", M.KEPT)
   end
   if ok then
-    ok, why, err = rewrite(files, journal, journal .. ".new", format.seed, function(record)
+    ok, why, err = rewrite(files, journal, journal .. ".new", function(number)
+      return format.seed_of(first.id, number)
+    end, function(record)
       if record.type == "job" then
         record.format = format.format
       end

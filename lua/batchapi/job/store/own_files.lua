@@ -3,7 +3,8 @@
 local M = {}
 
 local patterns = {
-  "^journal%.jsonl$", "^journal%-1%.jsonl$", "^journal%-damaged%-%d+%.jsonl$", "^requests%.jsonl$", "^unclaimed%.jsonl$",
+  "^journal%.jsonl$", "^journal%-1%.jsonl$", "^journal%-copy%.jsonl$", "^journal%-damaged%-%d+%.jsonl$",
+  "^requests%.jsonl$", "^unclaimed%.jsonl$",
   "^results%.jsonl$", "^results%.jsonl%.part$", "^results%.jsonl%.ordered$", "^results%-damaged%-%d+%.jsonl$",
   "^part%-%d%d%d%d%d+%.jsonl?$", "^part%-%d%d%d%d%d+%.json$", "^part%-%d%d%d%d%d+%.unclaimed%.jsonl$",
   "^part%-%d%d%d%d%d+%.answer%-%d+%.jsonl$", "^part%-%d%d%d%d%d+%.answer%-%d+%.jsonl%.part$",
@@ -27,6 +28,7 @@ end
 --- Removes every file that a job has made, and its lock last.
 ---@param files batchapi.Files of the directory
 function M.remove(files)
+  files:drop("journal-copy.jsonl") -- before the journal: without it, it says that one was lost
   for _, name in ipairs(files:list() or {}) do
     if M.is_own(name) then
       files:drop(name)

@@ -10,6 +10,7 @@ local core = require("batchapi.core")
 local M = {}
 
 local LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.reader takes
+local TAIL = 18 -- bytes of a line behind its fields
 local keep_null = { null = "keep" }
 
 
@@ -70,11 +71,23 @@ end
 ---@field feed boolean the last line that stays has no line feed
 
 
+--- The bytes that a service sent, of a line that holds them; nil: it holds none.
+---@param record table
+---@param raw string the line
+---@return string|nil
+function M.bytes_of(record, raw)
+  if record.base64 then
+    return core.base64_decode(record.base64)
+  end
+  return record.bytes and raw:sub(-TAIL - record.bytes, -TAIL - 1)
+end
+
+
 --- Reads a file; `each(record, place, raw)` is told of every line that proves itself, and `damage`, a
 --- list, of what does not.
 ---@param files table batchapi.Files of the directory
 ---@param name string
----@param seed integer
+---@param seed integer|fun(line: integer): integer of a line of the file, from 1
 ---@param each fun(record: table, place: integer, reader: userdata): true|nil, string|nil, table|nil
 ---@param damage batchapi.Damage[]
 ---@return batchapi.job.RecordFile|nil found
@@ -85,11 +98,13 @@ function M.read(files, name, seed, each, damage)
   if not reader then
     return nil, why, err
   end
+  local fixed = type(seed) == "number" and seed
   local last, lost = 0, 0 -- number of the last line; damaged ones since
   local found = { lines = 0, size = 0, torn = false, feed = false }
   local ok = true
   while ok do
-    local record, message, failure = files:proven(reader, seed, keep_null)
+    local of_line = fixed or seed(reader:number() + 1)
+    local record, message, failure = files:proven(reader, of_line, keep_null)
     if record == nil and not message then
       break
     elseif record == nil and (failure or {}).code ~= "checksum" then
@@ -98,7 +113,7 @@ function M.read(files, name, seed, each, damage)
     end
     local place, stray = found.size, 0
     if reader:cut() then
-      record, stray = last_line(reader, seed, record)
+      record, stray = last_line(reader, of_line, record)
       found.torn, found.feed = record == nil, record ~= nil
       if not record then
         break

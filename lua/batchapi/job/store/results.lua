@@ -20,7 +20,6 @@ M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
 M.LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.reader takes
-local TAIL = 18 -- bytes of a line behind its fields
 
 
 local FINAL = "results.jsonl"
@@ -200,14 +199,12 @@ end
 ---@param raw string|nil the line; then the result has `raw`, the service's bytes
 ---@return table result
 function M:result_of(record, raw)
-  local bytes, line, text = record.bytes, record.line, record.base64
+  local bytes, line, mended = record.bytes, record.line, record.base64 ~= nil
+  local text = (raw or mended) and record_file.bytes_of(record, raw) or nil
   record.n, record.crc, record.bytes, record.line, record.base64, record.round = nil, nil, nil, nil, nil, nil
   local unreadable = record.error ~= nil and record.error.code == "unreadable"
-  if text then -- it was mended, or nobody could read it
-    text = core.base64_decode(text)
+  if mended then -- or nobody could read it
     line = not unreadable and core.mend(text) or nil
-  elseif raw and bytes then
-    text = raw:sub(-TAIL - bytes, -TAIL - 1)
   end
   if bytes and not unreadable then
     record.body = self.outcome:body(line)
