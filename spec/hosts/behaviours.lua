@@ -8,12 +8,13 @@
 ---   and what only some have; `lacks` says why another has it not:
 ---   closes      coroutine.close
 ---   generators  a coroutine within one of the host's may wait
----   fork(f)     runs a function in a child of fork, true when it returned true
+---   forks       a child of fork may run Lua, and then make calls with host = "block" (its loop is its parent's)
 ---
 --- It writes a line for each into the file $CONTRACT_OUT: ok, fail or skip, a tab, its name, a tab, why.
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
+local forked = require("forked")
 local loop = require("batchapi.host")
 
 local list = {}
@@ -66,6 +67,30 @@ end
 
 local function is_idle(client)
   return function() return under_way(client) == 0 end
+end
+
+
+-- Runs a function in a child of fork, which is one more program with the same coroutine and ends at once:
+-- true when it returned true.
+local function in_child(host, f)
+  local pid, pipe = forked.fork()
+  if pid == 0 then
+    local ok, value = pcall(f)
+    if not ok then
+      io.stderr:write(tostring(value), "\n")
+    end
+    forked.leave(pipe, tostring(ok and value == true))
+  end
+  local told
+  local ended, why = pcall(await, host, "the child ends", function()
+    told = forked.told(pid, pipe)
+    return told ~= nil
+  end)
+  if not ended then
+    forked.kill(pid)
+    error(why, 0)
+  end
+  assert(told == "true", "the child failed: " .. told)
 end
 
 
@@ -355,17 +380,46 @@ end)
 
 
 it("makes calls in a child of fork while its own are in flight", function(host)
-  local client = client_of("stall seconds=0.3")
+  local client = client_of("stall seconds=0.5")
   local record = begin(host, function() return client:list_batches() end)
   await(host, "the call is under way", function() return under_way(client) == 1 end)
-  assert(host.fork(function()
-    local own = client_of()
-    return own:list_batches() ~= nil
-  end))
+  in_child(host, function()
+    local own, inherited = client_of(nil, { host = "block" }), assert(client:with{ host = "block" })
+    assert(own:list_batches())
+    assert(inherited:list_batches()) -- the parent's connections and places are not its
+    local a, b = batchapi.parallel({ host = "block" },
+      function() return own:list_batches() end, function() return own:list_files() end)
+    return a ~= nil and b ~= nil
+  end)
   await(host, "the parent's call ends", function() return record.over end)
   assert(record.ok and record.value, tostring(record.why))
   client:close()
-end, "fork")
+  still_works(host)
+end, "forks")
+
+
+it("keeps its job when a child of fork ends", function(host)
+  local client = client_of()
+  local dir = os.tmpname()
+  os.remove(dir)
+  local job = assert(client:run(requests(30), { endpoint = "/v1/embeddings", dir = dir, interval = 0.05 }))
+  in_child(host, function()
+    local own = client_of(nil, { host = "block" })
+    local _, _, err = own:run(requests(30), { endpoint = "/v1/embeddings", dir = dir })
+    assert(err.kind == "locked", err.message)
+    job:close() -- the child's copy lets go of nothing of its parent's
+    _, _, err = own:run(requests(30), { endpoint = "/v1/embeddings", dir = dir })
+    assert(err.kind == "locked", err.message)
+    return true
+  end)
+  local count, results = 0, job:results()
+  while results:next() do
+    count = count + 1
+  end
+  assert(count == 30, count .. " results")
+  client:close()
+  os.execute("rm -rf " .. dir)
+end, "forks")
 
 
 -- ---- running it ---------------------------------------------------------------------------------

@@ -4,12 +4,12 @@
 
 #include "batchapi/clock.h"
 #include "batchapi/engine.h"
+#include "batchapi/forks.h"
 #include "batchapi/http_date.h"
 #include "batchapi/libcurl.h"
 #include "batchapi/printable.h"
 #include "batchapi/version.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,20 +50,10 @@ static int process_http_date(lua_State *L)
   return 1;
 }
 
-/* How often this process, or one it descends from since the module was loaded,
- * has forked: who keeps something of a process's own compares it. */
-static unsigned forks;
-
-static void after_fork(void)
-{
-  forks++;
-}
-
-/* core.forks() -> integer   Changes in a child of fork; unlike pid(), it costs
- * no system call. [-0, +1, -] */
+/* core.forks() -> integer   Changes in a child of fork. [-0, +1, -] */
 static int process_forks(lua_State *L)
 {
-  ba_push_integer(L, (int64_t)forks);
+  ba_push_integer(L, (int64_t)ba_forks());
   return 1;
 }
 
@@ -138,10 +128,8 @@ static const luaL_Reg functions[] = {
 
 void ba_open_process(lua_State *L)
 {
-  static bool watched;
   struct ba_error err = {0};
-  if(!watched && pthread_atfork(NULL, NULL, after_fork) == 0)
-    watched = true;
+  ba_forks(); /* from now on */
   if(!ba_engine_load(&err))
     luaL_error(L, "batchapi.core: %s", err.message);
   ba_set_functions(L, functions);

@@ -2,6 +2,7 @@
 --- job/waiting.lua.
 
 local check = require("batchapi.check.options")
+local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
 local own_files = require("batchapi.job.store.own_files")
 local results_of = require("batchapi.job.output.results")
@@ -20,16 +21,23 @@ local results_options = check.list{
 
 
 
---- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables.
+--- Runs a function when an object is collected, on every Lua: 5.1 has no __gc for tables. Not in a child
+--- of fork, where the object is a copy of its parent's.
 ---@param object table
 ---@param f fun()
 function M.at_end(object, f)
+  local process = core.forks()
   local guard
+  local function at_end()
+    if core.forks() == process then
+      f()
+    end
+  end
   if rawget(_G, "newproxy") then
     guard = newproxy(true) -- luacheck: ignore 113
-    getmetatable(guard).__gc = f
+    getmetatable(guard).__gc = at_end
   else
-    guard = setmetatable({}, { __gc = f })
+    guard = setmetatable({}, { __gc = at_end })
   end
   object._guards = { guard, object._guards }
 end

@@ -42,7 +42,7 @@ end
 ---@param record table
 ---@param lazy boolean|nil see job/store/journal.lua
 function methods:record(record, lazy)
-  if self.closed then
+  if self.closed or self.machine:is_inherited() then
     return nil, "the job was closed", { kind = "closed" }
   end
   local ok, why, err = self.journal:append(record, lazy)

@@ -37,13 +37,18 @@ function M.new(host, clock, next_steps, forget)
     owner = setmetatable({}, { __mode = "v" }), owned = false, collected = 0,
     round = 0,         -- how many failures were handed out
     idle = false,      -- one was handed out since steps were begun
-    closed = false,
+    closed = false, process = core.forks(),
   }, M)
 end
 
 
 local function ended(message)
   return errors.fail(errors.new{ kind = "closed", operation = "run", sent = true, message = message })
+end
+
+
+local function inherited()
+  return ended("the job is that of the process this one was forked from, which goes on with it")
 end
 
 
@@ -198,6 +203,13 @@ function M:stop()
 end
 
 
+--- Was the process forked since, and is this its child?
+---@return boolean
+function M:is_inherited()
+  return core.forks() ~= self.process
+end
+
+
 --- Ends all tasks for good, and everybody's wait. Gives back when none of them can write any more.
 function M:close()
   self.closed = true
@@ -227,6 +239,8 @@ end
 local function check_end(self, deadline)
   if self.closed then
     return ended("the job was closed")
+  elseif self:is_inherited() then
+    return inherited()
   elseif loop.exiting(self.host) then
     self:stop()
     return closing()

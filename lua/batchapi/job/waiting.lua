@@ -154,6 +154,9 @@ function methods:close()
     return
   end
   self.closed = true
+  if self.machine:is_inherited() then -- its files, its lock and what waits are the parent's
+    return
+  end
   self.machine:close()
   self:release()
   if self.temporary then

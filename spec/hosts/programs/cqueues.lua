@@ -7,7 +7,7 @@ local over = false
 
 controller:wrap(function()
   run{
-    name = "cqueues", sleep = cqueues.sleep, generators = true,
+    name = "cqueues", sleep = cqueues.sleep, generators = true, forks = true,
     spawn = function(f) controller:wrap(f) end,
     lacks = { closes = "a controller raises when one of its coroutines is dead" },
   }

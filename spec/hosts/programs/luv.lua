@@ -25,7 +25,7 @@ end
 coroutine.wrap(function()
   run{
     name = "luv", spawn = spawn, sleep = sleep, closes = rawget(coroutine, "close") and not rawget(_G, "jit"),
-    generators = true, lacks = { closes = "this Lua has no coroutine.close" },
+    generators = true, forks = true, lacks = { closes = "this Lua has no coroutine.close" },
   }
   uv.stop()
 end)()

@@ -14,7 +14,7 @@ end
 
 coroutine.wrap(function()
   run{
-    name = "neovim", sleep = sleep, generators = true,
+    name = "neovim", sleep = sleep, generators = true, forks = true,
     spawn = function(f)
       vim.schedule(function() coroutine.wrap(f)() end)
     end,

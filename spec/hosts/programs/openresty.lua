@@ -6,6 +6,9 @@ return function()
   run{
     name = "openresty", sleep = ngx.sleep, generators = true,
     spawn = function(f) ngx.thread.spawn(f) end,
-    lacks = { closes = "this Lua has no coroutine.close", fork = "a worker is a child of fork itself" },
+    lacks = {
+      closes = "this Lua has no coroutine.close",
+      forks = "a worker is a child of fork itself, and its own children have no event loop",
+    },
   }
 end

@@ -14,7 +14,7 @@ end
 
 spawn(function()
   run{
-    name = "prosody", spawn = spawn, sleep = async.sleep, closes = false, generators = false,
+    name = "prosody", spawn = spawn, sleep = async.sleep, closes = false, generators = false, forks = true,
     lacks = {
       closes = "a runner's coroutine is Prosody's own",
       generators = "a runner waits only in its own coroutine",

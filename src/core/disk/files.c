@@ -1,6 +1,7 @@
 #include "batchapi/files.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/forks.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -12,6 +13,7 @@ struct ba_file {
   atomic_uint references;
   struct ba_disk *disk; /* retained; or NULL */
   intptr_t handle;
+  unsigned process; /* that opened it, as ba_forks() tells */
   bool open;
   bool piped;      /* it has no offsets */
   bool fresh;      /* perhaps made by its opening: its name may not be on the disk */
@@ -57,6 +59,7 @@ struct ba_file *ba_file_open(struct ba_disk *disk, const char *name, enum ba_fil
   }
   memcpy(file->path, label, size);
   atomic_init(&file->references, 1);
+  file->process = ba_forks();
   file->disk = ba_disk_retain(disk);
   if(open_file(file, name, mode, err))
     return file;
@@ -153,11 +156,19 @@ void ba_file_spoil(struct ba_file *file)
     remember(file, ECANCELED, NULL);
 }
 
+/* What its parent has in hand a child of fork has too, and must not write again. */
+static bool is_own(const struct ba_file *file, struct ba_error *err)
+{
+  return file->process == ba_forks() ||
+         ba_error_set(err, BA_IO, "EBADF",
+                      "%s: the process that writes it is the parent of this one", file->path);
+}
+
 bool ba_file_write(struct ba_file *file, const void *bytes, size_t length, struct ba_error *err)
 {
   void *place;
   const struct ba_disk_ops *ops = ba_disk_ops(file->disk, &place);
-  if(!ba_file_sound(file, err) || !is_open(file, err))
+  if(!ba_file_sound(file, err) || !is_open(file, err) || !is_own(file, err))
     return false;
   const char *at = bytes;
   while(length) {

@@ -1,6 +1,7 @@
 #include "batchapi/files.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/forks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct ba_file_lock {
   const struct ba_disk_ops *ops;
   void *place;
   intptr_t handle;
+  unsigned process; /* that holds it, as ba_forks() tells */
 };
 
 static long read_holder(const struct ba_file_lock *lock)
@@ -93,6 +95,7 @@ struct ba_file_lock *ba_file_lock(struct ba_disk *disk, const char *name, long *
     return NULL;
   }
   lock->disk = ba_disk_retain(disk);
+  lock->process = ba_forks();
   lock->ops = ba_disk_ops(disk, &lock->place);
   if(open_locked(lock, name, holder, err))
     return lock;
@@ -101,12 +104,14 @@ struct ba_file_lock *ba_file_lock(struct ba_disk *disk, const char *name, long *
 }
 
 /* The file is emptied while the lock is still held, so that nobody reads the
- * process id of one who has gone; if it cannot be, the next holder overwrites it. */
+ * process id of one who has gone; if it cannot be, the next holder overwrites it.
+ * In a child of fork the lock is its parent's, who holds it on. */
 void ba_file_unlock(struct ba_file_lock *lock)
 {
   if(!lock)
     return;
-  lock->ops->truncate(lock->place, lock->handle, 0);
+  if(lock->process == ba_forks())
+    lock->ops->truncate(lock->place, lock->handle, 0);
   lock->ops->close(lock->place, lock->handle);
   lock_free(lock);
 }

@@ -98,7 +98,7 @@ function methods:next()
     if self._store ~= job.store or self._round ~= job.state.round then
       return errors.fail(errors.new{ kind = "job", code = "opened_again", operation = "results",
         message = "requests were sent again meanwhile: job:results() begins anew" })
-    elseif job.closed and (job.temporary or not job.done) then
+    elseif (job.closed or job.machine:is_inherited()) and (job.temporary or not job.done) then
       return errors.fail(errors.new{ kind = "closed", operation = "results", message = "the job was closed" })
     end
     if self._ordered then
