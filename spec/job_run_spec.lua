@@ -98,22 +98,22 @@ describe("client:run", function()
     it("a request of a file by its line, one of an array or an iterator by its number", function()
       local path = os.tmpname()
       jobs.write(path, '\n{"body":{"model":"m"}}\n\n{"body":7}\n')
-      assert.are.equal(4, refused(path, "run: line 4: 'body' must be a table").line)
+      assert.are.equal(4, refused(path, "run: line 4: 'body' must be an object").line)
       os.remove(path)
       local list = { chat("a"), { body = 7 } }
-      assert.are.equal(2, refused(list, "run: request 2: 'body' must be a table").line)
+      assert.are.equal(2, refused(list, "run: request 2: 'body' must be an object").line)
       local index = 0
       refused(function()
         index = index + 1
         return list[index]
-      end, "run: request 2: 'body' must be a table")
+      end, "run: request 2: 'body' must be an object")
     end)
 
     it("a broken request in a later part, and takes back what was uploaded", function()
       local list = chats(40)
       list[40] = { body = "no" }
       local dir = jobs.dir()
-      refused(list, "request 40: 'body' must be a table", { max_requests_per_batch = 4, dir = dir })
+      refused(list, "request 40: 'body' must be an object", { max_requests_per_batch = 4, dir = dir })
       assert.are.equal(0, #assert(openai:list_files()).data)
       assert.is_nil(io.open(dir .. "/journal.jsonl"))
     end)

@@ -492,7 +492,8 @@ describe("run on each service", function()
     assert.is_truthy(message{ family = "each", create = call, colect = {} }:find("'colect'", 1, true))
     assert.is_truthy(message{ family = "envelope", create = call }:find("needs 'items'", 1, true))
     local request = { id = "id", depends = { field = "after", failed = { 424 } }, send = { id = "$request.id" } }
-    local envelope = { family = "envelope", create = call, items = "items", request = request }
+    local sends = { operation = "go", arguments = { { list = "$requests" } } }
+    local envelope = { family = "envelope", create = sends, items = "items", request = request, result = { status = "s" } }
     assert.is_truthy(message(envelope):find("run.request.depends: cannot stand beside 'send'", 1, true), message(envelope))
     request.send = nil
     assert.has_no.errors(load(envelope))

@@ -97,7 +97,7 @@ describe("requests in a file", function()
       { { url = "{}" }, "line 2: 'url' must be a string, got a table" },
       { { url = '"/v1/embeddings"' }, [[line 2: 'url' is "/v1/embeddings", but this job is for "/v1/chat/completions"]] },
       { { body = "[1]" }, "line 2: 'body' must be an object, got an array" },
-      { { body = '"text"' }, "line 2: 'body' must be a table, got a string" },
+      { { body = '"text"' }, "line 2: 'body' must be an object, got a string" },
       { { body = '{"model":"other"}' }, [[line 2: 'body.model' is "other", but the first request has "gpt-4o-mini"]] },
     } do
       it(case[2], function()

@@ -2,7 +2,6 @@
 --- time passes only when it sleeps. For specs of the order in which things are recorded and sent.
 
 local definition = require("batchapi.definition")
-local definitions = require("batchapi.definition.run")
 local states = require("batchapi.job.store.state")
 
 local M = {}
@@ -195,7 +194,6 @@ function methods.changed() end
 --- A job as job/batch/submit.lua and job/batch/fence.lua know it, from what the world's journal says.
 function M.job(world)
   local compiled = definition.load("openai")
-  definitions.check(compiled.run, compiled)
   local job = setmetatable({ world = world, state = states.new(), definition = compiled, run = compiled.run,
     options = { settle = 60, interval = 1, metadata = {} }, confirmed = true, warnings = {}, troubled = {}, active = 1,
     clock = {

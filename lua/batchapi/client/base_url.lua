@@ -1,6 +1,7 @@
 --- Where a client's requests go.
 
 local errors = require("batchapi.util.errors")
+local url = require("batchapi.util.url")
 
 
 --- The value of the option a base URL names in braces.
@@ -28,10 +29,9 @@ local function base_url(definition, settings)
   local variable = definition.environment and os.getenv(definition.environment)
   if not given and variable and variable ~= "" then
     given = variable
-    if not variable:match("^[Hh][Tt][Tt][Pp][Ss]?://[^/@%s]+[^?#%s]*$") then
-      return errors.invalid(definition.name,
-        ("the variable %s must be a URL that begins with https:// or "
-        .. "http:// and holds no user, password or query"):format(definition.environment))
+    local fault = url.base_fault(variable)
+    if fault then
+      return errors.invalid(definition.name, ("the variable %s %s"):format(definition.environment, fault))
     end
   end
   if given then
@@ -43,8 +43,9 @@ local function base_url(definition, settings)
     why = why or message
     return value
   end)
-  if why then
-    return errors.invalid(definition.name, why)
+  local fault = not why and url.base_fault(filled)
+  if why or fault then
+    return errors.invalid(definition.name, why or ("the address '%s' %s"):format(filled, fault))
   end
   return filled
 end

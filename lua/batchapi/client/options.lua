@@ -4,6 +4,7 @@ local among = require("batchapi.util.among")
 local check = require("batchapi.check.options")
 local errors = require("batchapi.util.errors")
 local host = require("batchapi.host")
+local url = require("batchapi.util.url")
 local values = require("batchapi.check.values")
 local wire_values = require("batchapi.check.wire_values")
 
@@ -128,24 +129,13 @@ local function check_headers(headers)
 end
 
 
-local function check_base_url(url)
-  local scheme, rest = url:match("^(%a+)://(.+)$")
-  if not scheme or (scheme:lower() ~= "http" and scheme:lower() ~= "https") then
-    errors.misuse("option base_url must begin with https:// or http://")
-  elseif rest:match("^[^/]*@") then
-    errors.misuse("option base_url must hold no user or password; give them as options")
-  elseif url:find("[?#%s%c]") then
-    errors.misuse("option base_url must hold no query, fragment or spaces")
-  end
-end
-
-
 local function check_general(given, definition)
   if given.headers then
     given.headers = check_headers(given.headers)
   end
-  if given.base_url then
-    check_base_url(given.base_url)
+  local fault = given.base_url and url.base_fault(given.base_url)
+  if fault then
+    errors.misuse("option base_url %s", fault)
   end
   if given.client_key and not given.client_cert then
     errors.misuse("option client_key needs client_cert")

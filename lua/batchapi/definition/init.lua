@@ -2,122 +2,19 @@
 ---
 --- A definition is a table without functions. `definition.load` checks its every word and gives the
 --- form that the client works from; a word that does not fit raises, with its place.
----
---- ## The service
----
---- - `name`: short name, in messages (required)
---- - `title`, `documentation`: for people, shown by help
---- - `extends`: another definition (a table, or the name of one that is shipped) that this one
----   differs from: `headers`, `query`, `errors`, `response`, `run` are merged word by word (`false`
----   takes one away), `options` and `operations` by name, everything else is replaced. With a
----   `base_url` of its own it gets none of the other's environment variables, which hold that one's
----   credentials and address
---- - `credentials = "inherit"`: it does, where both are one account's; its clients say so
---- - `base_url`: where paths begin (required); `{option}` stands for the value of an option
---- - `environment`: variable that overrides `base_url`
---- - `headers`, `query`: sent with every request
---- - `auth`: how a request proves who sends it: an array of ways, or "none"
---- - `options`: client options of this service beyond the general ones
---- - `errors`: how the service says what went wrong
---- - `response`: where the service puts its request id and rate limits
---- - `limits`: weighted limits on what may be in flight
---- - `changes`: a header that announces changes, told once to the option `on_change`
---- - `operations`: the calls, an array in the order help shows (required)
---- - `wait`: how `client:wait` watches a job
---- - `run`: how `client:run` submits, watches and collects (see batchapi.job)
----
---- **A way to authenticate**: `kind` "bearer", "header", "basic", "oauth_client", "oauth_refresh";
---- `option` the client option with the secret and `environment` the variable it is read from when
---- absent; `header` and `prefix` for kind "header"; `user_option` and `user_environment` for kind
---- "basic"; `token_url` and `authorize_url` for kind "oauth_refresh", URLs or paths from '/' on at
---- the base URL's origin; `help`. The first way whose options are given is taken, then the first
---- whose variables are set.
----
---- **An option**: `{ name, type }` and `environment`, `default`, facets of a parameter, and where
---- its value goes: `header`, `query`, or a `{name}` in `base_url`.
----
---- **errors**: `code` and `message`, arrays of paths into the answer (the first that is there
---- counts; the usual shapes are understood without); `final`, codes that no repeat can mend
---- although the status is 429; `auth`, statuses that mean a refused credential besides 401 and 403.
----
---- **response**: `request_id`, `limit`, `remaining`, `reset`: arrays of header names, lower case.
----
---- **A limit**: `name`, `in_flight` (weight at once), `per_minute`, or `per_minute_option`, the
---- client option that sets it.
----
---- **changes**: `header`; `name`, its attribute with the flag's name; `silenced_by`, options whose
---- lists name flags not to be told.
----
---- ## An operation
----
---- - `name`, `method`, `path`: required; `{name}` in the path is a parameter, percent-encoded as
----   one segment; `{+name}` keeps its slashes, and a path that is nothing but `{+name}` is a whole
----   URL (the credential still goes to its own origin only)
---- - `parameters`: descriptions of the path's parameters, where more than "a string" is to be said
---- - `query`: an array of parameters of the query
---- - `body`: the description of the body
---- - `content`: how the body is written: "json" (default), "multipart", "form", or "bytes": the
----   body is a file, sent as it is
---- - `nesting`: how fields within fields are named in a form: "bracket" `a[b]` (default) or "dot"
----   `a.b`
---- - `answer`: "json" (default), "bytes" (a file: `{ to = path }`), "jsonl" (a file of JSON lines)
---- - `headers`: sent with it
---- - `repeats`: when a failed attempt is repeated: "safe", "idempotent", "never_sent" (only if
----   surely not accepted). Default by method: GET and HEAD safe, PUT and DELETE idempotent, else
----   never_sent
---- - `idempotency_key`: a header that the service knows a repeated call by; a fresh value is sent
----   with each call, and every failed attempt may then be repeated
---- - `repeats_if`: `{ every = path of an array, field =, one_of =, repeats = }`: repeats so when
----   each element's field is one of these
---- - `unaccepted`: statuses that say "not accepted", after which even "never_sent" is repeated
----   (default 429)
---- - `weights`: what it takes of the limits: `{ limit =, weight = }`, or `{ limit =, count = path
----   of an array, field =, one_of = / none_of = }`, one for each element whose field is (not) one
----   of these
---- - `page`: how a list goes on
---- - `credential = false`: is sent without the credential
---- - `redirects = true`: follows redirects (the credential stays at its own origin)
---- - `summary`, `example`: for help
---- - `remove = true`: with `extends`: this service lacks the operation
----
---- **A page**: `items`, the path of the items ("" when the answer is the array); `query`, the
---- parameter that continues; `from`, what it is set to: "last_item" (the last item's `field`),
---- "answer" (the answer's `field`), "number" (the next page number, from `first`), "offset" (items
---- seen so far), "link" (the answer's `field` is the next page's URL); `more`, a path whose `false`
---- ends the list; `last`, for "last_item", the path in an answer without items of what to go on
---- from; `total`, a path of the count of all items; `size`, the parameter for the page size.
----
---- **A parameter** (of a path, query, body, array or map): `{ name, type, facets }`. Types:
---- "string", "integer", "number", "boolean", "object" (known fields), "map" (free names), "array",
---- "file" (a path, or `{ content =, filename = }`), "any". Facets: `required`, `nullable`
---- (batchapi.null may stand), `help`, `example`, `default` (what the service takes when it is
---- absent, for help), `always` (sent when absent); numbers: `min`, `max`; strings: `min_length`,
---- `max_length` (characters), `one_of` (a closed list: others are refused), `known` (an open list,
---- for help: others are passed on), `pattern` (a Lua pattern or several, with `pattern_help`),
---- `never` (`{ { pattern, why } }`), `case` ("lower", "upper": converted); object: `fields`,
---- `closed` (unknown fields are refused), `refuse` (`{ { when = { field = pattern }, why = } }`);
---- array: `items`, `min_items`, `max_items`, and in a query `list` ("comma", "repeat", "bracket");
---- map: `values`, `min_pairs`, `max_pairs`, `key_max_length`; file: `extension`, added to the
---- file's name when it lacks it, `extension_when` (`{ field = pattern }`: only then).
----
---- ## wait
----
---- `operation` (its path's last parameter is the job's id); `status`, the path of the state; `done`
---- and `failed`, states (compared in lower case; every other is "still running"); `done_statuses`,
---- HTTP statuses that mean the end when the body has no state; `pending = { zero =, positive = }`,
---- for a service without a state: done when the first count is 0 and the second is not; `reasons =
---- { list =, code =, message =, line = }`, where a failed job says why; `interval`, `max_interval`,
---- defaults of the pace.
+--- The words and what each says stand in schema/.
 
 local errors = require("batchapi.util.errors")
-local words = require("batchapi.definition.words")
+local runs = require("batchapi.definition.run")
+local schema = require("batchapi.definition.schema")
 local suggest = require("batchapi.util.suggest")
 local merge = require("batchapi.definition.extends")
 local parameters = require("batchapi.definition.parameters")
+local url = require("batchapi.util.url")
 
 local M = {}
 
-local refuse = words.refuse
+local refuse = schema.refuse
 
 local function find(list, name)
   for _, entry in ipairs(list) do
@@ -316,7 +213,18 @@ local function compile_operations(raw, compiled)
 end
 
 
+--- With each option in braces standing for a host, a part of one, or a whole URL.
+local function check_base_url(text)
+  local filled = text:gsub("^{[%w_]+}", "https://host"):gsub("{[%w_]+}", "x")
+  local fault = url.base_fault(filled)
+  if fault then
+    refuse("base_url", fault)
+  end
+end
+
+
 local function compile(raw)
+  check_base_url(raw.base_url)
   if raw.limits and #raw.limits > 4 then
     refuse("limits", "at most four limits")
   end
@@ -336,7 +244,7 @@ local function compile(raw)
     check_wait(raw.wait, compiled.by_name)
   end
   if raw.run then
-    require("batchapi.definition.run").check(raw.run, compiled)
+    runs.check(raw.run, compiled)
   end
   return compiled
 end
@@ -357,7 +265,7 @@ function M.load(definition)
   local compiled = loaded[definition]
   if not compiled then
     local merged, inherits = merge.extended(definition)
-    words.check(merged, "definition", "")
+    schema.check(merged, "definition", "")
     compiled = compile(merged)
     compiled.inherits = inherits -- the name of the service whose credentials these are
     loaded[definition] = compiled

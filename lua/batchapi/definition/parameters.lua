@@ -1,28 +1,15 @@
 --- Descriptions of parameters: from `{ name, type, facets }` to named words, checked. What each
---- word means stands at the head of init.lua; check/values.lua applies them.
+--- word means stands in schema/service.lua; check/values.lua applies them.
 
-local words = require("batchapi.definition.words")
+local among = require("batchapi.util.among")
+local schema = require("batchapi.definition.schema")
 
 local M = {}
 
-local refuse = words.refuse
+local refuse = schema.refuse
 
--- Which facets belong to which type; those of `common` to all.
-local common = { [1] = true, [2] = true, type = true, required = true, nullable = true,
-  default = true,
-  always = true, help = true, example = true }
-local facets = {
-  string = { one_of = true, known = true, min_length = true, max_length = true, pattern = true,
-    pattern_help = true, never = true, case = true },
-  integer = { min = true, max = true },
-  number = { min = true, max = true },
-  boolean = {},
-  object = { fields = true, closed = true, refuse = true },
-  array = { items = true, min_items = true, max_items = true, list = true },
-  map = { values = true, min_pairs = true, max_pairs = true, key_max_length = true },
-  file = { extension = true, extension_when = true },
-  any = {},
-}
+local facets = schema.sections.parameter.by_word
+
 
 --- A list of parameters, each with a name of its own.
 ---@param raw table[]|nil
@@ -46,7 +33,8 @@ end
 
 local function check_facets(raw, kind, place)
   for word in pairs(raw) do
-    if not common[word] and not facets[kind][word] then
+    local types = facets[word] and facets[word].types
+    if types and not among(kind, types) then
       refuse(place, ("'%s' says nothing about a value of type %s"):format(tostring(word), kind))
     end
   end
@@ -63,7 +51,7 @@ function M.one(raw, place)
   end
   local kind = raw.type or raw[2] or (raw.fields and "object") or (raw.items and "array")
     or "string"
-  words.check_type(kind, place .. ".type")
+  schema.check_type(kind, place .. ".type")
   check_facets(raw, kind, place)
   local compiled = {}
   for word, content in pairs(raw) do

@@ -99,6 +99,23 @@ function M.names(template, names)
 end
 
 
+--- Is one of a template's values this text?
+---@param template any
+---@param text string
+---@return boolean
+function M.has(template, text)
+  if type(template) ~= "table" then
+    return template == text
+  end
+  for _, value in pairs(template) do
+    if M.has(value, text) then
+      return true
+    end
+  end
+  return false
+end
+
+
 --- Sets the value at a dotted path, making tables on the way. The tables on the way are copied, so
 --- that what they came from stays as it is.
 ---@param value table

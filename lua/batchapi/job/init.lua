@@ -17,7 +17,6 @@ local check = require("batchapi.check.options")
 local clients = require("batchapi.call.clients")
 local core = require("batchapi.core")
 local damaged = require("batchapi.job.recover.damaged")
-local definitions = require("batchapi.definition.run")
 local errors = require("batchapi.util.errors")
 local files_of = require("batchapi.host.files")
 local job_dir = require("batchapi.job.store.directory")
@@ -33,13 +32,6 @@ local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.input.writing")
 
 local M = {}
-
-local function run_section(client)
-  local definition = client._definition
-  definitions.check(definition.run, definition)
-  return definition.run
-end
-
 
 -- ---- opening ------------------------------------------------------------------------------------
 
@@ -179,7 +171,7 @@ end
 ---@return string|nil message
 ---@return batchapi.Error|nil err
 function M.run(client, requests, given, world)
-  local run = run_section(client)
+  local run = client._definition.run
   loop.enter(client._context.host) -- before anything is touched
   local options, problem = options_of.parse(run, given)
   if not options then
@@ -335,9 +327,6 @@ function M.resume(dir, given, world)
     return nil, record, err
   end
   loop.enter(client._context.host) -- before anything is touched
-  if not client._reads_only then
-    run_section(client)
-  end
   local options, problem = merged_options(client, record, given)
   if not options then
     return errors.invalid("resume", problem)

@@ -1,5 +1,5 @@
 --- Anthropic: Message Batches (requests inline, results by URL). Data only; the words are explained
---- in batchapi/definition/init.lua.
+--- in batchapi/definition/schema/.
 
 local batch_id = { "message_batch_id", "string", help = "id of a batch",
   example = "msgbatch_01HkcTjaV5" }
@@ -97,7 +97,7 @@ return {
     family = "inline",
     request = {
       id = "custom_id", id_pattern = "^[%w_-]+$", id_max = 64, required = { "params" },
-      fields = { custom_id = "string", params = "table" },
+      fields = { custom_id = "string", params = "object" },
       verbatim = { "custom_id", "params" },
     },
     limits = { requests = 100000, bytes = 256000000 },

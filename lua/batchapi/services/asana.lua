@@ -1,5 +1,5 @@
 --- Asana: many API calls in one batch request. Data only; the words are explained in
---- batchapi/definition/init.lua.
+--- batchapi/definition/schema/.
 
 local reads = { "get", "head" }
 

@@ -1,5 +1,5 @@
 --- Azure OpenAI: OpenAI's batches with another header, a version in the query and dots in forms.
---- Data only; the words are explained in batchapi/definition/init.lua.
+--- Data only; the words are explained in batchapi/definition/schema/.
 
 return {
   extends = "openai",

@@ -1,5 +1,5 @@
 --- FactSet: Asset Cash Flow Projections (batches, documents, scenarios). Data only; the words are
---- explained in batchapi/definition/init.lua.
+--- explained in batchapi/definition/schema/.
 
 local date_pattern = "^%d%d%d%d%-%d%d%-%d%d$"
 

@@ -1,5 +1,5 @@
 --- Groq: OpenAI's batches at another address. Data only; the words are explained in
---- batchapi/definition/init.lua.
+--- batchapi/definition/schema/.
 
 return {
   extends = "openai",

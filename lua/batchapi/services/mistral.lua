@@ -1,5 +1,5 @@
 --- Mistral: batch jobs over uploaded files. Data only; the words are explained in
---- batchapi/definition/init.lua.
+--- batchapi/definition/schema/.
 
 local job_id = { "job_id", "string", help = "id of a job" }
 local file_id = { "file_id", "string", help = "id of a file" }
@@ -138,7 +138,7 @@ return {
     },
     request = {
       id = "custom_id", required = { "body" },
-      fields = { custom_id = "string", body = "table" },
+      fields = { custom_id = "string", body = "object" },
       verbatim = { "custom_id", "body" },
     },
     limits = { requests = 100000, bytes = 512000000 },

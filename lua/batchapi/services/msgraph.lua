@@ -1,5 +1,5 @@
 --- Microsoft Graph: $batch, a synchronous envelope whose answers are matched by id. Data only; the
---- words are explained in batchapi/definition/init.lua.
+--- words are explained in batchapi/definition/schema/.
 
 return {
   name = "msgraph",

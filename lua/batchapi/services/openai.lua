@@ -1,4 +1,4 @@
---- OpenAI: Files, Uploads, Batches. Data only; the words are explained in batchapi/definition/init.lua.
+--- OpenAI: Files, Uploads, Batches. Data only; the words are explained in batchapi/definition/schema/.
 
 local expires_after = {
   { "anchor", "string", required = true, one_of = { "created_at" },
@@ -216,7 +216,7 @@ return {
     },
     request = {
       id = "custom_id", required = { "body" },
-      fields = { custom_id = "string", method = "string", url = "string", body = "table" },
+      fields = { custom_id = "string", method = "string", url = "string", body = "object" },
       defaults = { method = "POST", url = "$endpoint" },
       verbatim = { "custom_id", "method", "url", "body" },
       equal = { url = "$endpoint", method = "POST" }, uniform = { "body.model" },

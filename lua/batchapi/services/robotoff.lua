@@ -1,5 +1,5 @@
 --- Robotoff (Open Food Facts): import of batch results. Data only; the words are explained in
---- batchapi/definition/init.lua.
+--- batchapi/definition/schema/.
 
 return {
   name = "robotoff",

@@ -90,4 +90,21 @@ function M.query(pairs_list)
 end
 
 
+--- What is wrong with a URL that paths are to be added to; nil when nothing is.
+---@param text string
+---@return string|nil
+function M.base_fault(text)
+  local scheme, rest = text:match("^(%a+)://(.+)$")
+  if not scheme or (scheme:lower() ~= "http" and scheme:lower() ~= "https") then
+    return "must begin with https:// or http://"
+  elseif rest:match("^[^/?#]*@") then
+    return "must hold no user or password; give them as options"
+  elseif text:find("[?#%s%c]") then
+    return "must hold no query, fragment or spaces"
+  elseif not rest:match("^[^/]") then
+    return "names no host"
+  end
+end
+
+
 return M

@@ -36,6 +36,24 @@ local function is_object(value)
 end
 
 
+local function is_array(value)
+  return type(value) == "table" and not is_object(value)
+end
+
+
+--- Has a field the type that the definition names? An empty table is an object and an array.
+local function has_type(value, wanted)
+  if wanted == "object" or wanted == "map" then
+    return is_object(value)
+  elseif wanted == "array" then
+    return is_array(value) or type(value) == "table" and next(value) == nil
+  elseif wanted == "integer" then
+    return type(value) == "number" and value == math.floor(value)
+  end
+  return type(value) == wanted
+end
+
+
 local function absent(value)
   return value == nil or value == null
 end
@@ -58,11 +76,9 @@ local function check_fields(spec, value, open)
     if spec.fields and not wanted and not open then
       return nil, ("unknown field '%s'%s"):format(tostring(name),
         suggest.hint(tostring(name), field_names(spec.fields)))
-    elseif wanted and wanted ~= "any" and type(content) ~= wanted then
-      return nil, ("'%s' must be a %s, got a %s"):format(name, wanted,
-        content == null and "null" or type(content))
-    elseif wanted == "table" and not is_object(content) then
-      return nil, ("'%s' must be an object, got an array"):format(name)
+    elseif wanted and wanted ~= "any" and not has_type(content, wanted) then
+      return nil, ("'%s' must be %s %s, got %s"):format(name, wanted:find("^[aio]") and "an" or "a", wanted,
+        content == null and "null" or is_array(content) and "an array" or "a " .. type(content))
     end
   end
   for _, name in ipairs(spec.required or {}) do
