@@ -64,6 +64,13 @@ static int process_pid(lua_State *L)
   return 1;
 }
 
+/* core.isatty(descriptor) -> boolean   [-0, +1, v] */
+static int process_isatty(lua_State *L)
+{
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
 /* The table on the top gets a field of them. [-0, +0, m] */
 static void set_versions(lua_State *L, const char *name, struct ba_two_versions versions)
 {
@@ -121,9 +128,16 @@ static int process_printable(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"boot", process_boot},         {"forks", process_forks}, {"http_date", process_http_date},
-    {"now", process_now},           {"pid", process_pid},     {"printable", process_printable},
-    {"versions", process_versions}, {"wall", process_wall},   {NULL, NULL},
+    {"boot", process_boot},
+    {"forks", process_forks},
+    {"http_date", process_http_date},
+    {"isatty", process_isatty},
+    {"now", process_now},
+    {"pid", process_pid},
+    {"printable", process_printable},
+    {"versions", process_versions},
+    {"wall", process_wall},
+    {NULL, NULL},
 };
 
 void ba_open_process(lua_State *L)

@@ -46,6 +46,11 @@ function core.http_date(text) end
 ---@return integer
 function core.pid() end
 
+---Is the descriptor a terminal?
+---@param descriptor integer
+---@return boolean
+function core.isatty(descriptor) end
+
 ---How often this process or its ancestors forked since the module was loaded: changes in a child.
 ---@return integer
 function core.forks() end

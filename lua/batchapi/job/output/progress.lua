@@ -52,14 +52,8 @@ local function words(status)
 end
 
 
---- Is the file a terminal? Asked of the core where it can say, else told by the option.
 local function is_terminal(file)
-  if core.isatty and file == io.stderr then
-    return core.isatty(2)
-  elseif core.isatty and file == io.stdout then
-    return core.isatty(1)
-  end
-  return false
+  return file == io.stderr and core.isatty(2) or file == io.stdout and core.isatty(1)
 end
 
 
