@@ -1,5 +1,5 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
-.PHONY: build demo test test-all test-kill simulate simulate-mutants soak check-memory check-hostile fuzz format install \
+.PHONY: build demo docs test test-all test-kill simulate simulate-mutants soak check-memory check-hostile fuzz format install \
         bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
 
 build:
@@ -12,12 +12,19 @@ demo:
 	@tools/build module
 	@sandbox/run tools/demo
 
+# The documentation as a site: build-site/index.html
+docs:
+	@tools/install-deps test
+	@tools/build 5.4
+	@sandbox/run tools/make-docs
+	@tools/make-site
+
 test:
 	@tools/install-deps test
 	@tools/test
 
 test-all:
-	@tools/install-deps test
+	@tools/install-deps all
 	@tools/test --all
 
 test-kill:

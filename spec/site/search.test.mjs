@@ -42,7 +42,7 @@ after(async () => {
   fs.rmSync(site, { recursive: true });
 });
 
-const open = (name) => page.goto(`http://127.0.0.1:${server.address().port}/${name}`);
+const open = (name, until = 'load') => page.goto(`http://127.0.0.1:${server.address().port}/${name}`, { waitUntil: until });
 
 it('shows the picture of a job at work', async () => {
   await open('index.html');
@@ -54,16 +54,16 @@ it('shows the picture of a job at work', async () => {
 it('finds a page by a word of it, and leads there', async () => {
   await open('index.html');
   await page.locator('input.md-search__input').fill('unknown_outcome');
-  const found = page.locator('a.md-search-result__link[href*="errors.html"]').first();
+  const found = page.locator('a.md-search-result__link[href*="jobs.html"]').first();
   await found.waitFor({ timeout: 15000 });
   await found.click();
-  await page.waitForURL(/errors\.html/);
+  await page.waitForURL(/jobs\.html/);
   assert.match(await page.locator('article').innerText(), /unknown_outcome/);
 });
 
 it('gives every page its menu, and asks nobody else for anything', async () => {
   for (const name of fs.readdirSync(site).filter((file) => file.endsWith('.html') && file !== '404.html')) {
-    await open(name);
+    await open(name, 'domcontentloaded');
     assert.ok((await page.locator('article h1').first().innerText()).length > 2, name);
     assert.ok((await page.locator('nav.md-nav a').count()) > 10, name);
   }
