@@ -153,7 +153,7 @@ end)
 describe("the defaults that help shows", function()
   it("are the core's", function()
     local options = require("batchapi.client.options").general
-    local file = assert(io.open("src/include/batchapi/engine.h"))
+    local file = assert(io.open("src/include/batchapi/defaults.h"))
     local header = file:read("*a")
     file:close()
     for _, name in ipairs{

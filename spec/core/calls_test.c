@@ -8,8 +8,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "batchapi/batchapi.h"
 #include "batchapi/clock.h"
-#include "batchapi/engine.h"
 #include "batchapi/oauth.h"
 #include "support/run.h"
 #include "support/server.h"

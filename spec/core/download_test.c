@@ -7,7 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "batchapi/engine.h"
+#include "batchapi/batchapi.h"
 #include "support/run.h"
 #include "support/server.h"
 

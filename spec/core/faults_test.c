@@ -9,8 +9,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "batchapi/batchapi.h"
 #include "batchapi/clock.h"
-#include "batchapi/engine.h"
 #include "support/run.h"
 #include "support/server.h"
 

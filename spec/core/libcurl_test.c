@@ -8,7 +8,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "batchapi/engine.h"
+#include "batchapi/batchapi.h"
 #include "batchapi/libcurl.h"
 #include "batchapi/version.h"
 #include "http/unpack.h"

@@ -9,8 +9,8 @@
 /* clang-format on */
 
 #include "batchapi/alloc.h"
+#include "batchapi/batchapi.h"
 #include "batchapi/clock.h"
-#include "batchapi/engine.h"
 #include "support/run.h"
 #include "support/server.h"
 

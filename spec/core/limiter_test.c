@@ -1,7 +1,5 @@
-/* Limits per minute, over many minutes in no time: the limiter reads the
- * engine's clock and the engine's timers, and here no I/O thread moves them.
- * What the engine does with a call whose turn has come is replaced (CMakeLists
- * wraps ba_flow_admitted). */
+/* Limits per minute, over many minutes in no time: the limiter goes by its
+ * timers' clock, which the test moves. */
 /* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,15 +8,18 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "wire/internal.h"
+#include "base/owner.h"
+#include "engine/limiter.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { CALLS_MAX = 1000 };
 static const double STEP = 0.25, MINUTE = 60; /* how exact the limiter is, and its window */
 
 struct entry {
-  struct ba_call *call;
+  struct ba_ticket ticket;
+  unsigned weights[BA_LIMITS_MAX];
   double came, began; /* began < 0: not yet */
   unsigned weight;
 };
@@ -26,67 +27,55 @@ struct entry {
 static struct entry entries[CALLS_MAX];
 static int count, wakes;
 static int order[CALLS_MAX], begun; /* in which they began */
-static struct ba_client *client;
+static struct ba_limits limits;
+static struct ba_timers timers;
 
-void __wrap_ba_flow_admitted(struct ba_call *call);
-void __wrap_ba_flow_admitted(struct ba_call *call)
+static void on_turn(struct ba_ticket *ticket)
 {
-  int i = 0;
-  while(i < count && entries[i].call != call)
-    i++;
-  assert_true(i < count && entries[i].began < 0);
-  entries[i].began = ba_engine.now;
-  order[begun++] = i;
-  ba_limits_leave(call); /* it takes no time */
+  struct entry *entry = BA_OWNER(ticket, struct entry, ticket);
+  assert_true(entry->began < 0);
+  entry->began = timers.now;
+  order[begun++] = (int)(entry - entries);
+  ba_ticket_leave(ticket); /* it takes no time */
 }
 
 static void begin(unsigned per_minute, double now)
 {
-  struct ba_client_settings settings = {.proxy = "",
-                                        .limits = {{.name = "read", .per_minute = per_minute}}};
-  client = ba_client_new(&settings, NULL);
-  assert_non_null(client);
-  assert_true(ba_timers_reserve(&ba_engine.timers, CALLS_MAX));
-  ba_engine.now = now;
+  memset(&limits, 0, sizeof(limits));
+  limits.limiters[0].per_minute = per_minute;
+  assert_true(ba_timers_reserve(&timers, CALLS_MAX));
+  timers.now = now;
   count = begun = wakes = 0;
 }
 
 static void end(void)
 {
-  assert_int_equal(ba_engine.timers.count, 0); /* nobody waits: nothing wakes the thread */
-  for(int i = 0; i < count; i++)
-    ba_call_drop(entries[i].call);
-  ba_client_release(client);
-  ba_timers_free(&ba_engine.timers);
+  assert_int_equal(timers.count, 0); /* nobody waits: nothing wakes the thread */
+  ba_timers_free(&timers);
 }
 
 /* Time passes, and what is due happens at its instant. */
 static void pass_until(double at)
 {
-  struct ba_timers *timers = &ba_engine.timers;
-  while(timers->count && timers->heap[1]->at <= at) {
-    assert_true(timers->heap[1]->at > ba_engine.now);
-    ba_engine.now = timers->heap[1]->at;
+  while(timers.count && timers.heap[1]->at <= at) {
+    assert_true(timers.heap[1]->at > timers.now);
+    timers.now = timers.heap[1]->at;
     wakes++;
-    ba_timers_run(timers, ba_engine.now);
+    ba_timers_run(&timers, timers.now);
   }
-  ba_engine.now = at;
+  timers.now = at;
 }
 
-static struct ba_call *enters(unsigned weight, bool front)
+static struct ba_ticket *enters(unsigned weight, bool front)
 {
-  struct ba_request_options options;
-  struct ba_request *request = ba_request_new("GET", "http://nowhere.invalid/", NULL);
-  ba_request_options_init(&options);
-  options.weights[0] = weight;
-  assert_true(request && ba_request_set_options(request, &options, NULL));
-  struct ba_call *call = ba_call_make(client, NULL, request, NULL);
-  assert_true(call && count < CALLS_MAX);
-  entries[count++] =
-      (struct entry){.call = call, .came = ba_engine.now, .began = -1, .weight = weight};
-  if(ba_limits_enter(call, front))
-    __wrap_ba_flow_admitted(call);
-  return call;
+  assert_true(count < CALLS_MAX);
+  struct entry *entry = &entries[count++];
+  *entry = (struct entry){.came = timers.now, .began = -1, .weight = weight, .weights = {weight}};
+  entry->ticket =
+      (struct ba_ticket){&limits, entry->weights, 64, on_turn, NULL, NULL, false, false};
+  if(ba_ticket_enter(&entry->ticket, front, &timers))
+    on_turn(&entry->ticket);
+  return &entry->ticket;
 }
 
 /* What began in [from, from + a minute). */
@@ -177,7 +166,7 @@ static void no_minute_has_more_than_its_limit(void **state)
     unsigned per_minute = 5 + seed % 40;
     srand(seed);
     begin(per_minute, any(1e6));
-    double now = ba_engine.now, last = now + 10 * MINUTE;
+    double now = timers.now, last = now + 10 * MINUTE;
     while(now < last && count < 500) {
       for(int burst = rand() % 8 ? 1 : rand() % 40; burst > 0; burst--)
         enters(1 + (unsigned)rand() % 5, false);
@@ -227,11 +216,11 @@ static void who_leaves_the_line_makes_way(void **state)
   (void)state;
   begin(5, 500);
   enters(3, false);
-  struct ba_call *first = enters(4, false);
+  struct ba_ticket *first = enters(4, false);
   enters(2, false);
   assert_int_equal(begun, 1);
   pass_until(510);
-  ba_limits_abandon(first);
+  ba_ticket_abandon(first);
   assert_int_equal(begun, 2);
   assert_true(entries[2].began == 510);
   end();

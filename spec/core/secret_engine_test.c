@@ -9,8 +9,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include "batchapi/batchapi.h"
 #include "batchapi/credential.h"
-#include "batchapi/engine.h"
 #include "batchapi/oauth.h"
 #include "keys.h"
 #include "support/run.h"

@@ -8,8 +8,8 @@
 
 /* Calls that wait for a token, on the engine: one exchange for all, and what a
  * fork does to one that is under way. */
+#include "batchapi/batchapi.h"
 #include "batchapi/credential.h"
-#include "batchapi/engine.h"
 #include "batchapi/oauth.h"
 #include "support/run.h"
 #include "support/server.h"

@@ -8,13 +8,15 @@
 /* clang-format on */
 
 #include "batchapi/alloc.h"
-#include "batchapi/engine.h"
+#include "batchapi/batchapi.h"
 #include "batchapi/http_date.h"
 #include "engine/timers.h"
 #include "http/headers.h"
 #include "http/retry.h"
 #include "http/url.h"
-#include "wire/internal.h"
+#include "wire/request.h"
+
+#include <curl/curl.h>
 
 #include <math.h>
 #include <stdio.h>

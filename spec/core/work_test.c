@@ -6,7 +6,7 @@
 #include <cmocka.h>
 /* clang-format on */
 
-#include "batchapi/engine.h"
+#include "batchapi/batchapi.h"
 #include "batchapi/work.h"
 
 #include <pthread.h>

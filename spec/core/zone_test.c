@@ -8,7 +8,7 @@
 
 /* Link-local addresses, in a network of the test's own: this machine's stays
  * as it is. */
-#include "batchapi/engine.h"
+#include "batchapi/batchapi.h"
 #include "support/run.h"
 
 #include <arpa/inet.h>

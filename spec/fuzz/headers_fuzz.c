@@ -1,7 +1,7 @@
 /* The reader of an answer's head: any bytes, cut into lines as libcurl would.
  * What it keeps stays within its cap, every value is one line, a name is in
  * lower case, and what ba_head_get() finds is what the views show. */
-#include "batchapi/engine.h"
+#include "batchapi/http.h"
 #include "http/headers.h"
 #include "http/retry.h"
 

@@ -3,11 +3,11 @@
 #include "binding/base/compat.h"
 
 #include "batchapi/clock.h"
-#include "batchapi/engine.h"
 #include "batchapi/forks.h"
 #include "batchapi/http_date.h"
 #include "batchapi/libcurl.h"
 #include "batchapi/printable.h"
+#include "batchapi/process.h"
 #include "batchapi/version.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef SPEC_RUN_H
 #define SPEC_RUN_H
 
-#include "batchapi/engine.h"
+#include "batchapi/batchapi.h"
 
 /* A client without an environment's proxy. */
 struct ba_client *plain_client(void);

@@ -253,6 +253,11 @@ static int call_park(lua_State *L)
   return 0;
 }
 
+static void cancel(void *call)
+{
+  ba_call_cancel(call);
+}
+
 /* call:bind(address) -> boolean   The call is cancelled when nginx's request at
  * that address ends. [-0, +1, e] */
 static int call_bind(lua_State *L)
@@ -260,7 +265,7 @@ static int call_bind(lua_State *L)
   struct ba_call_handle *handle = ba_check_call_handle(L, 1);
   double address = luaL_checknumber(L, 2);
   luaL_argcheck(L, address >= 0 && address < 9007199254740992.0, 2, "an address");
-  lua_pushboolean(L, ba_bind(&handle->bound, handle->call, (void *)(uintptr_t)address));
+  lua_pushboolean(L, ba_bind(&handle->bound, cancel, handle->call, (void *)(uintptr_t)address));
   return 1;
 }
 

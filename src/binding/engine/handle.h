@@ -7,7 +7,7 @@
 #include "binding/base/compat.h"
 
 #include "batchapi/buffer.h"
-#include "batchapi/engine.h"
+#include "batchapi/call.h"
 #include "batchapi/nginx_request.h"
 #include "binding/host/park.h"
 

@@ -2,7 +2,7 @@
 #include "binding/engine/handle.h"
 
 #include "batchapi/doorbell.h"
-#include "batchapi/engine.h"
+#include "batchapi/mailbox.h"
 #include "batchapi/nginx.h"
 
 #include <math.h>

@@ -44,3 +44,8 @@ struct ba_two_versions ba_tls_versions(void)
 {
   return (struct ba_two_versions){OPENSSL_VERSION_STR, OpenSSL_version(OPENSSL_VERSION_STRING)};
 }
+
+void ba_tls_start(void)
+{
+  OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+}

@@ -14,4 +14,7 @@ bool ba_tls_speaks_http2(void *ssl);
  * bytes, which must live as long as the context does. */
 void ba_tls_note_issuer(void *ssl_context, char *out);
 
+/* Once, before a program registers what is to run before OpenSSL's end. */
+void ba_tls_start(void);
+
 #endif

@@ -1,38 +1,32 @@
 /* The host's side of a call: making it, commands, news, the outcome. */
-#include "wire/internal.h"
+#include "engine/call_state.h"
 
 #include "batchapi/alloc.h"
 #include "batchapi/clock.h"
+#include "engine/spares.h"
 
-#include <string.h>
+static struct ba_call *fresh; /* I/O: those with news to be published */
 
-static _Atomic uint64_t last_id;
+/* ---- making and freeing ----------------------------------------------------- */
 
-uint64_t ba_new_id(void)
+static void on_stream(void *user, enum ba_stream_news news)
 {
-  return atomic_fetch_add(&last_id, 1) + 1;
+  ba_call_tell(user, news == BA_STREAM_READABLE ? BA_CALL_READABLE : BA_CALL_WRITABLE);
 }
 
 static bool prepare(struct ba_call *call, struct ba_error *err)
 {
-  struct ba_request *request = call->request;
-  const struct ba_request_options *options = &request->options;
-  ba_head_init(&call->head, options->max_header_bytes);
-  ba_sink_init(call);
+  const struct ba_request *request = call->transfer.request;
+  bool produced = request->body == BA_BODY_STREAM;
+  ba_transfer_init(&call->transfer);
   call->started = ba_now();
-  call->deadline = options->timeout > 0 ? call->started + options->timeout : -1;
+  call->deadline = request->options.timeout > 0 ? call->started + request->options.timeout : -1;
   call->retry_after = -1;
-  call->last_record = &call->records;
-  if(request->sink != BA_SINK_STREAM && request->body != BA_BODY_STREAM)
+  ba_records_init(&call->records);
+  if(request->sink != BA_SINK_STREAM && !produced)
     return true;
-  call->stream = ba_calloc(1, sizeof(*call->stream));
-  if(!call->stream)
-    return ba_error_nomem(err);
-  /* One callback's worth above the mark: what libcurl hands over when it is
-   * not yet paused must fit. */
-  ba_buffer_init(&call->stream->in, BA_STREAM_BUFFER_BYTES + CURL_MAX_WRITE_SIZE);
-  ba_buffer_init(&call->stream->out, BA_STREAM_BUFFER_BYTES);
-  return true;
+  call->transfer.stream = ba_stream_new(produced, request->stream_length, on_stream, call, err);
+  return call->transfer.stream != NULL;
 }
 
 static struct ba_call *call_new(struct ba_client *client, struct ba_mailbox *mailbox,
@@ -44,11 +38,13 @@ static struct ba_call *call_new(struct ba_client *client, struct ba_mailbox *mai
     ba_error_nomem(err);
     return NULL;
   }
-  call->id = ba_new_id();
-  call->request = request;
+  call->notice.id = ba_new_id();
   call->client = client;
   call->mailbox = mailbox;
   call->references = 1;
+  call->transfer.request = request;
+  call->transfer.network = &client->network;
+  call->transfer.credential = client->credential;
   call->prepared = prepare(call, err);
   return call;
 }
@@ -58,7 +54,7 @@ static void hold_locked(struct ba_call *call)
 {
   ba_client_retain_locked(call->client);
   if(call->mailbox)
-    ba_mailbox_retain_locked(call->mailbox);
+    ba_mailbox_retain(call->mailbox);
 }
 
 struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbox,
@@ -76,70 +72,35 @@ struct ba_call *ba_call_make(struct ba_client *client, struct ba_mailbox *mailbo
   return NULL;
 }
 
-struct ba_call *ba_call_start(struct ba_client *client, struct ba_mailbox *mailbox,
-                              struct ba_request *request, struct ba_error *err)
-{
-  struct ba_call *call = call_new(client, mailbox, request, err);
-  if(!call)
-    return NULL;
-  ba_lock();
-  hold_locked(call);
-  bool ok = call->prepared && ba_engine_ready_locked(err) &&
-            (!client->closed || ba_error_set(err, BA_CLOSED, NULL, "the client is closed"));
-  if(ok) {
-    call->owned = true;
-    call->references++; /* the engine's */
-    ba_engine_command_locked(call, BA_COMMAND_START);
-  }
-  ba_unlock();
-  if(!ok) {
-    ba_call_drop(call);
-    return NULL;
-  }
-  atomic_fetch_add_explicit(&client->shared->counters.requests, 1, memory_order_relaxed);
-  return call;
-}
-
 uint64_t ba_call_id(const struct ba_call *call)
 {
-  return call->id;
+  return call->notice.id;
 }
 
 static void call_free(struct ba_call *call)
 {
-  ba_request_delete(call->request);
-  ba_sink_close(call);
-  ba_records_free(call);
-  if(call->stream) {
-    ba_buffer_free(&call->stream->in);
-    ba_buffer_free(&call->stream->out);
-    ba_free(call->stream);
-  }
-  ba_free(call->url);
-  ba_free(call->transfer.if_range);
+  ba_request_delete(call->transfer.request);
+  ba_transfer_free(&call->transfer);
+  ba_records_free(&call->records);
   ba_free(call->error);
   ba_free(call->token_error);
-  struct ba_client *client = NULL;
-  ba_lock();
   if(call->mailbox)
-    ba_mailbox_release_locked(call->mailbox);
-  if(ba_client_release_locked(call->client))
-    client = call->client;
+    ba_mailbox_release(call->mailbox);
+  ba_lock();
+  struct ba_client *unused = ba_client_release_locked(call->client) ? call->client : NULL;
   bool kept = ba_spares_keep_locked(call);
   ba_unlock();
-  if(client)
-    ba_client_free(client);
+  if(unused)
+    ba_client_free(unused);
   if(!kept)
     ba_spares_free(call);
 }
 
-/* Dead calls are linked by next_report, which a call without references does
- * not need any more. */
 void ba_call_drop_locked(struct ba_call *call, struct ba_call **dead)
 {
   if(--call->references > 0)
     return;
-  call->next_report = *dead;
+  call->next_dead = *dead;
   *dead = call;
 }
 
@@ -147,7 +108,7 @@ void ba_call_free_list(struct ba_call *dead)
 {
   while(dead) {
     struct ba_call *call = dead;
-    dead = call->next_report;
+    dead = call->next_dead;
     call_free(call);
   }
 }
@@ -161,29 +122,73 @@ void ba_call_drop(struct ba_call *call)
   ba_call_free_list(dead);
 }
 
-/* In a child of fork: the call ends here, whatever the I/O thread held of it
- * is out of reach. */
+/* ---- news out ---------------------------------------------------------------- */
+
+void ba_call_tell(struct ba_call *call, unsigned news)
+{
+  call->fresh_news |= news;
+  if(call->listed || !call->mailbox)
+    return;
+  call->listed = true;
+  call->next_fresh = fresh;
+  fresh = call;
+}
+
+void ba_calls_publish_locked(struct ba_call **dead)
+{
+  while(fresh) {
+    struct ba_call *call = fresh;
+    fresh = call->next_fresh;
+    call->listed = false;
+    call->news |=
+        call->fresh_news & (BA_CALL_DONE | BA_CALL_RESTART | BA_CALL_ASK_TOKEN | BA_CALL_RENEWED);
+    bool done = call->fresh_news & BA_CALL_DONE;
+    call->fresh_news = 0;
+    if(done)
+      call->done = true;
+    if(call->owned)
+      ba_mailbox_post(call->mailbox, &call->notice);
+    if(done)
+      ba_call_drop_locked(call, dead); /* the engine's reference */
+  }
+}
+
 void ba_call_orphaned_locked(struct ba_call *call, const struct ba_error *why)
 {
   if(call->done)
     return;
   call->done = true;
   call->news = BA_CALL_DONE;
-  call->commands = 0;
+  call->orders.waiting = 0;
   call->listed = false;
   ba_call_keep_error(call, why);
   call->ok = false;
   call->retryable = true;
   call->ended_at = ba_now();
   if(call->mailbox && call->owned)
-    ba_mailbox_report_locked(call->mailbox, call);
+    ba_mailbox_post(call->mailbox, &call->notice);
+}
+
+void ba_calls_in_child(const struct ba_error *why)
+{
+  for(struct ba_call *call = fresh; call; call = call->next_fresh)
+    ba_call_orphaned_locked(call, why);
+  fresh = NULL;
+}
+
+/* ---- commands in --------------------------------------------------------------- */
+
+void ba_call_command_locked(struct ba_call *call, unsigned command)
+{
+  if(ba_queue_put_locked(&call->orders, command))
+    call->references++;
 }
 
 static void command(struct ba_call *call, unsigned bit)
 {
   ba_lock();
   if(!call->done)
-    ba_engine_command_locked(call, bit);
+    ba_call_command_locked(call, bit);
   ba_unlock();
 }
 
@@ -196,14 +201,21 @@ void ba_call_release(struct ba_call *call)
 {
   if(!call)
     return;
-  struct ba_call *dead = NULL;
   ba_lock();
   call->owned = false;
   if(!call->done)
-    ba_engine_command_locked(call, BA_COMMAND_CANCEL);
-  ba_call_drop_locked(call, &dead);
+    ba_call_command_locked(call, BA_COMMAND_CANCEL);
   ba_unlock();
-  ba_call_free_list(dead);
+  if(call->mailbox)
+    ba_mailbox_withdraw(call->mailbox, &call->notice);
+  ba_call_drop(call);
+}
+
+static unsigned stream_news(struct ba_stream *stream)
+{
+  unsigned holds = ba_stream_news(stream);
+  return (holds & BA_STREAM_READABLE ? BA_CALL_READABLE : 0u) |
+         (holds & BA_STREAM_WRITABLE ? BA_CALL_WRITABLE : 0u);
 }
 
 unsigned ba_call_news(struct ba_call *call)
@@ -212,13 +224,12 @@ unsigned ba_call_news(struct ba_call *call)
   ba_lock();
   unsigned news = call->news;
   call->news &= ~(unsigned)ONCE;
-  if((news & BA_CALL_RESTART) && call->stream)
-    call->stream->restart = false; /* told: from now on it writes anew */
-  if(call->records)
+  if(call->records.first)
     news |= BA_CALL_ATTEMPTED;
-  if(call->stream)
-    news |= ba_stream_news_locked(call);
   ba_unlock();
+  if(news & BA_CALL_RESTART)
+    ba_stream_told_restart(call->transfer.stream);
+  news |= stream_news(call->transfer.stream);
   /* also one that an earlier call could not hand on */
   const struct ba_credential *credential = call->client->credential;
   if((news & BA_CALL_DONE) && credential && ba_credential_has_renewed(credential))
@@ -243,46 +254,47 @@ void ba_call_token_put(struct ba_call *call, bool ok, const struct ba_error *fai
       call->token_error = ba_malloc(sizeof(*failure));
     if(failure && call->token_error)
       *call->token_error = *failure;
-    ba_engine_command_locked(call, BA_COMMAND_TOKEN);
+    ba_call_command_locked(call, BA_COMMAND_TOKEN);
   }
   ba_unlock();
 }
 
-void ba_call_keep_error(struct ba_call *call, const struct ba_error *error)
+/* ---- streams ----------------------------------------------------------------- */
+
+bool ba_call_read(struct ba_call *call, struct ba_buffer *chunk)
 {
-  if(!call->error)
-    call->error = ba_malloc(sizeof(*call->error));
-  if(call->error)
-    *call->error = *error;
+  bool resume, some = ba_stream_read(call->transfer.stream, chunk, &resume);
+  if(resume)
+    command(call, BA_COMMAND_RESUME);
+  return some;
 }
 
-const struct ba_error *ba_call_error(const struct ba_call *call)
+size_t ba_call_write(struct ba_call *call, const void *bytes, size_t length)
 {
-  static const struct ba_error nomem = {BA_NOMEM, "ENOMEM", "not enough memory"};
-  return call->error ? call->error : &nomem;
+  bool resume;
+  size_t taken = ba_stream_write(call->transfer.stream, bytes, length, &resume);
+  if(resume)
+    command(call, BA_COMMAND_RESUME);
+  return taken;
 }
 
-void ba_call_outcome(struct ba_call *call, struct ba_outcome *out)
+void ba_call_write_end(struct ba_call *call)
 {
-  static const struct ba_error no_error;
-  *out = (struct ba_outcome){
-      .ok = call->ok,
-      .error = call->ok ? &no_error : ba_call_error(call),
-      .status = call->head.status,
-      .retryable = call->retryable,
-      .maybe_sent = call->sent,
-      .retry_after = call->retry_after,
-      .attempts = call->attempts,
-      .elapsed = call->ended_at - call->started,
-      .reused = call->reused,
-      .http_version = call->head.version,
-      .headers = call->views,
-      .header_count = call->view_count,
-      .trailers = call->views + call->view_count,
-      .trailer_count = call->trailer_count,
-      .body = call->sink.body.bytes ? call->sink.body.bytes : "",
-      .body_length = call->sink.body.length,
-      .body_cut = call->sink.overflowed && call->head.status >= 300,
-      .file_bytes = call->request->sink == BA_SINK_FILE ? call->sink.done : 0,
-  };
+  bool resume;
+  ba_stream_write_end(call->transfer.stream, &resume);
+  if(resume)
+    command(call, BA_COMMAND_RESUME);
+}
+
+void ba_call_write_fail(struct ba_call *call, const struct ba_error *failure)
+{
+  if(!call->transfer.stream)
+    return;
+  ba_stream_write_fail(call->transfer.stream, failure);
+  command(call, BA_COMMAND_RESUME);
+}
+
+bool ba_call_next_attempt(struct ba_call *call, struct ba_attempt *out)
+{
+  return ba_records_next(&call->records, out);
 }

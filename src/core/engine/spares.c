@@ -3,15 +3,17 @@
  * lock of one heap, at every call. So a call brings the buffers along that an
  * answer of the usual size needs, and whoever makes the next one finds them
  * there. What is kept is bounded, and given back with the last mailbox. */
-#include "wire/internal.h"
+#include "engine/spares.h"
 
 #include "batchapi/alloc.h"
+#include "engine/queue.h"
+#include "host/mailboxes.h"
 
 #include <string.h>
 
 enum { SPARES_MAX = 64, HEAD_BYTES = 4 << 10, BODY_BYTES = 16 << 10, VIEWS_MAX = 128 };
 
-static struct ba_call *first; /* LOCK; a list by next_report */
+static struct ba_call *first; /* LOCK; a list by next_dead */
 static unsigned count;        /* LOCK */
 
 /* Use after free is found by AddressSanitizer only in what is freed. */
@@ -26,18 +28,18 @@ struct ba_call *ba_spares_take(void)
   ba_lock();
   struct ba_call *call = first;
   if(call) {
-    first = call->next_report;
+    first = call->next_dead;
     count--;
   }
   ba_unlock();
   if(!call)
     return ba_calloc(1, sizeof(*call));
-  struct ba_buffer head = call->head.text, body = call->sink.body;
+  struct ba_buffer head = call->transfer.head.text, body = call->transfer.sink.body;
   struct ba_header_view *views = call->views;
   size_t view_room = call->view_room;
   memset(call, 0, sizeof(*call));
-  call->head.text = head;
-  call->sink.body = body;
+  call->transfer.head.text = head;
+  call->transfer.sink.body = body;
   call->views = views;
   call->view_room = view_room;
   return call;
@@ -51,13 +53,13 @@ static void trim(struct ba_buffer *buffer, size_t most_bytes)
 
 bool ba_spares_keep_locked(struct ba_call *call)
 {
-  if(count >= most || !ba_mailboxes_any_locked())
+  if(count >= most || !ba_mailboxes_any())
     return false;
-  trim(&call->head.text, HEAD_BYTES);
-  trim(&call->sink.body, BODY_BYTES);
+  trim(&call->transfer.head.text, HEAD_BYTES);
+  trim(&call->transfer.sink.body, BODY_BYTES);
   if(call->view_room > VIEWS_MAX)
     return false;
-  call->next_report = first;
+  call->next_dead = first;
   first = call;
   count++;
   return true;
@@ -65,8 +67,8 @@ bool ba_spares_keep_locked(struct ba_call *call)
 
 void ba_spares_free(struct ba_call *call)
 {
-  ba_head_free(&call->head);
-  ba_buffer_free(&call->sink.body);
+  ba_head_free(&call->transfer.head);
+  ba_buffer_free(&call->transfer.sink.body);
   ba_free(call->views);
   ba_free(call);
 }
@@ -79,7 +81,7 @@ void ba_spares_empty(void)
   count = 0;
   ba_unlock();
   while(call) {
-    struct ba_call *next = call->next_report;
+    struct ba_call *next = call->next_dead;
     ba_spares_free(call);
     call = next;
   }

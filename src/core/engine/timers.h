@@ -14,6 +14,7 @@ struct ba_timer {
 };
 
 struct ba_timers {
+  double now;             /* the time that its thread goes by: set once a turn */
   struct ba_timer **heap; /* heap[1] is the earliest */
   size_t count, capacity;
 };

@@ -1,17 +1,40 @@
-#include "wire/internal.h"
+#include "host/mailboxes.h"
 
 #include "batchapi/alloc.h"
 #include "batchapi/clock.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct ba_mailbox *all;
+struct ba_mailbox { /* under the lock, but for the count */
+  int fd;
+  atomic_uint references;
+  bool dead;      /* its owner has deleted it */
+  bool polled;    /* someone has the descriptor: it must tell the truth */
+  bool waiting;   /* ba_mailbox_wait() sleeps on it */
+  int announce;   /* the host's descriptor that is written to instead; -1: none */
+  bool socket;    /* that is a socket */
+  bool signalled; /* it was said that a report waits */
+  bool raised;    /* fd is readable */
+  struct ba_notice *first, *last;
+  struct ba_mailbox *previous, *next; /* all of the process, for fork */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ba_mailbox *all; /* under the lock */
+static void (*on_delete)(bool last);
+static _Atomic uint64_t last_id;
+
+uint64_t ba_new_id(void)
+{
+  return atomic_fetch_add(&last_id, 1) + 1;
+}
 
 struct ba_mailbox *ba_mailbox_new(struct ba_error *err)
 {
@@ -28,51 +51,24 @@ struct ba_mailbox *ba_mailbox_new(struct ba_error *err)
   }
   mailbox->references = 1;
   mailbox->announce = -1;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   mailbox->next = all;
   if(all)
     all->previous = mailbox;
   all = mailbox;
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
   return mailbox;
-}
-
-void ba_mailbox_retain_locked(struct ba_mailbox *mailbox)
-{
-  mailbox->references++;
-}
-
-void ba_mailbox_release_locked(struct ba_mailbox *mailbox)
-{
-  if(--mailbox->references == 0)
-    ba_free(mailbox);
 }
 
 void ba_mailbox_retain(struct ba_mailbox *mailbox)
 {
-  ba_lock();
-  ba_mailbox_retain_locked(mailbox);
-  ba_unlock();
+  atomic_fetch_add(&mailbox->references, 1);
 }
 
 void ba_mailbox_release(struct ba_mailbox *mailbox)
 {
-  ba_lock();
-  ba_mailbox_release_locked(mailbox);
-  ba_unlock();
-}
-
-static bool has_report_locked(const struct ba_mailbox *mailbox)
-{
-  return mailbox->first || mailbox->first_notice;
-}
-
-static struct ba_notice *take_notice_locked(struct ba_mailbox *mailbox)
-{
-  struct ba_notice *notice = mailbox->first_notice;
-  mailbox->first_notice = notice->next;
-  notice->posted = false;
-  return notice;
+  if(atomic_fetch_sub(&mailbox->references, 1) == 1)
+    ba_free(mailbox);
 }
 
 static void unlink_locked(struct ba_mailbox *mailbox)
@@ -85,33 +81,36 @@ static void unlink_locked(struct ba_mailbox *mailbox)
     mailbox->next->previous = mailbox->previous;
 }
 
+static void take_out_locked(struct ba_mailbox *mailbox, struct ba_notice *notice)
+{
+  if(notice->previous)
+    notice->previous->next = notice->next;
+  else
+    mailbox->first = notice->next;
+  if(notice->next)
+    notice->next->previous = notice->previous;
+  else
+    mailbox->last = notice->previous;
+  notice->posted = false;
+}
+
 void ba_mailbox_delete(struct ba_mailbox *mailbox)
 {
   if(!mailbox)
     return;
-  struct ba_call *dead = NULL;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   mailbox->dead = true;
   unlink_locked(mailbox);
-  while(mailbox->first) {
-    struct ba_call *call = mailbox->first;
-    mailbox->first = call->next_report;
-    call->reported = false;
-    ba_call_drop_locked(call, &dead);
-  }
-  while(mailbox->first_notice)
-    take_notice_locked(mailbox);
+  while(mailbox->first)
+    take_out_locked(mailbox, mailbox->first);
   if(mailbox->fd >= 0)
     close(mailbox->fd);
   mailbox->fd = -1;
   bool last = all == NULL;
-  ba_mailbox_release_locked(mailbox);
-  ba_unlock();
-  ba_call_free_list(dead);
-  if(last)
-    ba_engine_last_mailbox();
-  else
-    ba_engine_sweep();
+  pthread_mutex_unlock(&lock);
+  ba_mailbox_release(mailbox);
+  if(on_delete)
+    on_delete(last);
 }
 
 /* Says, once until the next drain, that a report waits. */
@@ -148,91 +147,66 @@ void ba_mailbox_announce(struct ba_mailbox *mailbox, int fd)
 {
   struct stat info;
   bool socket = fd >= 0 && fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
-  ba_lock();
+  pthread_mutex_lock(&lock);
   quiet_locked(mailbox);
   mailbox->announce = fd;
   mailbox->socket = socket;
-  if(has_report_locked(mailbox))
+  if(mailbox->first)
     signal_locked(mailbox);
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
 }
 
 int ba_mailbox_fd(const struct ba_mailbox *mailbox)
 {
   struct ba_mailbox *writable = (struct ba_mailbox *)mailbox;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   writable->polled = true;
-  if(has_report_locked(writable))
+  if(writable->first)
     signal_locked(writable);
   int fd = writable->fd;
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
   return fd;
-}
-
-void ba_mailbox_report_locked(struct ba_mailbox *mailbox, struct ba_call *call)
-{
-  if(mailbox->dead)
-    return;
-  if(!call->reported) {
-    call->reported = true;
-    call->references++;
-    call->next_report = NULL;
-    if(mailbox->first)
-      mailbox->last->next_report = call;
-    else
-      mailbox->first = call;
-    mailbox->last = call;
-  }
-  signal_locked(mailbox);
 }
 
 void ba_mailbox_post(struct ba_mailbox *mailbox, struct ba_notice *notice)
 {
-  ba_lock();
-  if(!mailbox->dead && !notice->posted) {
-    notice->posted = true;
-    notice->next = NULL;
-    if(mailbox->first_notice)
-      mailbox->last_notice->next = notice;
-    else
-      mailbox->first_notice = notice;
-    mailbox->last_notice = notice;
+  pthread_mutex_lock(&lock);
+  if(!mailbox->dead) {
+    if(!notice->posted) {
+      notice->posted = true;
+      notice->next = NULL;
+      notice->previous = mailbox->first ? mailbox->last : NULL;
+      if(notice->previous)
+        notice->previous->next = notice;
+      else
+        mailbox->first = notice;
+      mailbox->last = notice;
+    }
     signal_locked(mailbox);
   }
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
 }
 
 void ba_mailbox_withdraw(struct ba_mailbox *mailbox, struct ba_notice *notice)
 {
-  ba_lock();
-  struct ba_notice *before = NULL, *at = notice->posted ? mailbox->first_notice : NULL;
-  while(at && at != notice) {
-    before = at;
-    at = at->next;
-  }
-  if(at) {
-    if(before)
-      before->next = at->next;
-    else
-      mailbox->first_notice = at->next;
-    if(mailbox->last_notice == at)
-      mailbox->last_notice = before;
-    at->posted = false;
+  pthread_mutex_lock(&lock);
+  if(notice->posted) {
+    take_out_locked(mailbox, notice);
     /* A descriptor that stays raised for nothing wakes its host for ever. */
-    if(!has_report_locked(mailbox))
+    if(!mailbox->first)
       quiet_locked(mailbox);
   }
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
 }
 
 bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
 {
   double until = ba_now() + seconds;
-  ba_lock();
-  bool ready = has_report_locked(mailbox);
+  pthread_mutex_lock(&lock);
+  bool ready = mailbox->first != NULL;
   mailbox->waiting = !ready;
   int fd = mailbox->fd;
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
   if(ready || fd < 0)
     return ready;
   for(;;) {
@@ -245,12 +219,12 @@ bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
     }
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
     int count = ppoll(&poll_fd, 1, &limit, NULL);
-    ba_lock();
-    ready = has_report_locked(mailbox);
+    pthread_mutex_lock(&lock);
+    ready = mailbox->first != NULL;
     bool over = ready || count < 0 || ba_now() >= until;
     if(over)
       mailbox->waiting = false;
-    ba_unlock();
+    pthread_mutex_unlock(&lock);
     if(over)
       return ready;
   }
@@ -259,33 +233,54 @@ bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
 size_t ba_mailbox_drain(struct ba_mailbox *mailbox, uint64_t *ids, size_t capacity)
 {
   size_t count = 0;
-  struct ba_call *dead = NULL;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   while(count < capacity && mailbox->first) {
-    struct ba_call *call = mailbox->first;
-    mailbox->first = call->next_report;
-    call->reported = false;
-    if(call->owned)
-      ids[count++] = call->id;
-    ba_call_drop_locked(call, &dead);
+    ids[count++] = mailbox->first->id;
+    take_out_locked(mailbox, mailbox->first);
   }
-  while(count < capacity && mailbox->first_notice)
-    ids[count++] = take_notice_locked(mailbox)->id;
-  if(!has_report_locked(mailbox))
+  if(!mailbox->first)
     quiet_locked(mailbox);
-  ba_unlock();
-  ba_call_free_list(dead);
+  pthread_mutex_unlock(&lock);
   return count;
 }
 
-bool ba_mailboxes_any_locked(void)
+/* ---- all of them --------------------------------------------------------- */
+
+void ba_mailboxes_on_delete(void (*deleted)(bool last))
 {
-  return all != NULL;
+  on_delete = deleted;
+}
+
+bool ba_mailboxes_any(void)
+{
+  pthread_mutex_lock(&lock);
+  bool any = all != NULL;
+  pthread_mutex_unlock(&lock);
+  return any;
+}
+
+bool ba_mailbox_is_deleted(struct ba_mailbox *mailbox)
+{
+  pthread_mutex_lock(&lock);
+  bool deleted = mailbox->dead;
+  pthread_mutex_unlock(&lock);
+  return deleted;
+}
+
+void ba_mailboxes_before_fork(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void ba_mailboxes_after_fork(void)
+{
+  pthread_mutex_unlock(&lock);
 }
 
 /* The child shares the parent's eventfd: it would steal the parent's wake-ups. */
-void ba_mailboxes_after_fork(void)
+void ba_mailboxes_in_child(void)
 {
+  pthread_mutex_init(&lock, NULL);
   for(struct ba_mailbox *mailbox = all; mailbox; mailbox = mailbox->next) {
     if(mailbox->fd >= 0)
       close(mailbox->fd);
@@ -293,7 +288,7 @@ void ba_mailboxes_after_fork(void)
     mailbox->announce = -1;
     mailbox->signalled = mailbox->raised = false;
     mailbox->waiting = false;
-    if(has_report_locked(mailbox))
+    if(mailbox->first)
       signal_locked(mailbox);
   }
 }

@@ -40,7 +40,7 @@ static void on_end(void *data)
   while(watch->first) {
     struct ba_bound *bound = watch->first;
     ba_unbind(bound);
-    ba_call_cancel(bound->call);
+    bound->cancel(bound->call);
   }
 }
 
@@ -83,7 +83,7 @@ static struct watch *watch_of(void *request)
   return watch;
 }
 
-bool ba_bind(struct ba_bound *bound, struct ba_call *call, void *request)
+bool ba_bind(struct ba_bound *bound, void (*cancel)(void *call), void *call, void *request)
 {
   if(bound->request == request && bound->call == call)
     return true;
@@ -91,7 +91,7 @@ bool ba_bind(struct ba_bound *bound, struct ba_call *call, void *request)
   struct watch *watch = request ? watch_of(request) : NULL;
   if(!watch)
     return false;
-  *bound = (struct ba_bound){call, request, watch->first, &watch->first};
+  *bound = (struct ba_bound){cancel, call, request, watch->first, &watch->first};
   if(watch->first)
     watch->first->link = &bound->next;
   watch->first = bound;

@@ -1,6 +1,6 @@
 #include "http/headers.h"
 
-#include "batchapi/engine.h"
+#include "batchapi/http.h"
 #include "batchapi/http_date.h"
 #include "http/framing.h"
 

@@ -47,6 +47,13 @@ double ba_backoff(unsigned retries, double random)
   return bound * random;
 }
 
+double ba_retry_delay(double asked, unsigned retries, double random)
+{
+  if(asked > 0)
+    return asked + random * (asked < 10 ? asked * 0.1 : 1); /* no two at the same instant */
+  return ba_backoff(retries, random);
+}
+
 bool ba_retry_status(int status)
 {
   return status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
@@ -60,4 +67,12 @@ bool ba_retry_allowed(enum ba_repeat repeat, const struct ba_failure *failure)
   if(repeat == BA_REPEAT_NEVER_SENT)
     return failure->unaccepted && (failure->transient || failure->should_retry == 1);
   return failure->transient || failure->should_retry == 1;
+}
+
+const char *ba_retry_reason_name(enum ba_retry_reason reason)
+{
+  static const char *const names[BA_RETRY_REASONS] = {
+      "connect", "tls", "reset", "timeout", "rate_limit", "server", "auth", "truncated",
+  };
+  return names[reason];
 }

@@ -2,7 +2,8 @@
 #ifndef BA_RETRY_H
 #define BA_RETRY_H
 
-#include "batchapi/engine.h"
+#include "batchapi/error.h"
+#include "batchapi/http.h"
 #include "http/headers.h"
 
 /* The delay an answer asks for, in seconds: retry-after-ms, else Retry-After
@@ -13,6 +14,9 @@ double ba_retry_after(const struct ba_head *head, double wall);
 /* Full jitter: a random part (0 … 1) of a bound that doubles with each retry,
  * from half a second to eight seconds. `retries`: how many were made before. */
 double ba_backoff(unsigned retries, double random);
+
+/* How long to wait: what an answer asked for (< 0: nothing), or that bound. */
+double ba_retry_delay(double asked, unsigned retries, double random);
 
 /* What an attempt came to. */
 struct ba_failure {

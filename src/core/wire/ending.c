@@ -2,21 +2,49 @@
 
 #include "batchapi/json.h"
 #include "batchapi/libcurl.h"
+#include "wire/handle.h"
+#include "wire/multi.h"
+#include "wire/sockets.h"
 
 #include <string.h>
 
-static bool has_body(const struct ba_call *call)
+static bool has_body(const struct ba_transfer *transfer)
 {
-  int status = call->head.status;
-  return status != 204 && status != 205 && strcmp(call->request->method, "HEAD") != 0;
+  int status = transfer->head.status;
+  return status != 204 && status != 205 && strcmp(transfer->request->method, "HEAD") != 0;
+}
+
+static struct ba_transfer *streaming; /* I/O: attempts whose reader may be slow */
+
+void ba_ending_watch(struct ba_transfer *transfer)
+{
+  transfer->previous_streaming = NULL;
+  transfer->next_streaming = streaming;
+  if(streaming)
+    streaming->previous_streaming = transfer;
+  streaming = transfer;
+}
+
+void ba_ending_unwatch(struct ba_transfer *transfer)
+{
+  if(transfer->previous_streaming)
+    transfer->previous_streaming->next_streaming = transfer->next_streaming;
+  else
+    streaming = transfer->next_streaming;
+  if(transfer->next_streaming)
+    transfer->next_streaming->previous_streaming = transfer->previous_streaming;
+}
+
+void ba_endings_in_child(void)
+{
+  streaming = NULL;
 }
 
 /* One that waits for its reader holds the connection, also one that is broken. */
 static bool is_held(int local_port)
 {
-  for(struct ba_call *call = ba_engine.streaming ? ba_engine.calls : NULL; call;
-      call = call->next) {
-    if(call->transfer.local_port == local_port && ba_transfer_paused(call))
+  for(const struct ba_transfer *other = streaming; other; other = other->next_streaming) {
+    if(other->local_port == local_port && ba_stream_is_paused(other->stream))
       return true;
   }
   return false;
@@ -35,7 +63,7 @@ static bool connection_stays(const struct ba_transfer *transfer)
     return false;
   int fd = ba_ports_socket(transfer->local_port);
   for(int before = -1, running; is_open(transfer); before = running) {
-    running = ba_loop_poke(fd);
+    running = ba_multi_poke(fd);
     if(running == before)
       return true;
   }
@@ -60,19 +88,19 @@ static bool is_document(const struct ba_buffer *body)
 }
 
 /* A packed body has its own end mark, which is looked at in any case. */
-static bool ends_by_itself(const struct ba_call *call)
+static bool ends_by_itself(const struct ba_transfer *transfer)
 {
   curl_off_t came = 0;
-  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
-  return (call->sink.unpack && came > 0) || (call->sink.to_memory && is_document(&call->sink.body));
+  curl_easy_getinfo(transfer->handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
+  return (transfer->sink.unpack && came > 0) ||
+         (transfer->sink.to_memory && is_document(&transfer->sink.body));
 }
 
-bool ba_ending_is_known(const struct ba_call *call, struct ba_error *err)
+bool ba_ending_is_known(const struct ba_transfer *transfer, struct ba_error *err)
 {
-  const struct ba_head *head = &call->head;
-  if(head->version[0] != '2' || head->length >= 0 || !has_body(call) ||
-     ba_curl_has(BA_CURL_HTTP2_ENDINGS) || connection_stays(&call->transfer) ||
-     ends_by_itself(call))
+  const struct ba_head *head = &transfer->head;
+  if(head->version[0] != '2' || head->length >= 0 || !has_body(transfer) ||
+     ba_curl_has(BA_CURL_HTTP2_ENDINGS) || connection_stays(transfer) || ends_by_itself(transfer))
     return true;
   return ba_error_set(err, BA_TRUNCATED, "ending",
                       "the connection ended with the answer, which does not say how long it is: "

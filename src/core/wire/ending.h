@@ -9,9 +9,13 @@
 #ifndef BA_ENDING_H
 #define BA_ENDING_H
 
-#include "wire/internal.h"
+#include "wire/transfer_state.h"
 
-/* I/O: of a call whose transfer has ended well, before that is given back. */
-bool ba_ending_is_known(const struct ba_call *call, struct ba_error *err);
+/* I/O: of a transfer that has ended well, before that is given back. */
+bool ba_ending_is_known(const struct ba_transfer *transfer, struct ba_error *err);
+/* An attempt that streams begins; it is over. */
+void ba_ending_watch(struct ba_transfer *transfer);
+void ba_ending_unwatch(struct ba_transfer *transfer);
+void ba_endings_in_child(void);
 
 #endif

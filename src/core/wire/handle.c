@@ -3,19 +3,23 @@
  * client differ in URL, headers and body only. A handle remembers for whom and
  * for what shape of request it is set up, and is reset when that does not fit.
  * Callbacks get the handle, and find the call through it. */
-#include "wire/internal.h"
+#include "wire/handle.h"
 
 #include "batchapi/alloc.h"
 #include "batchapi/libcurl.h"
-#include "crypto/tls.h"
+#include "wire/multi.h"
 
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-static bool is_tls(const struct ba_call *call)
+/* I/O: handles that wait for another attempt. */
+static struct ba_handle *spare;
+static unsigned spare_count;
+
+static bool is_tls(const char *url)
 {
-  return strncasecmp(ba_call_url(call), "https:", 6) == 0;
+  return strncasecmp(url, "https:", 6) == 0;
 }
 
 /* A default CApath switches libcurl's cache of the parsed CA file off: 20 to
@@ -30,13 +34,13 @@ static bool system_file_is_readable(void)
   return known;
 }
 
-static CURLcode set_authorities(const struct ba_client *client, CURL *easy)
+static CURLcode set_authorities(const struct ba_network *network, CURL *easy)
 {
   CURLcode code = CURLE_OK;
-  if(client->ca_file || client->ca_dir)
-    code |= curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
-  if(client->ca_dir || client->ca_file || system_file_is_readable())
-    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, client->ca_dir);
+  if(network->ca_file || network->ca_dir)
+    code |= curl_easy_setopt(easy, CURLOPT_CAINFO, network->ca_file);
+  if(network->ca_dir || network->ca_file || system_file_is_readable())
+    code |= curl_easy_setopt(easy, CURLOPT_CAPATH, network->ca_dir);
   return code;
 }
 
@@ -49,20 +53,20 @@ static CURLcode on_ssl(CURL *easy, void *ssl_context, void *user)
   return CURLE_OK;
 }
 
-static CURLcode set_tls(const struct ba_client *client, struct ba_handle *handle)
+static CURLcode set_tls(const struct ba_network *network, struct ba_handle *handle)
 {
   CURL *easy = handle->easy;
-  CURLcode code = set_authorities(client, easy) |
+  CURLcode code = set_authorities(network, easy) |
                   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) |
                   curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl) |
                   curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, handle);
-  if(client->client_cert && handle->use.home)
-    code |= curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
-  if(client->client_key && handle->use.home)
-    code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
+  if(network->client_cert && handle->use.home)
+    code |= curl_easy_setopt(easy, CURLOPT_SSLCERT, network->client_cert);
+  if(network->client_key && handle->use.home)
+    code |= curl_easy_setopt(easy, CURLOPT_SSLKEY, network->client_key);
   /* One connection that multiplexes rather than one per call, where the
    * server can; costs one round trip on the first calls where it cannot. */
-  if(client->http_version != BA_VERSION_1_1)
+  if(network->http_version != BA_VERSION_1_1)
     code |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   return code;
 }
@@ -123,29 +127,28 @@ static CURLcode set_version(enum ba_version version, bool tls, struct ba_handle 
   CURLcode code = curl_easy_setopt(handle->easy, CURLOPT_HTTP_VERSION, curls[version]);
   if(must_be_alone(version, tls))
     return code | set_alone(handle);
-  CURLSH *share = ba_loop_share(version);
+  CURLSH *share = ba_multi_share(version);
   if(!share)
     return CURLE_OUT_OF_MEMORY;
   return code | curl_easy_setopt(handle->easy, CURLOPT_SHARE, share);
 }
 
-static CURLcode set_network(const struct ba_call *call, struct ba_handle *handle)
+static CURLcode set_network(const struct ba_network *network, struct ba_handle *handle)
 {
   CURL *easy = handle->easy;
-  const struct ba_client *client = call->client;
-  bool tls = is_tls(call);
-  const char *proxy = tls ? client->proxy_https : client->proxy_http;
+  bool tls = handle->use.tls;
+  const char *proxy = tls ? network->proxy_https : network->proxy_http;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
   drop_unused_ca(proxy, tls, easy);
-  code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
+  code |= curl_easy_setopt(easy, CURLOPT_NOPROXY, network->no_proxy);
   code |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  code |= set_version(client->http_version, tls, handle);
+  code |= set_version(network->http_version, tls, handle);
   code |= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  if(client->unix_socket)
-    code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
-  long wait = (long)(call->request->options.connect_timeout * 1000);
+  if(network->unix_socket)
+    code |= curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, network->unix_socket);
+  long wait = (long)(handle->use.connect_timeout * 1000);
   code |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, wait > 0 ? wait : 1L);
-  return tls ? code | set_tls(client, handle) : code;
+  return tls ? code | set_tls(network, handle) : code;
 }
 
 static CURLcode set_engine(struct ba_handle *handle)
@@ -153,18 +156,19 @@ static CURLcode set_engine(struct ba_handle *handle)
   CURL *easy = handle->easy;
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, handle) |
          curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) |
-         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) | ba_sockets_set(handle);
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->detail) |
+         ba_sockets_set(easy, &handle->opened);
 }
 
 /* What must be the same for a handle to serve without a reset. Bodies that are
  * read by callbacks, and answers that go elsewhere than memory, leave options
  * behind; such handles are always reset. */
-static struct ba_handle_use use_of(const struct ba_call *call)
+static struct ba_handle_use use_of(const struct ba_network *network,
+                                   const struct ba_request *request, const char *url)
 {
-  const struct ba_request *request = call->request;
-  struct ba_handle_use use = {.client = call->client->serial, .tls = is_tls(call)};
+  struct ba_handle_use use = {.network = network->serial, .tls = is_tls(url)};
   use.connect_timeout = request->options.connect_timeout;
-  use.home = !call->client->client_cert || ba_client_at_home(call->client, ba_call_url(call));
+  use.home = !network->client_cert || ba_network_at_home(network, url);
   if(request->sink != BA_SINK_MEMORY || request->accept_encoding)
     return use;
   if(request->body == BA_BODY_MEMORY && strcmp(request->method, "POST") == 0)
@@ -177,7 +181,7 @@ static struct ba_handle_use use_of(const struct ba_call *call)
 static bool fits(const struct ba_handle_use *have, const struct ba_handle_use *want)
 {
   return have->shape != BA_SHAPE_OTHER && have->shape == want->shape &&
-         have->client == want->client && have->tls == want->tls && have->home == want->home &&
+         have->network == want->network && have->tls == want->tls && have->home == want->home &&
          have->connect_timeout == want->connect_timeout;
 }
 
@@ -234,6 +238,16 @@ bool ba_handle_refused(CURLcode code, struct ba_error *err)
                       curl_version(), curl_easy_strerror(code));
 }
 
+static void free_handle(struct ba_handle *handle)
+{
+  drop_pool(handle);
+  curl_easy_cleanup(handle->easy);
+  curl_url_cleanup(handle->parsed);
+  ba_free(handle->url);
+  ba_buffer_wipe(&handle->auth_line);
+  ba_free(handle);
+}
+
 static struct ba_handle *make(struct ba_error *err)
 {
   struct ba_handle *handle = ba_calloc(1, sizeof(*handle));
@@ -248,24 +262,24 @@ static struct ba_handle *make(struct ba_error *err)
   return handle;
 }
 
-struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_error *err)
+struct ba_handle *ba_handle_take(const struct ba_network *network, const struct ba_request *request,
+                                 const char *url, bool *ready, struct ba_error *err)
 {
-  struct ba_handle_use want = use_of(call);
-  struct ba_handle *handle = ba_engine.spare;
+  struct ba_handle_use want = use_of(network, request, url);
+  struct ba_handle *handle = spare;
   if(handle) {
-    ba_engine.spare = handle->next;
-    ba_engine.spare_count--;
+    spare = handle->next;
+    spare_count--;
   } else {
     handle = make(err);
     if(!handle)
       return NULL;
   }
   handle->next = NULL;
-  handle->call = call;
   handle->detail[0] = handle->issuer[0] = '\0';
   handle->failure.kind = BA_OK;
   handle->node_count = 0;
-  handle->opened = 0;
+  handle->opened.serial = 0;
   *ready = fits(&handle->use, &want);
   if(*ready)
     return handle;
@@ -273,48 +287,53 @@ struct ba_handle *ba_handle_take(struct ba_call *call, bool *ready, struct ba_er
   handle->use = want;
   CURLcode code = set_engine(handle);
   if(code == CURLE_OK)
-    code = set_network(call, handle);
+    code = set_network(network, handle);
   if(code == CURLE_OK)
     return handle;
   ba_handle_refused(code, err);
-  ba_handle_free(handle);
+  free_handle(handle);
   return NULL;
+}
+
+void ba_handle_header(struct ba_handle *handle, const char *line)
+{
+  struct curl_slist *node = &handle->nodes[handle->node_count++];
+  node->data = (char *)line; /* libcurl only reads it */
+  node->next = NULL;
+  if(handle->node_count > 1)
+    handle->nodes[handle->node_count - 2].next = node;
 }
 
 void ba_handle_give_back(struct ba_handle *handle, bool reset)
 {
   enum { SPARE_MAX = 256 };
-  handle->call = NULL;
+  handle->transfer = NULL;
   ba_buffer_clear(&handle->auth_line); /* wipes it */
-  if(ba_engine.spare_count >= SPARE_MAX) {
-    ba_handle_free(handle);
+  if(spare_count >= SPARE_MAX) {
+    free_handle(handle);
     return;
   }
   if(reset || handle->pool || handle->use.shape == BA_SHAPE_OTHER) {
     reset_options(handle);
     handle->use.shape = BA_SHAPE_OTHER;
   }
-  handle->next = ba_engine.spare;
-  ba_engine.spare = handle;
-  ba_engine.spare_count++;
-}
-
-void ba_handle_free(struct ba_handle *handle)
-{
-  drop_pool(handle);
-  curl_easy_cleanup(handle->easy);
-  curl_url_cleanup(handle->parsed);
-  ba_free(handle->url);
-  ba_buffer_wipe(&handle->auth_line);
-  ba_free(handle);
+  handle->next = spare;
+  spare = handle;
+  spare_count++;
 }
 
 void ba_handles_free(void)
 {
-  while(ba_engine.spare) {
-    struct ba_handle *handle = ba_engine.spare;
-    ba_engine.spare = handle->next;
-    ba_handle_free(handle);
+  while(spare) {
+    struct ba_handle *handle = spare;
+    spare = handle->next;
+    free_handle(handle);
   }
-  ba_engine.spare_count = 0;
+  spare_count = 0;
+}
+
+void ba_handles_in_child(void)
+{
+  spare = NULL;
+  spare_count = 0;
 }

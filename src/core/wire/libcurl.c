@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { KNOWN = 1 << 30 };
 
@@ -81,10 +82,29 @@ bool ba_curl_require(enum ba_curl_need need, const char *what, struct ba_error *
                       what, curl->version, needs[need].name);
 }
 
+/* Two of them in one process work on the same data in different ways. */
+static bool same_openssl(const char *running, struct ba_error *err)
+{
+  const char *curls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  char ours[64];
+  snprintf(ours, sizeof(ours), "OpenSSL/%s", running);
+  if(curls && strcmp(curls, ours) == 0)
+    return true;
+  return ba_error_set(err, BA_TLS, NULL, "libcurl uses %s, but this process runs with %s",
+                      curls ? curls : "no TLS", ours);
+}
+
 bool ba_curl_check(struct ba_error *err)
 {
   return ba_curl_require(BA_CURL_OLDEST, "batchapi", err) &&
          ba_curl_require(BA_CURL_TLS, "batchapi", err);
+}
+
+bool ba_curl_start(const char *openssl, struct ba_error *err)
+{
+  if(curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    return ba_error_set(err, BA_TLS, NULL, "libcurl cannot be started");
+  return ba_curl_check(err) && same_openssl(openssl, err);
 }
 
 struct ba_two_versions ba_curl_versions(void)

@@ -1,12 +1,15 @@
 /* libcurl's multi driven by epoll: with a thousand calls parked,
  * curl_multi_poll() looks at each of them on every turn, this looks at none. */
-#include "wire/internal.h"
+#include "wire/loop.h"
 
 #include "batchapi/clock.h"
+#include "wire/multi.h"
+#include "wire/sockets.h"
 #include "wire/watchdog.h"
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -14,21 +17,28 @@
 
 enum { EVENTS = 128 };
 
-static struct epoll_event events[EVENTS];
+/* I/O, once the thread that begins it has opened it. */
+static struct {
+  int epoll, bell;
+  CURLM *multi;
+  CURLSH *shares[BA_VERSIONS]; /* NULL: nobody has asked for it yet */
+  double curl_timer;           /* < 0: none */
+  struct epoll_event events[EVENTS];
+} loop = {.epoll = -1, .bell = -1, .curl_timer = -1};
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
 {
   (void)easy;
   (void)user;
   (void)known;
-  return ba_sockets_watch(fd, what);
+  return ba_sockets_watch(loop.epoll, fd, what);
 }
 
 static int on_timer(CURLM *multi, long milliseconds, void *user)
 {
   (void)multi;
   (void)user;
-  ba_engine.curl_timer = milliseconds < 0 ? -1 : ba_now() + (double)milliseconds / 1000;
+  loop.curl_timer = milliseconds < 0 ? -1 : ba_now() + (double)milliseconds / 1000;
   return 0;
 }
 
@@ -41,8 +51,8 @@ static void limit_pools(void)
   if(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < (rlim_t)most)
     most = (long)(limit.rlim_cur / 2);
   for(int version = BA_VERSION_ANY + 1; version < BA_VERSIONS; version++)
-    pools += ba_engine.shares[version] != NULL;
-  curl_multi_setopt(ba_engine.multi, CURLMOPT_MAXCONNECTS, most / pools);
+    pools += loop.shares[version] != NULL;
+  curl_multi_setopt(loop.multi, CURLMOPT_MAXCONNECTS, most / pools);
 }
 
 /* To libcurl the version is a wish: whoever calls at a host gets a connection
@@ -50,9 +60,9 @@ static void limit_pools(void)
  * of connections shared with those who ask for the same only; all others have
  * the multi's. TLS sessions would live and die with each easy handle. One
  * thread only: no lock functions. */
-CURLSH *ba_loop_share(enum ba_version version)
+CURLSH *ba_multi_share(enum ba_version version)
 {
-  CURLSH *share = ba_engine.shares[version];
+  CURLSH *share = loop.shares[version];
   if(share)
     return share;
   share = curl_share_init();
@@ -64,29 +74,29 @@ CURLSH *ba_loop_share(enum ba_version version)
     curl_share_cleanup(share);
     return NULL;
   }
-  ba_engine.shares[version] = share;
+  loop.shares[version] = share;
   limit_pools();
   return share;
 }
 
 static bool open_curl(void)
 {
-  ba_engine.multi = curl_multi_init();
-  if(!ba_engine.multi)
+  loop.multi = curl_multi_init();
+  if(!loop.multi)
     return false;
-  curl_multi_setopt(ba_engine.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(ba_engine.multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  return ba_loop_share(BA_VERSION_ANY) != NULL;
+  curl_multi_setopt(loop.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(loop.multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  return ba_multi_share(BA_VERSION_ANY) != NULL;
 }
 
 bool ba_loop_open(struct ba_error *err)
 {
-  ba_engine.curl_timer = -1;
-  ba_engine.epoll = epoll_create1(EPOLL_CLOEXEC);
-  ba_engine.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = ba_engine.wake};
-  if(ba_engine.epoll < 0 || ba_engine.wake < 0 ||
-     epoll_ctl(ba_engine.epoll, EPOLL_CTL_ADD, ba_engine.wake, &event) != 0) {
+  loop.curl_timer = -1;
+  loop.epoll = epoll_create1(EPOLL_CLOEXEC);
+  loop.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = loop.bell};
+  if(loop.epoll < 0 || loop.bell < 0 ||
+     epoll_ctl(loop.epoll, EPOLL_CTL_ADD, loop.bell, &event) != 0) {
     ba_error_errno(err, errno, "no descriptor for the I/O thread");
     ba_loop_close();
     return false;
@@ -100,55 +110,52 @@ bool ba_loop_open(struct ba_error *err)
 
 void ba_loop_close(void)
 {
-  ba_handles_free();
-  if(ba_engine.multi)
-    curl_multi_cleanup(ba_engine.multi);
-  ba_engine.multi = NULL;
+  if(loop.multi)
+    curl_multi_cleanup(loop.multi);
+  loop.multi = NULL;
   for(int version = 0; version < BA_VERSIONS; version++) {
-    if(ba_engine.shares[version])
-      curl_share_cleanup(ba_engine.shares[version]);
-    ba_engine.shares[version] = NULL;
+    if(loop.shares[version])
+      curl_share_cleanup(loop.shares[version]);
+    loop.shares[version] = NULL;
   }
-  ba_timers_free(&ba_engine.timers);
-  if(ba_engine.epoll >= 0)
-    close(ba_engine.epoll);
-  if(ba_engine.wake >= 0)
-    close(ba_engine.wake);
-  ba_engine.epoll = ba_engine.wake = -1;
+  if(loop.epoll >= 0)
+    close(loop.epoll);
+  if(loop.bell >= 0)
+    close(loop.bell);
+  loop.epoll = loop.bell = -1;
 }
 
-void ba_loop_after_fork(void)
+void ba_loop_in_child(void)
 {
-  if(ba_engine.epoll >= 0)
-    close(ba_engine.epoll);
-  if(ba_engine.wake >= 0)
-    close(ba_engine.wake);
-  ba_sockets_after_fork();
+  if(loop.epoll >= 0)
+    close(loop.epoll);
+  if(loop.bell >= 0)
+    close(loop.bell);
+  memset(&loop, 0, sizeof(loop)); /* what it knew of libcurl is left alone */
+  loop.epoll = loop.bell = -1;
+  loop.curl_timer = -1;
+  ba_sockets_in_child();
+}
+
+int ba_loop_bell(void)
+{
+  return loop.bell;
+}
+
+CURLM *ba_multi(void)
+{
+  return loop.multi;
 }
 
 int ba_loop_sleep(double seconds)
 {
-  if(ba_engine.curl_timer >= 0) {
-    double left = ba_engine.curl_timer - ba_now();
+  if(loop.curl_timer >= 0) {
+    double left = loop.curl_timer - ba_now();
     if(left < seconds)
       seconds = left > 0 ? left : 0;
   }
-  int count = epoll_wait(ba_engine.epoll, events, EVENTS, (int)ceil(seconds * 1000));
+  int count = epoll_wait(loop.epoll, loop.events, EVENTS, (int)ceil(seconds * 1000));
   return count > 0 ? count : 0;
-}
-
-static void completed(void)
-{
-  CURLMsg *message;
-  int left;
-  while((message = curl_multi_info_read(ba_engine.multi, &left)) != NULL) {
-    if(message->msg != CURLMSG_DONE)
-      continue;
-    CURLcode code = message->data.result;
-    struct ba_handle *handle = NULL;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&handle);
-    ba_flow_completed(handle->call, code);
-  }
 }
 
 static int act(int fd, unsigned happened)
@@ -161,46 +168,50 @@ static int act(int fd, unsigned happened)
   if(happened & (EPOLLERR | EPOLLHUP))
     what |= CURL_CSELECT_ERR;
   ba_watchdog_step(fd);
-  curl_multi_socket_action(ba_engine.multi, fd, what, &running);
+  curl_multi_socket_action(loop.multi, fd, what, &running);
   return running;
 }
 
-int ba_loop_poke(int fd)
+int ba_multi_poke(int fd)
 {
   return act(fd, EPOLLIN);
 }
 
-/* Many sockets that cost much each must not hold up the deadlines of all. */
-static void look_at_clock(void)
+int ba_loop_work(int from, int ready)
 {
   static const double LONG = 0.05;
-  double now = ba_now();
-  if(now - ba_engine.now < LONG)
-    return;
-  ba_watchdog_step(-1);
-  ba_engine.now = now;
-  completed();
-  ba_timers_run(&ba_engine.timers, now);
-}
-
-void ba_loop_work(int ready)
-{
+  double began = ba_now();
   int running;
-  for(int i = 0; i < ready; i++) {
-    int fd = events[i].data.fd;
-    if(fd == ba_engine.wake) {
+  for(int i = from; i < ready; i++) {
+    int fd = loop.events[i].data.fd;
+    if(fd == loop.bell) {
       eventfd_t value;
       eventfd_read(fd, &value);
-    } else if(!ba_sockets_idle(fd)) {
-      act(fd, events[i].events);
-      look_at_clock();
+    } else if(!ba_sockets_idle(loop.epoll, fd)) {
+      act(fd, loop.events[i].events);
+      if(i + 1 < ready && ba_now() - began >= LONG)
+        return i + 1;
     }
   }
-  if(ba_engine.curl_timer >= 0 && ba_engine.curl_timer <= ba_now()) {
-    ba_engine.curl_timer = -1;
+  if(loop.curl_timer >= 0 && loop.curl_timer <= ba_now()) {
+    loop.curl_timer = -1;
     ba_watchdog_step(-1);
-    curl_multi_socket_action(ba_engine.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    curl_multi_socket_action(loop.multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }
+  return ready;
+}
+
+void ba_loop_deliver(void (*ended)(void *handle, int code))
+{
+  CURLMsg *message;
+  int left;
   ba_watchdog_step(-1);
-  completed();
+  while((message = curl_multi_info_read(loop.multi, &left)) != NULL) {
+    if(message->msg != CURLMSG_DONE)
+      continue;
+    CURLcode code = message->data.result;
+    void *handle = NULL;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&handle);
+    ended(handle, (int)code);
+  }
 }

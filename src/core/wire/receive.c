@@ -1,8 +1,10 @@
 /* libcurl's callbacks for what comes in. No Lua, no blocking; what goes wrong
  * is kept in the transfer and libcurl is told to stop. */
-#include "wire/internal.h"
+#include "wire/receive.h"
 
 #include "crypto/tls.h"
+#include "wire/sockets.h"
+#include "wire/transfer_state.h"
 
 /* Of the connection it is on at this moment; NULL: it is on none, or in clear. */
 static void *ssl_of(const struct ba_handle *handle)
@@ -15,7 +17,7 @@ static void *ssl_of(const struct ba_handle *handle)
 static bool is_http2(const struct ba_handle *handle)
 {
   return handle->use.tls ? ba_tls_speaks_http2(ssl_of(handle))
-                         : handle->call->client->http_version == BA_VERSION_2;
+                         : handle->transfer->network->http_version == BA_VERSION_2;
 }
 
 /* libcurl believes a server of HTTP/1.1 that writes "HTTP/2 200", and from then
@@ -23,7 +25,7 @@ static bool is_http2(const struct ba_handle *handle)
  * one's answer is then taken for another's. */
 static bool is_honest(struct ba_handle *handle)
 {
-  const char *version = handle->call->head.version;
+  const char *version = handle->transfer->head.version;
   return version[0] == '1' || is_http2(handle) ||
          ba_error_set(&handle->failure, BA_DECODE, "version",
                       "the server says HTTP/%s on a connection of HTTP/1.1", version);
@@ -32,7 +34,7 @@ static bool is_honest(struct ba_handle *handle)
 static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
   struct ba_handle *handle = user;
-  struct ba_head *head = &handle->call->head;
+  struct ba_head *head = &handle->transfer->head;
   size_t length = size * count;
   if(!ba_head_line(head, line, length, &handle->failure))
     return 0;
@@ -42,24 +44,24 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 
 /* The text of a refusal is for people and for a code in it. It is searched for
  * secrets by the I/O thread, so there is a bound to it that no option moves. */
-static size_t refusal_to_memory(struct ba_call *call, const char *bytes, size_t length)
+static size_t refusal_to_memory(struct ba_transfer *transfer, const char *bytes, size_t length)
 {
-  struct ba_sink *sink = &call->sink;
+  struct ba_sink *sink = &transfer->sink;
   size_t most = sink->body.cap < BA_REFUSAL_BYTES ? sink->body.cap : BA_REFUSAL_BYTES;
   size_t room = most - sink->body.length;
   sink->overflowed = length > room; /* the status says enough: it is cut here */
-  struct ba_error *failure = &call->transfer.handle->failure;
+  struct ba_error *failure = &transfer->handle->failure;
   bool ok = ba_buffer_append(&sink->body, bytes, length < room ? length : room, failure);
   return ok && !sink->overflowed ? length : 0;
 }
 
-static size_t to_memory(struct ba_call *call, const char *bytes, size_t length)
+static size_t to_memory(struct ba_transfer *transfer, const char *bytes, size_t length)
 {
-  struct ba_sink *sink = &call->sink;
-  struct ba_error *failure = &call->transfer.handle->failure;
+  struct ba_sink *sink = &transfer->sink;
+  struct ba_error *failure = &transfer->handle->failure;
   struct ba_error err = {0};
-  if(call->head.status >= 300)
-    return refusal_to_memory(call, bytes, length);
+  if(transfer->head.status >= 300)
+    return refusal_to_memory(transfer, bytes, length);
   if(ba_buffer_append(&sink->body, bytes, length, &err))
     return length;
   if(err.kind == BA_TOO_LARGE) {
@@ -71,16 +73,16 @@ static size_t to_memory(struct ba_call *call, const char *bytes, size_t length)
   return 0;
 }
 
-static size_t to_stream(struct ba_call *call, const char *bytes, size_t length)
+static size_t to_stream(struct ba_transfer *transfer, const char *bytes, size_t length)
 {
-  struct ba_sink *sink = &call->sink;
+  struct ba_sink *sink = &transfer->sink;
   size_t known = sink->skip < length ? (size_t)sink->skip : length;
   if(known < length) {
     struct ba_error err = {0};
-    if(!ba_stream_give(call, bytes + known, length - known, &err)) {
+    if(!ba_stream_give(transfer->stream, bytes + known, length - known, &err)) {
       if(err.kind == BA_OK)
         return CURL_WRITEFUNC_PAUSE;
-      call->transfer.handle->failure = err;
+      transfer->handle->failure = err;
       return 0;
     }
   }
@@ -90,39 +92,43 @@ static size_t to_stream(struct ba_call *call, const char *bytes, size_t length)
 }
 
 /* The body's bytes as they are meant. */
-static size_t deliver(struct ba_call *call, const char *bytes, size_t length)
+static size_t deliver(struct ba_transfer *transfer, const char *bytes, size_t length)
 {
-  if(call->sink.to_memory)
-    return to_memory(call, bytes, length);
-  if(call->request->sink == BA_SINK_STREAM)
-    return to_stream(call, bytes, length);
-  return ba_sink_file_write(call, bytes, length, &call->transfer.handle->failure);
+  if(transfer->sink.to_memory)
+    return to_memory(transfer, bytes, length);
+  if(transfer->request->sink == BA_SINK_STREAM)
+    return to_stream(transfer, bytes, length);
+  size_t put = ba_sink_file_write(&transfer->sink, bytes, length, &transfer->handle->failure);
+  if(put != BA_SINK_FULL)
+    return put;
+  transfer->blocked(transfer);
+  return CURL_WRITEFUNC_PAUSE;
 }
 
 /* The next piece of what is unpacked. False: failed, or there is none. */
-static bool next_piece(struct ba_call *call)
+static bool next_piece(struct ba_transfer *transfer)
 {
-  struct ba_sink *sink = &call->sink;
+  struct ba_sink *sink = &transfer->sink;
   struct ba_error err = {0};
   if(sink->piece_length)
     return true;
   if(ba_unpack_next(sink->unpack, &sink->piece, &sink->piece_length, &err))
     return sink->piece_length > 0;
-  if(call->head.status >= 300 && err.kind == BA_DECODE)
+  if(transfer->head.status >= 300 && err.kind == BA_DECODE)
     sink->overflowed = true; /* the status says enough */
   else
-    call->transfer.handle->failure = err;
+    transfer->handle->failure = err;
   return false;
 }
 
 /* A packed body. Paused, libcurl gives the same bytes again. */
-static size_t unpack(struct ba_call *call, const char *bytes, size_t length)
+static size_t unpack(struct ba_transfer *transfer, const char *bytes, size_t length)
 {
-  struct ba_sink *sink = &call->sink;
+  struct ba_sink *sink = &transfer->sink;
   size_t known = sink->taken < length ? sink->taken : length;
   ba_unpack_feed(sink->unpack, bytes + known, length - known);
-  while(next_piece(call)) {
-    size_t done = deliver(call, sink->piece, sink->piece_length);
+  while(next_piece(transfer)) {
+    size_t done = deliver(transfer, sink->piece, sink->piece_length);
     if(done == CURL_WRITEFUNC_PAUSE) {
       size_t taken = length - ba_unpack_left(sink->unpack);
       if(taken > sink->taken)
@@ -134,18 +140,19 @@ static size_t unpack(struct ba_call *call, const char *bytes, size_t length)
     sink->piece_length = 0;
   }
   sink->taken -= known;
-  return sink->overflowed || call->transfer.handle->failure.kind != BA_OK ? 0 : length;
+  return sink->overflowed || transfer->handle->failure.kind != BA_OK ? 0 : length;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
-  struct ba_call *call = ((struct ba_handle *)user)->call;
+  struct ba_transfer *transfer = ((struct ba_handle *)user)->transfer;
   size_t length = size * count;
-  struct ba_error *failure = &call->transfer.handle->failure;
-  if(!ba_sink_begin(call, failure) ||
-     (call->sink.looks && length && !ba_sink_look(call, (unsigned char)*bytes, failure)))
+  struct ba_error *failure = &transfer->handle->failure;
+  if(!ba_sink_begin(&transfer->sink, failure) ||
+     (transfer->sink.looks && length &&
+      !ba_sink_look(&transfer->sink, (unsigned char)*bytes, failure)))
     return 0;
-  return call->sink.unpack ? unpack(call, bytes, length) : deliver(call, bytes, length);
+  return transfer->sink.unpack ? unpack(transfer, bytes, length) : deliver(transfer, bytes, length);
 }
 
 /* Nobody else may be on a connection of HTTP/1.1. In clear libcurl knows that;
@@ -153,9 +160,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
  * came before may have ended without our knowing, and then is on none. */
 static bool takes_connection(struct ba_handle *handle, int local_port)
 {
-  handle->call->transfer.local_port = local_port > 0 ? local_port : 0;
-  ba_ports_note(handle, local_port);
-  handle->call->transfer.serial = ba_ports_serial(local_port);
+  handle->transfer->local_port = local_port > 0 ? local_port : 0;
+  ba_ports_note(&handle->opened, local_port);
+  handle->transfer->serial = ba_ports_serial(local_port);
   if(!handle->use.tls || is_http2(handle))
     return true;
   struct ba_handle **user = ba_ports_user(local_port);
@@ -174,7 +181,7 @@ static bool takes_connection(struct ba_handle *handle, int local_port)
 static int on_request(void *user, char *remote, char *local, int remote_port, int local_port)
 {
   struct ba_handle *handle = user;
-  struct ba_transfer *transfer = &handle->call->transfer;
+  struct ba_transfer *transfer = handle->transfer;
   long sent = 0;
   (void)remote;
   (void)local;
@@ -194,10 +201,10 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
 
 /* What the core unpacks itself it knows to be whole; libcurl does not tell. The
  * rest is left to libcurl, if the caller has asked for it. */
-static CURLcode set_encoding(const struct ba_call *call, CURL *easy)
+static CURLcode set_encoding(const struct ba_transfer *transfer, CURL *easy)
 {
-  return ba_libcurl_unpacks(call->request)
-             ? curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, call->request->accept_encoding)
+  return ba_libcurl_unpacks(transfer->request)
+             ? curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, transfer->request->accept_encoding)
              : CURLE_OK;
 }
 
@@ -213,7 +220,7 @@ CURLcode ba_receive_setup(struct ba_handle *handle)
   code |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, handle);
   /* Refused while the handle has a buffer, which it keeps when its last transfer
    * shared an HTTP/2 connection: then that one serves. */
-  if(handle->call->request->sink != BA_SINK_MEMORY)
+  if(handle->transfer->request->sink != BA_SINK_MEMORY)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
-  return code | set_encoding(handle->call, easy);
+  return code | set_encoding(handle->transfer, easy);
 }

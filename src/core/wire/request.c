@@ -1,8 +1,11 @@
-#include "wire/internal.h"
+#include "wire/request.h"
 
 #include "batchapi/alloc.h"
 #include "batchapi/libcurl.h"
+#include "http/headers.h"
+#include "http/unpack.h"
 
+#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -173,6 +176,33 @@ bool ba_request_header(struct ba_request *request, const char *name, const char 
   *request->last_header = node;
   request->last_header = &node->next;
   return true;
+}
+
+bool ba_request_open(struct ba_request *request, struct ba_error *err)
+{
+  if(request->body == BA_BODY_FILE && !ba_source_open(&request->source, err))
+    return false;
+  for(struct ba_part *part = request->parts; part; part = part->next) {
+    if(!ba_source_open(&part->source, err))
+      return false;
+  }
+  return true;
+}
+
+bool ba_request_is_read(const struct ba_request *request)
+{
+  for(const struct ba_part *part = request->parts; part; part = part->next) {
+    if(part->source.offset < part->source.length)
+      return false;
+  }
+  return true;
+}
+
+void ba_request_replace_body(struct ba_request *request, char *bytes, size_t length)
+{
+  ba_wipe_free(request->source.bytes, (size_t)request->source.length);
+  request->source.bytes = bytes;
+  request->source.length = (int64_t)length;
 }
 
 static bool one_body(struct ba_request *request, enum ba_body_kind kind, struct ba_error *err)

@@ -1,5 +1,5 @@
 /* Requests that are like another but for URL and body: one block each. */
-#include "wire/internal.h"
+#include "wire/request.h"
 
 #include "batchapi/alloc.h"
 

@@ -1,7 +1,7 @@
-/* Where an answer's body goes. Answers of 300 and above always go to memory. */
-#include "wire/internal.h"
+#include "wire/sink.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void ba_sink_init(struct ba_call *call)
+void ba_sink_init(struct ba_sink *sink, const struct ba_request *request,
+                  const struct ba_head *head)
 {
-  struct ba_sink *sink = &call->sink;
-  ba_buffer_renew(&sink->body, call->request->options.max_body_bytes);
-  sink->body.secret = call->request->secret_body; /* the answer to a token request holds tokens */
+  sink->request = request;
+  sink->head = head;
+  ba_buffer_renew(&sink->body, request->options.max_body_bytes);
+  sink->body.secret = request->secret_body; /* the answer to a token request holds tokens */
   sink->fd = -1;
   sink->expected = -1;
 }
@@ -70,11 +72,10 @@ static bool open_part(struct ba_sink *sink, struct ba_error *err)
   return true;
 }
 
-bool ba_sink_open(struct ba_call *call, struct ba_error *err)
+bool ba_sink_open(struct ba_sink *sink, struct ba_error *err)
 {
-  struct ba_sink *sink = &call->sink;
-  const char *path = call->request->path;
-  if(call->request->sink != BA_SINK_FILE || sink->fd >= 0)
+  const char *path = sink->request->path;
+  if(sink->request->sink != BA_SINK_FILE || sink->fd >= 0)
     return true;
   bool direct;
   if(!in_place(path, &direct, err))
@@ -92,96 +93,93 @@ bool ba_sink_open(struct ba_call *call, struct ba_error *err)
   return sink->fd >= 0 || ba_error_errno(err, errno, path);
 }
 
-void ba_sink_rewind(struct ba_call *call)
+void ba_sink_rewind(struct ba_sink *sink)
 {
-  call->sink.begun = call->sink.to_memory = call->sink.overflowed = call->sink.looks = false;
-  ba_unpack_free(call->sink.unpack);
-  call->sink.unpack = NULL;
-  call->sink.taken = call->sink.piece_length = call->sink.put = 0;
-  call->sink.blocked = 0;
-  call->sink.skip = 0;
-  ba_buffer_clear(&call->sink.body);
+  sink->begun = sink->to_memory = sink->overflowed = sink->looks = sink->ranged = false;
+  ba_unpack_free(sink->unpack);
+  sink->unpack = NULL;
+  sink->taken = sink->piece_length = sink->put = 0;
+  sink->blocked = 0;
+  sink->skip = 0;
+  ba_buffer_clear(&sink->body);
 }
 
-static bool restart_file(struct ba_call *call, struct ba_error *err)
+static bool restart_file(struct ba_sink *sink, struct ba_error *err)
 {
-  struct ba_sink *sink = &call->sink;
   if(sink->done == 0)
     return true;
   if(!sink->part)
     return ba_error_set(err, BA_TRUNCATED, NULL, "%s cannot be written again from its start",
-                        call->request->path);
+                        sink->request->path);
   if(ftruncate(sink->fd, 0) != 0)
     return ba_error_errno(err, errno, sink->part);
   sink->done = 0;
   return true;
 }
 
-static void remember_validator(struct ba_call *call, int64_t total)
+static void remember_validator(struct ba_sink *sink, int64_t total)
 {
-  struct ba_sink *sink = &call->sink;
   ba_free(sink->validator);
-  const char *validator = ba_head_validator(&call->head);
+  const char *validator = ba_head_validator(sink->head);
   /* An encoded body's bytes are not the file's bytes. */
-  if(ba_head_get(&call->head, "content-encoding"))
+  if(ba_head_get(sink->head, "content-encoding"))
     validator = NULL;
   sink->validator = validator ? ba_strdup(validator) : NULL; /* without: start again */
   sink->expected = total;
 }
 
-void ba_sink_distrust(struct ba_call *call)
+void ba_sink_distrust(struct ba_sink *sink)
 {
-  ba_free(call->sink.validator);
-  call->sink.validator = NULL;
-  call->sink.expected = -1;
+  ba_free(sink->validator);
+  sink->validator = NULL;
+  sink->expected = -1;
 }
 
 /* 206: only if it goes on exactly where we are. */
-static bool begin_part(struct ba_call *call, struct ba_error *err)
+static bool begin_part(struct ba_sink *sink, struct ba_error *err)
 {
   int64_t first, last, total;
-  bool packed = call->sink.unpack != NULL; /* of what, nobody knows */
-  const char *range = ba_head_get(&call->head, "content-range");
+  bool packed = sink->unpack != NULL; /* of what, nobody knows */
+  const char *range = ba_head_get(sink->head, "content-range");
   if(packed || !range || !ba_content_range(range, &first, &last, &total) ||
-     (uint64_t)first != call->sink.done ||
-     (call->sink.expected >= 0 && total >= 0 && total != call->sink.expected)) {
-    ba_sink_distrust(call);
+     (uint64_t)first != sink->done ||
+     (sink->expected >= 0 && total >= 0 && total != sink->expected)) {
+    ba_sink_distrust(sink);
     return ba_error_set(err, BA_TRUNCATED, NULL,
                         "the server answered another range than was asked for");
   }
   if(total >= 0)
-    call->sink.expected = total;
+    sink->expected = total;
   return true;
 }
 
-static bool begin_whole(struct ba_call *call, struct ba_error *err)
+static bool begin_whole(struct ba_sink *sink, struct ba_error *err)
 {
-  struct ba_sink *sink = &call->sink;
-  int64_t length = call->head.length;
-  if(call->request->sink == BA_SINK_FILE) {
-    if(!restart_file(call, err))
+  int64_t length = sink->head->length;
+  if(sink->request->sink == BA_SINK_FILE) {
+    if(!restart_file(sink, err))
       return false;
   } else if(sink->done) {
     /* The reader has `done` bytes already: this answer must be the same one. */
-    const char *validator = ba_head_validator(&call->head);
+    const char *validator = ba_head_validator(sink->head);
     if(!sink->validator || !validator || strcmp(validator, sink->validator) != 0)
       return ba_error_set(err, BA_TRUNCATED, NULL,
                           "the answer was cut off and the server cannot continue it");
     sink->skip = sink->done;
   }
-  remember_validator(call, ba_head_get(&call->head, "content-encoding") ? -1 : length);
+  remember_validator(sink, ba_head_get(sink->head, "content-encoding") ? -1 : length);
   return true;
 }
 
-static bool begin_memory(struct ba_call *call, struct ba_error *err)
+static bool begin_memory(struct ba_sink *sink, struct ba_error *err)
 {
-  int64_t length = call->head.length;
-  if(length <= 0 || call->head.status >= 300 || ba_head_get(&call->head, "content-encoding"))
+  int64_t length = sink->head->length;
+  if(length <= 0 || sink->head->status >= 300 || ba_head_get(sink->head, "content-encoding"))
     return true;
-  if((uint64_t)length <= call->sink.body.cap)
-    return ba_buffer_reserve(&call->sink.body, (size_t)length, err);
+  if((uint64_t)length <= sink->body.cap)
+    return ba_buffer_reserve(&sink->body, (size_t)length, err);
   return ba_error_set(err, BA_TOO_LARGE, NULL, "the answer has %lld bytes, more than %zu",
-                      (long long)length, call->sink.body.cap);
+                      (long long)length, sink->body.cap);
 }
 
 bool ba_libcurl_unpacks(const struct ba_request *request)
@@ -190,73 +188,68 @@ bool ba_libcurl_unpacks(const struct ba_request *request)
   return asked && (ba_accepts(asked, "br") || ba_accepts(asked, "zstd"));
 }
 
-static bool begin_packing(struct ba_call *call, enum ba_packing packing, struct ba_error *err)
+static bool begin_packing(struct ba_sink *sink, enum ba_packing packing, struct ba_error *err)
 {
-  call->sink.unpack = ba_unpack_new(packing, call->sink.body.secret, err);
-  return call->sink.unpack != NULL;
+  sink->unpack = ba_unpack_new(packing, sink->body.secret, err);
+  return sink->unpack != NULL;
 }
 
 /* The encoding may be one that nobody has asked for. */
-static bool begin_packed(struct ba_call *call, struct ba_error *err)
+static bool begin_packed(struct ba_sink *sink, struct ba_error *err)
 {
-  const char *name = ba_head_get(&call->head, "content-encoding");
-  if(!name || ba_libcurl_unpacks(call->request))
+  const char *name = ba_head_get(sink->head, "content-encoding");
+  if(!name || ba_libcurl_unpacks(sink->request))
     return true;
   enum ba_packing packing = ba_packing_named(name);
   if(packing == BA_PACKING_NONE)
     return true;
   if(packing != BA_PACKING_UNKNOWN)
-    return begin_packing(call, packing, err);
-  if(call->head.status >= 300)
+    return begin_packing(sink, packing, err);
+  if(sink->head->status >= 300)
     return true; /* the status says enough */
   return ba_error_set(err, BA_DECODE, "content_encoding",
                       "the answer is encoded as '%.40s', which was not asked for", name);
 }
 
-bool ba_sink_look(struct ba_call *call, unsigned char first, struct ba_error *err)
+bool ba_sink_look(struct ba_sink *sink, unsigned char first, struct ba_error *err)
 {
   enum ba_packing packing = ba_packing_of_text(first);
-  call->sink.looks = false;
+  sink->looks = false;
   if(packing == BA_PACKING_NONE)
     return true;
-  ba_sink_distrust(call); /* the file's bytes are not the answer's */
-  return begin_packing(call, packing, err);
+  ba_sink_distrust(sink); /* the file's bytes are not the answer's */
+  return begin_packing(sink, packing, err);
 }
 
-bool ba_sink_begin(struct ba_call *call, struct ba_error *err)
+bool ba_sink_begin(struct ba_sink *sink, struct ba_error *err)
 {
-  struct ba_sink *sink = &call->sink;
   if(sink->begun)
     return true;
   sink->begun = true;
-  sink->to_memory = call->request->sink == BA_SINK_MEMORY || call->head.status >= 300;
-  sink->body.secret |= call->head.status >= 300; /* a refusal may quote the credential */
-  if(!begin_packed(call, err))
+  sink->to_memory = sink->request->sink == BA_SINK_MEMORY || sink->head->status >= 300;
+  sink->body.secret |= sink->head->status >= 300; /* a refusal may quote the credential */
+  if(!begin_packed(sink, err))
     return false;
   if(sink->to_memory)
-    return begin_memory(call, err);
-  if(call->head.status == 206 && call->transfer.range[0])
-    return begin_part(call, err);
-  call->sink.looks = call->request->options.unpack && !call->sink.unpack;
-  return begin_whole(call, err);
+    return begin_memory(sink, err);
+  if(sink->head->status == 206 && sink->ranged)
+    return begin_part(sink, err);
+  sink->looks = sink->request->options.unpack && !sink->unpack;
+  return begin_whole(sink, err);
 }
 
 /* Another process reads the pipe, or does not: the thread must not wait for it. */
-static size_t wait_for_room(struct ba_call *call, size_t put)
+static size_t wait_for_room(struct ba_sink *sink, size_t put)
 {
-  struct ba_sink *sink = &call->sink;
   if(sink->blocked == 0 || put > sink->put)
-    sink->blocked = ba_engine.now;
+    sink->blocked = ba_now();
   sink->put = put;
-  ba_flow_look_soon(call);
-  return CURL_WRITEFUNC_PAUSE;
+  return BA_SINK_FULL;
 }
 
-/* `length`; 0: failed; CURL_WRITEFUNC_PAUSE: the same bytes must be given again. */
-size_t ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length,
+size_t ba_sink_file_write(struct ba_sink *sink, const char *bytes, size_t length,
                           struct ba_error *err)
 {
-  struct ba_sink *sink = &call->sink;
   size_t known = sink->put < length ? sink->put : length;
   for(size_t at = known; at < length;) {
     ssize_t count = sink->part ? pwrite(sink->fd, bytes + at, length - at, (off_t)sink->done)
@@ -264,9 +257,9 @@ size_t ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length
     if(count < 0 && errno == EINTR)
       continue;
     if(count < 0 && errno == EAGAIN && !sink->part)
-      return wait_for_room(call, at);
+      return wait_for_room(sink, at);
     if(count <= 0) {
-      ba_error_errno(err, count ? errno : ENOSPC, call->request->path);
+      ba_error_errno(err, count ? errno : ENOSPC, sink->request->path);
       return 0;
     }
     sink->done += (uint64_t)count;
@@ -281,70 +274,65 @@ size_t ba_sink_file_write(struct ba_call *call, const char *bytes, size_t length
 /* A body that ends with the connection has no end that can be checked: anybody on
  * the way may close that, also one of TLS, whose goodbye libcurl does not insist
  * on. */
-static bool end_is_known(const struct ba_call *call)
+static bool end_is_known(const struct ba_sink *sink)
 {
-  const struct ba_head *head = &call->head;
+  const struct ba_head *head = sink->head;
   return head->version[0] != '1' || head->status == 204 ||
-         strcmp(call->request->method, "HEAD") == 0 || ba_head_get(head, "content-length") ||
+         strcmp(sink->request->method, "HEAD") == 0 || ba_head_get(head, "content-length") ||
          ba_head_get(head, "transfer-encoding");
 }
 
 /* libcurl reads lengths more kindly than we do: what came is counted. */
-static bool came_as_said(const struct ba_call *call, struct ba_error *err)
+static bool came_as_said(const struct ba_sink *sink, int64_t came, struct ba_error *err)
 {
-  const struct ba_head *head = &call->head;
-  bool none = head->status == 204 || strcmp(call->request->method, "HEAD") == 0;
+  const struct ba_head *head = sink->head;
+  bool none = head->status == 204 || strcmp(sink->request->method, "HEAD") == 0;
   if(head->length < 0 || none)
     return true;
-  curl_off_t came = 0;
-  curl_easy_getinfo(call->transfer.handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
   return came == head->length || ba_error_set(err, BA_TRUNCATED, NULL, "%lld of %lld bytes arrived",
                                               (long long)came, (long long)head->length);
 }
 
-static bool is_whole(const struct ba_call *call, struct ba_error *err)
+static bool is_whole(const struct ba_sink *sink, struct ba_error *err)
 {
-  const struct ba_sink *sink = &call->sink;
-  if(!end_is_known(call))
+  if(!end_is_known(sink))
     return ba_error_set(err, BA_TRUNCATED, NULL,
                         "the server does not say how long the body is: its end is unknown");
   if(sink->expected >= 0 && sink->done != (uint64_t)sink->expected &&
-     strcmp(call->request->method, "HEAD") != 0)
+     strcmp(sink->request->method, "HEAD") != 0)
     return ba_error_set(err, BA_TRUNCATED, NULL, "%llu of %lld bytes arrived",
                         (unsigned long long)sink->done, (long long)sink->expected);
   return true;
 }
 
-bool ba_sink_finish(struct ba_call *call, struct ba_error *err)
+bool ba_sink_finish(struct ba_sink *sink, int64_t came, struct ba_error *err)
 {
-  struct ba_sink *sink = &call->sink;
-  if(!ba_sink_begin(call, err) || /* an empty body never came to it */
-     !came_as_said(call, err))
+  if(!ba_sink_begin(sink, err) || /* an empty body never came to it */
+     !came_as_said(sink, came, err))
     return false;
   if(sink->unpack && !ba_unpack_is_whole(sink->unpack))
     return ba_error_set(err, BA_TRUNCATED, NULL, "the packed answer ends before its end");
   if(sink->to_memory)
     return true;
-  if(!is_whole(call, err))
+  if(!is_whole(sink, err))
     return false;
-  if(call->request->sink != BA_SINK_FILE)
+  if(sink->request->sink != BA_SINK_FILE)
     return true;
   /* renamed while it is still locked: whoever opens NAME.part next makes another */
-  int failure = sink->part && rename(sink->part, call->request->path) != 0 ? errno : 0;
+  int failure = sink->part && rename(sink->part, sink->request->path) != 0 ? errno : 0;
   if(close(sink->fd) && !failure)
     failure = errno;
   sink->fd = -1;
   if(failure)
-    return ba_error_errno(err, failure, call->request->path);
+    return ba_error_errno(err, failure, sink->request->path);
   ba_free(sink->part);
   sink->part = NULL;
   return true;
 }
 
 /* Unless it was renamed, what is left of NAME.part goes. */
-void ba_sink_close(struct ba_call *call)
+void ba_sink_close(struct ba_sink *sink)
 {
-  struct ba_sink *sink = &call->sink;
   if(sink->part)
     unlink(sink->part);
   if(sink->fd >= 0)

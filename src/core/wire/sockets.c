@@ -4,7 +4,7 @@
  *     inherits one (close-on-exec);
  *   - a kept connection stays in the epoll set while it is idle, which saves
  *     two system calls for each request. */
-#include "wire/internal.h"
+#include "wire/sockets.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -28,14 +28,14 @@ enum { OURS = 1, IN_EPOLL = 2, IN = 4, OUT = 8, IDLE = 16 };
 
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
-  struct ba_handle *handle = user;
+  struct ba_opened *opened = user;
   (void)purpose;
   pthread_mutex_lock(&open_lock);
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if(fd >= 0 && fd < BA_SOCKETS_MAX) {
     known[fd] = OURS;
-    serials[fd] = handle->opened = ++last_serial;
-    handle->opened_fd = fd;
+    serials[fd] = opened->serial = ++last_serial;
+    opened->fd = fd;
     if(fd > highest)
       highest = fd;
   }
@@ -86,11 +86,10 @@ uint64_t ba_ports_serial(int local_port)
   return fd >= 0 ? serials[fd] : 0;
 }
 
-void ba_ports_note(const struct ba_handle *handle, int local_port)
+void ba_ports_note(const struct ba_opened *opened, int local_port)
 {
-  int fd = handle->opened_fd;
-  if(ba_ports_socket(local_port) < 0 && handle->opened && serials[fd] == handle->opened)
-    note_port(fd);
+  if(ba_ports_socket(local_port) < 0 && opened->serial && serials[opened->fd] == opened->serial)
+    note_port(opened->fd);
 }
 
 static int close_socket(void *user, curl_socket_t fd)
@@ -107,11 +106,11 @@ static int close_socket(void *user, curl_socket_t fd)
   return failure;
 }
 
-CURLcode ba_sockets_set(struct ba_handle *handle)
+CURLcode ba_sockets_set(CURL *easy, struct ba_opened *opened)
 {
-  return curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) |
-         curl_easy_setopt(handle->easy, CURLOPT_OPENSOCKETDATA, handle) |
-         curl_easy_setopt(handle->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+  return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) |
+         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, opened) |
+         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 }
 
 void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user)
@@ -124,23 +123,23 @@ void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *u
   pthread_mutex_unlock(&open_lock);
 }
 
-static int in_epoll(int operation, int fd, int what)
+static int in_epoll(int epoll, int operation, int fd, int what)
 {
   struct epoll_event event = {.data.fd = fd};
   if(what & CURL_POLL_IN)
     event.events |= EPOLLIN;
   if(what & CURL_POLL_OUT)
     event.events |= EPOLLOUT;
-  return epoll_ctl(ba_engine.epoll, operation, fd, &event);
+  return epoll_ctl(epoll, operation, fd, &event);
 }
 
 /* A socket that is not ours (the resolver's) comes and goes by the book. */
-static int watch_foreign(int fd, int what)
+static int watch_foreign(int epoll, int fd, int what)
 {
   if(what == CURL_POLL_REMOVE)
-    in_epoll(EPOLL_CTL_DEL, fd, 0);
-  else if(in_epoll(EPOLL_CTL_MOD, fd, what) != 0 && errno == ENOENT)
-    return in_epoll(EPOLL_CTL_ADD, fd, what);
+    in_epoll(epoll, EPOLL_CTL_DEL, fd, 0);
+  else if(in_epoll(epoll, EPOLL_CTL_MOD, fd, what) != 0 && errno == ENOENT)
+    return in_epoll(epoll, EPOLL_CTL_ADD, fd, what);
   return 0;
 }
 
@@ -151,10 +150,10 @@ struct ba_handle **ba_ports_user(int local_port)
   return local_port > 0 && local_port <= UINT16_MAX ? &users[local_port] : NULL;
 }
 
-int ba_sockets_watch(int fd, int what)
+int ba_sockets_watch(int epoll, int fd, int what)
 {
   if(fd >= BA_SOCKETS_MAX || !(known[fd] & OURS))
-    return watch_foreign(fd, what);
+    return watch_foreign(epoll, fd, what);
   if(what == CURL_POLL_REMOVE) {
     known[fd] |= IDLE;
     return 0;
@@ -168,21 +167,21 @@ int ba_sockets_watch(int fd, int what)
     return 0;
   if(!(before & IN_EPOLL))
     note_port(fd);
-  return in_epoll(before & IN_EPOLL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
+  return in_epoll(epoll, before & IN_EPOLL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
 }
 
 /* An idle connection has become readable (its peer has closed it, as a rule):
  * it leaves the set, libcurl finds out when it next looks at it. */
-bool ba_sockets_idle(int fd)
+bool ba_sockets_idle(int epoll, int fd)
 {
   if(fd >= BA_SOCKETS_MAX || !(known[fd] & IDLE))
     return false;
-  in_epoll(EPOLL_CTL_DEL, fd, 0);
+  in_epoll(epoll, EPOLL_CTL_DEL, fd, 0);
   known[fd] = OURS;
   return true;
 }
 
-void ba_sockets_after_fork(void)
+void ba_sockets_in_child(void)
 {
   for(int fd = 0; fd <= highest; fd++) {
     if(known[fd] & OURS)

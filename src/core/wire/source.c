@@ -1,6 +1,6 @@
 /* Bytes to send that are there from the start: memory, or a file that is read
  * as it is needed and must keep its size meanwhile. */
-#include "wire/internal.h"
+#include "wire/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +29,12 @@ bool ba_source_open(struct ba_source *source, struct ba_error *err)
   return true;
 }
 
+void ba_source_rewind(struct ba_source *source, struct ba_error *failure)
+{
+  source->offset = 0;
+  source->failure = failure;
+}
+
 void ba_source_close(struct ba_source *source)
 {
   if(source->fd >= 0)
@@ -44,17 +50,15 @@ static bool same_size(const struct ba_source *source)
   return fstat(source->fd, &info) == 0 && info.st_size == source->length;
 }
 
-size_t ba_source_read(char *out, size_t size, size_t count, void *user)
+int64_t ba_source_take(struct ba_source *source, char *out, size_t wanted)
 {
-  struct ba_source *source = user;
   int64_t left = source->length - source->offset;
-  size_t wanted = size * count;
   if((int64_t)wanted > left)
     wanted = (size_t)left;
   if(!source->path) {
     memcpy(out, source->bytes + source->offset, wanted);
     source->offset += (int64_t)wanted;
-    return wanted;
+    return (int64_t)wanted;
   }
   if(wanted == 0)
     return 0;
@@ -64,23 +68,22 @@ size_t ba_source_read(char *out, size_t size, size_t count, void *user)
   while(got < 0 && errno == EINTR);
   if(got < 0) {
     ba_error_errno(source->failure, errno, source->path);
-    return CURL_READFUNC_ABORT;
+    return -1;
   }
   source->offset += got;
   bool end = got == 0 || source->offset == source->length;
   if(end && (got == 0 || !same_size(source))) {
     ba_error_set(source->failure, BA_IO, "ESTALE", "%s: changed its size while it was sent",
                  source->path);
-    return CURL_READFUNC_ABORT;
+    return -1;
   }
-  return (size_t)got;
+  return got;
 }
 
-int ba_source_seek(void *user, curl_off_t offset, int origin)
+bool ba_source_seek(struct ba_source *source, int64_t offset)
 {
-  struct ba_source *source = user;
-  if(origin != SEEK_SET || offset < 0 || offset > source->length)
-    return CURL_SEEKFUNC_FAIL;
+  if(offset < 0 || offset > source->length)
+    return false;
   source->offset = offset;
-  return CURL_SEEKFUNC_OK;
+  return true;
 }

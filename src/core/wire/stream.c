@@ -1,27 +1,82 @@
-/* What passes between the host's thread and libcurl's callbacks while a call
- * runs. Both buffers are bounded; the side that gets ahead is paused. */
-#include "wire/internal.h"
+#include "wire/stream.h"
 
+#include "batchapi/alloc.h"
+#include "batchapi/defaults.h"
+
+#include <pthread.h>
 #include <string.h>
 
-unsigned ba_stream_news_locked(const struct ba_call *call)
+/* One callback's worth above the mark: what libcurl hands over when it is not
+ * yet paused must fit (CURL_MAX_WRITE_SIZE). */
+enum { ONE_WRITE = 16 << 10 };
+
+struct ba_stream { /* under the lock, but for what never changes */
+  bool produced;
+  int64_t announced;
+  ba_stream_tell tell;
+  void *user;
+  struct ba_buffer in;  /* arrived, not yet read */
+  bool in_paused;       /* libcurl waits until the reader takes */
+  struct ba_buffer out; /* written, not yet sent */
+  size_t out_taken;     /* of `out`, by libcurl */
+  bool out_ended, out_paused, out_full, out_failed;
+  bool restart; /* the producer must begin again, and has not been told */
+  bool closed;  /* the call has ended */
+  struct ba_error out_error;
+  uint64_t taken; /* I/O: bytes of this attempt */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct ba_stream *ba_stream_new(bool produced, int64_t announced, ba_stream_tell tell, void *user,
+                                struct ba_error *err)
 {
-  const struct ba_stream *stream = call->stream;
+  struct ba_stream *stream = ba_calloc(1, sizeof(*stream));
+  if(!stream) {
+    ba_error_nomem(err);
+    return NULL;
+  }
+  stream->produced = produced;
+  stream->announced = announced;
+  stream->tell = tell;
+  stream->user = user;
+  ba_buffer_init(&stream->in, BA_STREAM_BUFFER_BYTES + ONE_WRITE);
+  ba_buffer_init(&stream->out, BA_STREAM_BUFFER_BYTES);
+  return stream;
+}
+
+void ba_stream_free(struct ba_stream *stream)
+{
+  if(!stream)
+    return;
+  ba_buffer_free(&stream->in);
+  ba_buffer_free(&stream->out);
+  ba_free(stream);
+}
+
+/* ---- the host's side ------------------------------------------------------ */
+
+unsigned ba_stream_news(struct ba_stream *stream)
+{
   unsigned news = 0;
+  if(!stream)
+    return 0;
+  pthread_mutex_lock(&lock);
   if(stream->in.length)
-    news |= BA_CALL_READABLE;
-  if(call->request->body == BA_BODY_STREAM && !call->done && !stream->out_ended &&
-     !stream->restart && stream->out.length < stream->out.cap)
-    news |= BA_CALL_WRITABLE;
+    news |= BA_STREAM_READABLE;
+  if(stream->produced && !stream->closed && !stream->out_ended && !stream->restart &&
+     stream->out.length < stream->out.cap)
+    news |= BA_STREAM_WRITABLE;
+  pthread_mutex_unlock(&lock);
   return news;
 }
 
-bool ba_call_read(struct ba_call *call, struct ba_buffer *chunk)
+bool ba_stream_read(struct ba_stream *stream, struct ba_buffer *chunk, bool *resume)
 {
-  struct ba_stream *stream = call->stream;
+  *resume = false;
   if(!stream)
     return false;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   bool some = stream->in.length > 0;
   if(some) {
     struct ba_buffer spare = *chunk;
@@ -30,9 +85,8 @@ bool ba_call_read(struct ba_call *call, struct ba_buffer *chunk)
     spare.length = 0;
     stream->in = spare;
   }
-  if(stream->in_paused && !call->done)
-    ba_engine_command_locked(call, BA_COMMAND_RESUME);
-  ba_unlock();
+  *resume = stream->in_paused;
+  pthread_mutex_unlock(&lock);
   return some;
 }
 
@@ -47,14 +101,14 @@ static void compact(struct ba_stream *stream)
   stream->out_taken = 0;
 }
 
-size_t ba_call_write(struct ba_call *call, const void *bytes, size_t length)
+size_t ba_stream_write(struct ba_stream *stream, const void *bytes, size_t length, bool *resume)
 {
-  struct ba_stream *stream = call->stream;
-  if(!stream || call->request->body != BA_BODY_STREAM)
-    return 0;
-  ba_lock();
   size_t taken = 0;
-  if(!call->done && !stream->restart && !stream->out_ended) {
+  *resume = false;
+  if(!stream || !stream->produced)
+    return 0;
+  pthread_mutex_lock(&lock);
+  if(!stream->closed && !stream->restart && !stream->out_ended) {
     size_t room = stream->out.cap - (stream->out.length - stream->out_taken);
     taken = length < room ? length : room;
     if(taken > stream->out.cap - stream->out.length)
@@ -62,125 +116,208 @@ size_t ba_call_write(struct ba_call *call, const void *bytes, size_t length)
     if(!ba_buffer_append(&stream->out, bytes, taken, NULL))
       taken = 0;
     stream->out_full = taken < length;
-    if(taken && stream->out_paused)
-      ba_engine_command_locked(call, BA_COMMAND_RESUME);
+    *resume = taken && stream->out_paused;
   }
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
   return taken;
 }
 
-void ba_call_write_end(struct ba_call *call)
+void ba_stream_write_end(struct ba_stream *stream, bool *resume)
 {
-  struct ba_stream *stream = call->stream;
+  *resume = false;
   if(!stream)
     return;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   if(!stream->restart) {
     stream->out_ended = true;
-    if(stream->out_paused && !call->done)
-      ba_engine_command_locked(call, BA_COMMAND_RESUME);
+    *resume = stream->out_paused;
   }
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
 }
 
-void ba_call_write_fail(struct ba_call *call, const struct ba_error *failure)
+void ba_stream_write_fail(struct ba_stream *stream, const struct ba_error *failure)
 {
-  struct ba_stream *stream = call->stream;
-  if(!stream)
-    return;
-  ba_lock();
+  pthread_mutex_lock(&lock);
   stream->out_failed = true;
   stream->out_error = *failure;
-  if(!call->done)
-    ba_engine_command_locked(call, BA_COMMAND_RESUME);
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
 }
 
-/* The I/O thread's halves. */
+void ba_stream_told_restart(struct ba_stream *stream)
+{
+  pthread_mutex_lock(&lock);
+  stream->restart = false;
+  pthread_mutex_unlock(&lock);
+}
+
+/* ---- the I/O thread's side ------------------------------------------------ */
 
 /* How many of the `left` bytes libcurl may have now. Where the length was announced, the last byte
  * waits for the producer's end: libcurl asks for no more than was announced, and only so is it
  * known that there is no more. SIZE_MAX: there is. */
-static size_t ready(const struct ba_call *call, size_t left)
+static size_t ready(const struct ba_stream *stream, size_t left)
 {
-  int64_t announced = call->request->stream_length;
-  if(announced < 0)
+  if(stream->announced < 0)
     return left;
-  uint64_t expected = (uint64_t)announced - call->transfer.body_taken;
+  uint64_t expected = (uint64_t)stream->announced - stream->taken;
   if(left < expected)
     return left;
   if(left > expected)
     return SIZE_MAX;
-  return call->stream->out_ended || expected == 0 ? left : left - 1;
+  return stream->out_ended || expected == 0 ? left : left - 1;
 }
 
-size_t ba_stream_take(struct ba_call *call, char *out, size_t size)
+static size_t move_out(struct ba_stream *stream, char *out, size_t count)
 {
-  struct ba_stream *stream = call->stream;
-  size_t result;
+  memcpy(out, stream->out.bytes + stream->out_taken, count);
+  stream->out_taken += count;
+  stream->taken += count;
+  if(stream->out_taken == stream->out.length) {
+    ba_buffer_clear(&stream->out);
+    stream->out_taken = 0;
+  }
+  return count;
+}
+
+/* Without more to take: the end, if it is where it was announced. */
+static int64_t end_of_body(const struct ba_stream *stream, struct ba_error *err)
+{
+  if(stream->announced < 0 || (int64_t)stream->taken == stream->announced)
+    return 0;
+  ba_error_set(err, BA_IO, NULL,
+               "the body's producer gave %llu bytes, not the %lld it had announced",
+               (unsigned long long)stream->taken, (long long)stream->announced);
+  return BA_STREAM_ABORT;
+}
+
+int64_t ba_stream_take(struct ba_stream *stream, char *out, size_t size, struct ba_error *err)
+{
+  int64_t result;
   bool writable = false;
-  ba_lock();
-  size_t left = ready(call, stream->out.length - stream->out_taken);
+  pthread_mutex_lock(&lock);
+  size_t left = ready(stream, stream->out.length - stream->out_taken);
   if(stream->out_failed) {
-    call->transfer.handle->failure = stream->out_error;
-    result = CURL_READFUNC_ABORT;
+    *err = stream->out_error;
+    result = BA_STREAM_ABORT;
   } else if(left == SIZE_MAX) {
-    ba_error_set(&call->transfer.handle->failure, BA_IO, NULL,
+    ba_error_set(err, BA_IO, NULL,
                  "the body's producer gave more bytes than the %lld it had announced",
-                 (long long)call->request->stream_length);
-    result = CURL_READFUNC_ABORT;
+                 (long long)stream->announced);
+    result = BA_STREAM_ABORT;
   } else if(left) {
-    result = left < size ? left : size;
-    memcpy(out, stream->out.bytes + stream->out_taken, result);
-    stream->out_taken += result;
-    if(stream->out_taken == stream->out.length) {
-      ba_buffer_clear(&stream->out);
-      stream->out_taken = 0;
-    }
-    writable = stream->out_full && left - result < stream->out.cap / 2;
+    result = (int64_t)move_out(stream, out, left < size ? left : size);
+    writable = stream->out_full && left - (size_t)result < stream->out.cap / 2;
     if(writable)
       stream->out_full = false;
   } else if(stream->out_ended) {
-    result = 0;
+    result = end_of_body(stream, err);
   } else {
     stream->out_paused = true;
     writable = true;
-    result = CURL_READFUNC_PAUSE;
+    result = BA_STREAM_PAUSE;
   }
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
   if(writable)
-    ba_engine_news(call, BA_CALL_WRITABLE);
+    stream->tell(stream->user, BA_STREAM_WRITABLE);
   return result;
 }
 
-/* False: the buffer is full, libcurl must keep the bytes and pause. */
-bool ba_stream_give(struct ba_call *call, const char *bytes, size_t length, struct ba_error *err)
+uint64_t ba_stream_taken(const struct ba_stream *stream)
 {
-  struct ba_stream *stream = call->stream;
-  ba_lock();
+  return stream ? stream->taken : 0;
+}
+
+bool ba_stream_is_out(struct ba_stream *stream)
+{
+  pthread_mutex_lock(&lock);
+  bool out = stream->out_ended && stream->out_taken == stream->out.length;
+  pthread_mutex_unlock(&lock);
+  return out;
+}
+
+bool ba_stream_give(struct ba_stream *stream, const char *bytes, size_t length,
+                    struct ba_error *err)
+{
+  pthread_mutex_lock(&lock);
   bool full = stream->in.length >= BA_STREAM_BUFFER_BYTES;
   bool first = stream->in.length == 0;
   if(full)
     stream->in_paused = true;
   else
     full = !ba_buffer_append(&stream->in, bytes, length, err);
-  ba_unlock();
+  pthread_mutex_unlock(&lock);
   if(first && !full)
-    ba_engine_news(call, BA_CALL_READABLE);
+    stream->tell(stream->user, BA_STREAM_READABLE);
   return !full;
 }
 
-/* A new attempt sends the body from its first byte: forget what is here, and
- * have the producer told, unless nothing of it was taken yet. */
-void ba_stream_restart(struct ba_call *call)
+void ba_stream_begin(struct ba_stream *stream)
 {
-  struct ba_stream *stream = call->stream;
-  ba_lock();
+  if(stream)
+    stream->taken = 0;
+}
+
+void ba_stream_restart(struct ba_stream *stream)
+{
+  pthread_mutex_lock(&lock);
   ba_buffer_clear(&stream->out);
   stream->out_taken = 0;
   stream->out_ended = stream->out_full = stream->out_paused = false;
   stream->restart = true;
-  call->news |= BA_CALL_RESTART;
-  ba_unlock();
-  ba_engine_news(call, BA_CALL_RESTART);
+  pthread_mutex_unlock(&lock);
+}
+
+bool ba_stream_is_paused(struct ba_stream *stream)
+{
+  if(!stream)
+    return false;
+  pthread_mutex_lock(&lock);
+  bool paused = stream->in_paused || stream->out_paused;
+  pthread_mutex_unlock(&lock);
+  return paused;
+}
+
+void ba_stream_resume(struct ba_stream *stream)
+{
+  if(!stream)
+    return;
+  pthread_mutex_lock(&lock);
+  stream->in_paused = stream->out_paused = false;
+  pthread_mutex_unlock(&lock);
+}
+
+bool ba_stream_has_failed(struct ba_stream *stream, struct ba_error *why)
+{
+  if(!stream)
+    return false;
+  pthread_mutex_lock(&lock);
+  bool failed = stream->out_failed;
+  if(failed)
+    *why = stream->out_error;
+  pthread_mutex_unlock(&lock);
+  return failed;
+}
+
+void ba_stream_close(struct ba_stream *stream)
+{
+  if(!stream)
+    return;
+  pthread_mutex_lock(&lock);
+  stream->closed = true;
+  pthread_mutex_unlock(&lock);
+}
+
+void ba_streams_before_fork(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void ba_streams_after_fork(void)
+{
+  pthread_mutex_unlock(&lock);
+}
+
+void ba_streams_in_child(void)
+{
+  pthread_mutex_init(&lock, NULL);
 }

@@ -1,51 +1,55 @@
 /* One attempt on the wire: an easy handle taken from the spare ones, set up,
  * given to the multi, and taken back. */
-#include "wire/internal.h"
+#include "wire/transfer.h"
 
 #include "batchapi/alloc.h"
 #include "batchapi/clock.h"
+#include "wire/ending.h"
+#include "wire/handle.h"
+#include "wire/multi.h"
+#include "wire/receive.h"
+#include "wire/redirect.h"
+#include "wire/send.h"
+#include "wire/sockets.h"
 
 #include <stdio.h>
 #include <string.h>
 
-const char *ba_call_url(const struct ba_call *call)
+void ba_transfer_init(struct ba_transfer *transfer)
 {
-  return call->url ? call->url : call->request->url;
+  ba_head_init(&transfer->head, transfer->request->options.max_header_bytes);
+  ba_sink_init(&transfer->sink, transfer->request, &transfer->head);
 }
 
-void ba_transfer_header(struct ba_call *call, const char *line)
+void ba_transfer_free(struct ba_transfer *transfer)
 {
-  struct ba_handle *handle = call->transfer.handle;
-  struct curl_slist *node = &handle->nodes[handle->node_count++];
-  node->data = (char *)line; /* libcurl only reads it */
-  node->next = NULL;
-  if(handle->node_count > 1)
-    handle->nodes[handle->node_count - 2].next = node;
+  ba_sink_close(&transfer->sink);
+  ba_stream_free(transfer->stream);
+  ba_free(transfer->url);
+  ba_free(transfer->if_range);
 }
 
 /* The credential's header goes with this attempt only, to its own origin only. */
-static bool add_credential(struct ba_call *call, struct ba_error *err)
+static bool add_credential(struct ba_transfer *transfer, struct ba_error *err)
 {
-  struct ba_transfer *transfer = &call->transfer;
-  struct ba_credential *credential = call->client->credential;
+  struct ba_credential *credential = transfer->credential;
   transfer->carries_token = false;
-  if(!call->proves)
+  if(!transfer->proves)
     return true;
   struct ba_buffer *line = &transfer->handle->auth_line;
   if(!ba_credential_line(credential, line, &transfer->generation, err))
     return false;
   transfer->carries_token = line->length > 0;
   if(transfer->carries_token)
-    ba_transfer_header(call, line->bytes);
+    ba_handle_header(transfer->handle, line->bytes);
   return true;
 }
 
 /* What is left of a cut-off body is asked for, on the condition that it is
  * still the same body. */
-static bool add_range(struct ba_call *call, struct ba_error *err)
+static bool add_range(struct ba_transfer *transfer, struct ba_error *err)
 {
-  struct ba_transfer *transfer = &call->transfer;
-  const struct ba_sink *sink = &call->sink;
+  const struct ba_sink *sink = &transfer->sink;
   if(!sink->done || !sink->validator)
     return true;
   size_t size = strlen(sink->validator) + sizeof("If-Range: ");
@@ -56,19 +60,20 @@ static bool add_range(struct ba_call *call, struct ba_error *err)
   snprintf(transfer->if_range, size, "If-Range: %s", sink->validator);
   snprintf(transfer->range, sizeof(transfer->range), "Range: bytes=%llu-",
            (unsigned long long)sink->done);
-  ba_transfer_header(call, transfer->range);
-  ba_transfer_header(call, transfer->if_range);
+  transfer->sink.ranged = true;
+  ba_handle_header(transfer->handle, transfer->range);
+  ba_handle_header(transfer->handle, transfer->if_range);
   return true;
 }
 
-static struct curl_slist *all_headers(struct ba_call *call)
+static struct curl_slist *all_headers(struct ba_transfer *transfer)
 {
-  struct ba_handle *handle = call->transfer.handle;
-  struct curl_slist *own = call->request->headers;
-  if(call->foreign) {
+  struct ba_handle *handle = transfer->handle;
+  struct curl_slist *own = transfer->request->headers;
+  if(transfer->foreign) {
     for(; own; own = own->next) {
       if(ba_redirect_header_travels(own->data) && handle->node_count < BA_NODES_MAX)
-        ba_transfer_header(call, own->data);
+        ba_handle_header(transfer->handle, own->data);
     }
   }
   if(!handle->node_count)
@@ -77,46 +82,56 @@ static struct curl_slist *all_headers(struct ba_call *call)
   return handle->nodes;
 }
 
-static void begin(struct ba_call *call)
+static void begin(struct ba_transfer *transfer, double now)
 {
-  struct ba_transfer *transfer = &call->transfer;
   transfer->begun = 0;
   transfer->sent = transfer->repeated = transfer->reused = false;
-  transfer->body_taken = transfer->bytes_sent = transfer->bytes_received = 0;
+  transfer->bytes_sent = transfer->bytes_received = 0;
+  ba_stream_begin(transfer->stream);
   transfer->range[0] = '\0';
-  transfer->started = transfer->progress_at = ba_engine.now;
+  transfer->started = transfer->progress_at = now;
   transfer->progress = 0;
-  transfer->wall = call->request->options.record_attempts ? ba_wall() : 0;
-  ba_head_clear(&call->head);
-  ba_sink_rewind(call);
+  transfer->wall = transfer->request->options.record_attempts ? ba_wall() : 0;
+  ba_head_clear(&transfer->head);
+  ba_sink_rewind(&transfer->sink);
 }
 
-static bool set_up(struct ba_call *call, struct ba_error *err)
+static bool set_up(struct ba_transfer *transfer, struct ba_error *err)
 {
-  struct ba_transfer *transfer = &call->transfer;
   bool ready;
-  transfer->handle = ba_handle_take(call, &ready, err);
-  if(!transfer->handle || !add_credential(call, err) || !add_range(call, err))
+  transfer->handle =
+      ba_handle_take(transfer->network, transfer->request, ba_transfer_url(transfer), &ready, err);
+  if(transfer->handle)
+    transfer->handle->transfer = transfer;
+  if(!transfer->handle || !add_credential(transfer, err) || !add_range(transfer, err))
     return false;
   CURL *easy = transfer->handle->easy;
-  CURLcode code = ba_handle_address(transfer->handle, ba_call_url(call));
-  code |= ba_send_setup(call, easy, ready);
+  CURLcode code = ba_handle_address(transfer->handle, ba_transfer_url(transfer));
+  code |= ba_send_setup(transfer, transfer->handle, ready);
   if(!ready)
     code |= ba_receive_setup(transfer->handle);
-  code |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, all_headers(call));
+  code |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, all_headers(transfer));
   return code == CURLE_OK || ba_handle_refused(code, err);
 }
 
-bool ba_transfer_start(struct ba_call *call, struct ba_error *err)
+bool ba_transfer_start(struct ba_transfer *transfer, double now, struct ba_error *err)
 {
-  struct ba_transfer *transfer = &call->transfer;
-  begin(call);
-  if(!set_up(call, err))
+  begin(transfer, now);
+  if(!set_up(transfer, err))
     return false;
-  if(curl_multi_add_handle(ba_engine.multi, transfer->handle->easy) != CURLM_OK)
+  if(curl_multi_add_handle(ba_multi(), transfer->handle->easy) != CURLM_OK)
     return ba_error_nomem(err);
   transfer->added = true;
+  if(transfer->stream)
+    ba_ending_watch(transfer);
   return true;
+}
+
+void ba_transfer_ended(void *handle, int code)
+{
+  struct ba_transfer *transfer = ((struct ba_handle *)handle)->transfer;
+  transfer->result = code;
+  transfer->done(transfer);
 }
 
 static int64_t number_info(CURL *easy, CURLINFO what)
@@ -133,28 +148,19 @@ static int64_t long_info(CURL *easy, CURLINFO what)
   return value;
 }
 
-int64_t ba_transfer_progress(struct ba_call *call)
+int64_t ba_transfer_progress(const struct ba_transfer *transfer)
 {
-  CURL *easy = call->transfer.handle->easy;
+  CURL *easy = transfer->handle->easy;
   return number_info(easy, CURLINFO_SIZE_UPLOAD_T) + number_info(easy, CURLINFO_SIZE_DOWNLOAD_T) +
          long_info(easy, CURLINFO_HEADER_SIZE) + long_info(easy, CURLINFO_REQUEST_SIZE) +
-         call->transfer.begun;
-}
-
-static bool stream_is_out(const struct ba_call *call)
-{
-  ba_lock();
-  const struct ba_stream *stream = call->stream;
-  bool out = stream->out_ended && stream->out_taken == stream->out.length;
-  ba_unlock();
-  return out;
+         transfer->begun;
 }
 
 /* Has libcurl taken the whole body? Of parts and streams the last bytes may
  * still wait in its buffer. */
-static bool body_is_out(const struct ba_call *call, CURL *easy)
+static bool body_is_out(const struct ba_transfer *transfer, CURL *easy)
 {
-  const struct ba_request *request = call->request;
+  const struct ba_request *request = transfer->request;
   switch(request->body) {
   case BA_BODY_NONE:
     return true;
@@ -162,59 +168,45 @@ static bool body_is_out(const struct ba_call *call, CURL *easy)
   case BA_BODY_FILE:
     return number_info(easy, CURLINFO_SIZE_UPLOAD_T) >= request->source.length;
   case BA_BODY_STREAM:
-    return stream_is_out(call);
+    return ba_stream_is_out(transfer->stream);
   case BA_BODY_PARTS:
     break;
   }
-  for(const struct ba_part *part = request->parts; part; part = part->next) {
-    if(part->source.offset < part->source.length)
-      return false;
-  }
-  return true;
+  return ba_request_is_read(request);
 }
 
-bool ba_transfer_silent(const struct ba_call *call)
+bool ba_transfer_silent(const struct ba_transfer *transfer)
 {
-  CURL *easy = call->transfer.handle->easy;
+  CURL *easy = transfer->handle->easy;
   return long_info(easy, CURLINFO_REQUEST_SIZE) > 0 && long_info(easy, CURLINFO_HEADER_SIZE) == 0 &&
-         number_info(easy, CURLINFO_SIZE_DOWNLOAD_T) == 0 && body_is_out(call, easy);
+         number_info(easy, CURLINFO_SIZE_DOWNLOAD_T) == 0 && body_is_out(transfer, easy);
 }
 
-void ba_transfer_inspect(struct ba_call *call)
+bool ba_transfer_inspect(struct ba_transfer *transfer)
 {
-  struct ba_transfer *transfer = &call->transfer;
-  struct ba_counters *counters = &call->client->shared->counters;
   if(!transfer->added || transfer->inspected)
-    return;
+    return false;
   CURL *easy = transfer->handle->easy;
   transfer->inspected = true;
   int64_t request = long_info(easy, CURLINFO_REQUEST_SIZE);
   transfer->bytes_sent = (uint64_t)(request + number_info(easy, CURLINFO_SIZE_UPLOAD_T));
   transfer->bytes_received = (uint64_t)(long_info(easy, CURLINFO_HEADER_SIZE) +
                                         number_info(easy, CURLINFO_SIZE_DOWNLOAD_T));
-  transfer->sent = transfer->begun && (request > 0 || call->head.status || transfer->repeated);
-  int64_t opened = long_info(easy, CURLINFO_NUM_CONNECTS);
-  transfer->reused = transfer->begun && opened == 0;
-  call->sent = call->sent || transfer->sent;
-  call->reused = transfer->reused;
-  if(opened)
-    ba_count(&counters->connections_opened, (uint64_t)opened);
-  else
-    ba_count(&counters->connections_reused, transfer->reused);
-  ba_count(&counters->bytes_sent, transfer->bytes_sent);
-  ba_count(&counters->bytes_received, transfer->bytes_received);
+  transfer->sent = transfer->begun && (request > 0 || transfer->head.status || transfer->repeated);
+  transfer->opened = (unsigned)long_info(easy, CURLINFO_NUM_CONNECTS);
+  transfer->reused = transfer->begun && transfer->opened == 0;
+  return true;
 }
 
-void ba_transfer_stop(struct ba_call *call)
+void ba_transfer_stop(struct ba_transfer *transfer)
 {
-  struct ba_transfer *transfer = &call->transfer;
   struct ba_handle *handle = transfer->handle;
   if(!handle)
     return;
-  if(transfer->added) {
-    ba_transfer_inspect(call);
-    curl_multi_remove_handle(ba_engine.multi, handle->easy);
-  }
+  if(transfer->added && transfer->stream)
+    ba_ending_unwatch(transfer);
+  if(transfer->added)
+    curl_multi_remove_handle(ba_multi(), handle->easy);
   struct ba_handle **user = ba_ports_user(transfer->local_port);
   if(user && *user == handle)
     *user = NULL;
@@ -228,28 +220,48 @@ void ba_transfer_stop(struct ba_call *call)
   transfer->mime = NULL;
 }
 
-bool ba_transfer_paused(struct ba_call *call)
+void ba_transfer_resume(struct ba_transfer *transfer, double now)
 {
-  if(!call->stream)
-    return false;
-  ba_lock();
-  bool paused = call->stream->in_paused || call->stream->out_paused;
-  ba_unlock();
-  return paused;
+  if(!transfer->added)
+    return;
+  ba_stream_resume(transfer->stream);
+  transfer->progress_at = now;
+  /* what was kept is given to the callbacks in here: what they refuse is lost */
+  CURLcode code = curl_easy_pause(transfer->handle->easy, CURLPAUSE_CONT);
+  if(code != CURLE_OK)
+    ba_transfer_ended(transfer->handle, (int)code);
 }
 
-void ba_transfer_resume(struct ba_call *call)
+bool ba_transfer_repeats(const struct ba_transfer *transfer)
 {
-  if(!call->transfer.added)
-    return;
-  if(call->stream) {
-    ba_lock();
-    call->stream->in_paused = call->stream->out_paused = false;
-    ba_unlock();
+  const struct ba_request *request = transfer->request;
+  return request->body != BA_BODY_STREAM || request->restartable ||
+         ba_stream_taken(transfer->stream) == 0;
+}
+
+bool ba_transfer_each_header(const struct ba_transfer *transfer,
+                             bool (*each)(void *user, const char *line, bool secret), void *user)
+{
+  const struct ba_handle *handle = transfer->handle;
+  for(unsigned i = 0; handle && i < handle->node_count; i++) {
+    const char *line = handle->nodes[i].data;
+    if(!each(user, line, line == handle->auth_line.bytes))
+      return false;
   }
-  call->transfer.progress_at = ba_engine.now;
-  /* what was kept is given to the callbacks in here: what they refuse is lost */
-  CURLcode code = curl_easy_pause(call->transfer.handle->easy, CURLPAUSE_CONT);
-  if(code != CURLE_OK)
-    ba_flow_completed(call, code);
+  for(struct curl_slist *node = transfer->request->headers; node; node = node->next) {
+    if(!each(user, node->data, false))
+      return false;
+  }
+  return true;
+}
+
+void ba_transfers_end(void)
+{
+  ba_handles_free();
+}
+
+void ba_transfers_in_child(void)
+{
+  ba_handles_in_child();
+  ba_endings_in_child();
 }

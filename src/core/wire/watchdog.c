@@ -1,7 +1,7 @@
 #include "wire/watchdog.h"
 
 #include "batchapi/clock.h"
-#include "wire/internal.h"
+#include "wire/sockets.h"
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -225,7 +225,7 @@ void ba_watchdog_stop(void)
   running = false;
 }
 
-void ba_watchdog_after_fork(void)
+void ba_watchdog_in_child(void)
 {
   running = false;
   pthread_mutex_init(&lock, NULL);

@@ -23,7 +23,7 @@
  * call); stops and joins it. */
 void ba_watchdog_start(void);
 void ba_watchdog_stop(void);
-void ba_watchdog_after_fork(void);
+void ba_watchdog_in_child(void);
 
 /* I/O: a step begins, with this socket; -1: with none. */
 void ba_watchdog_step(int fd);

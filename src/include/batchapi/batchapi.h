@@ -8,11 +8,15 @@
 
 #include "alloc.h"
 #include "buffer.h"
+#include "call.h"
+#include "client.h"
 #include "clock.h"
 #include "credential.h"
-#include "engine.h"
 #include "error.h"
+#include "mailbox.h"
 #include "oauth.h"
+#include "process.h"
+#include "request.h"
 #include "version.h"
 
 #endif

@@ -30,6 +30,9 @@ const char *ba_curl_key(
 bool ba_curl_require(enum ba_curl_need need, const char *what, struct ba_error *err);
 /* All that is needed always. */
 bool ba_curl_check(struct ba_error *err);
+/* Once: starts it, and refuses one without what is needed always, or whose TLS
+ * library is not the OpenSSL of that version, which the core runs with. */
+bool ba_curl_start(const char *openssl, struct ba_error *err);
 /* Looks again; the first question does so by itself. */
 void ba_curl_look(void);
 

@@ -14,8 +14,8 @@
 #ifndef BA_NGINX_H
 #define BA_NGINX_H
 
-#include "engine.h"
 #include "error.h"
+#include "mailbox.h"
 
 #include <stddef.h>
 #include <stdint.h>

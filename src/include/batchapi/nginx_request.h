@@ -9,20 +9,19 @@
 #ifndef BA_NGINX_REQUEST_H
 #define BA_NGINX_REQUEST_H
 
-#include "engine.h"
-
 #include <stdbool.h>
 
 /* Lies with whoever owns the call; zeroed, it is bound to nothing. */
 struct ba_bound {
-  struct ba_call *call; /* its owner's */
-  void *request;        /* NULL: not bound */
+  void (*cancel)(void *call);
+  void *call;    /* its owner's */
+  void *request; /* NULL: not bound */
   struct ba_bound *next, **link;
 };
 
 /* Binds the call to the request, instead of another it may be bound to. False
  * when that is not possible. */
-bool ba_bind(struct ba_bound *bound, struct ba_call *call, void *request);
+bool ba_bind(struct ba_bound *bound, void (*cancel)(void *call), void *call, void *request);
 void ba_unbind(struct ba_bound *bound); /* may be bound to nothing */
 
 #endif

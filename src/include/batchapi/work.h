@@ -10,8 +10,8 @@
 #ifndef BA_WORK_H
 #define BA_WORK_H
 
-#include "engine.h"
 #include "error.h"
+#include "mailbox.h"
 
 #include <stdint.h>
 

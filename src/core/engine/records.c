@@ -1,8 +1,7 @@
-/* Records of attempts, for those who want to see them. A record owns copies of
- * all it shows, with secrets removed. */
-#include "wire/internal.h"
+#include "engine/records.h"
 
 #include "batchapi/alloc.h"
+#include "engine/queue.h"
 #include "http/url.h"
 
 #include <stdio.h>
@@ -30,14 +29,19 @@ static void record_free(struct ba_record *record)
   ba_free(record);
 }
 
-void ba_records_free(struct ba_call *call)
+void ba_records_init(struct ba_records *records)
 {
-  while(call->records) {
-    struct ba_record *record = call->records;
-    call->records = record->next;
+  records->last = &records->first;
+}
+
+void ba_records_free(struct ba_records *records)
+{
+  while(records->first) {
+    struct ba_record *record = records->first;
+    records->first = record->next;
     record_free(record);
   }
-  record_free(call->shown_record);
+  record_free(records->shown);
 }
 
 /* Names whose values prove who one is. */
@@ -55,8 +59,9 @@ static bool is_secret(const char *line, size_t name)
   return false;
 }
 
-static bool add_header(struct ba_record *record, const char *line, bool secret)
+static bool add_header(void *user, const char *line, bool secret)
 {
+  struct ba_record *record = user;
   const char *colon = strchr(line, ':');
   if(!colon || !colon[1])
     return true; /* "Expect:" removes a header; it is not sent */
@@ -77,19 +82,11 @@ static bool add_header(struct ba_record *record, const char *line, bool secret)
   return true;
 }
 
-static bool add_headers(struct ba_record *record, struct ba_call *call)
+static bool add_headers(struct ba_record *record, const struct ba_transfer *transfer)
 {
-  const struct ba_handle *handle = call->transfer.handle;
   ba_buffer_init(&record->text, 64 << 10);
-  for(unsigned i = 0; handle && i < handle->node_count; i++) {
-    bool secret = handle->nodes[i].data == handle->auth_line.bytes;
-    if(!add_header(record, handle->nodes[i].data, secret))
-      return false;
-  }
-  for(struct curl_slist *node = call->request->headers; node; node = node->next) {
-    if(!add_header(record, node->data, false))
-      return false;
-  }
+  if(!ba_transfer_each_header(transfer, add_header, record))
+    return false;
   size_t count = record->attempt.request_header_count;
   record->views = ba_malloc((count + 1) * sizeof(*record->views));
   if(!record->views)
@@ -104,71 +101,79 @@ static bool add_headers(struct ba_record *record, struct ba_call *call)
   return true;
 }
 
-static void fill(struct ba_attempt *attempt, const struct ba_call *call,
-                 const struct ba_error *error, double retry_in)
+static void fill(struct ba_attempt *attempt, const struct ba_transfer *transfer,
+                 const struct ba_error *error)
 {
-  const struct ba_transfer *transfer = &call->transfer;
-  attempt->number = call->attempts;
-  attempt->status = call->head.status;
+  attempt->status = transfer->head.status;
   attempt->kind = error ? error->kind : BA_OK;
   snprintf(attempt->message, sizeof(attempt->message), "%s", error ? error->message : "");
   attempt->started = transfer->wall;
-  attempt->elapsed = ba_engine.now - transfer->started;
   attempt->bytes_sent = transfer->bytes_sent;
   attempt->bytes_received = transfer->bytes_received;
   attempt->reused = transfer->reused;
-  attempt->retry_in = retry_in;
 }
 
-void ba_records_add(struct ba_call *call, const struct ba_error *error, double retry_in)
+static void hide_secrets(struct ba_record *record, struct ba_credential *credential)
 {
-  if(!call->request->options.record_attempts || !call->mailbox)
-    return;
+  ba_credential_redact(credential, record->text.bytes, record->text.length);
+  ba_credential_redact(credential, record->url, strlen(record->url));
+  ba_credential_redact(credential, record->attempt.message, strlen(record->attempt.message));
+}
+
+static struct ba_record *make(const struct ba_transfer *transfer, const struct ba_error *error)
+{
   struct ba_record *record = ba_calloc(1, sizeof(*record));
   if(!record)
-    return; /* sight is lost, not work */
-  fill(&record->attempt, call, error, retry_in);
-  record->method = ba_strdup(call->request->method);
-  record->url = ba_url_redact(ba_call_url(call));
-  if(!record->method || !record->url || !add_headers(record, call)) {
+    return NULL;
+  fill(&record->attempt, transfer, error);
+  record->method = ba_strdup(transfer->request->method);
+  record->url = ba_url_redact(ba_transfer_url(transfer));
+  if(!record->method || !record->url || !add_headers(record, transfer)) {
     record_free(record);
-    return;
+    return NULL;
   }
-  if(call->client->credential) {
-    struct ba_credential *credential = call->client->credential;
-    ba_credential_redact(credential, record->text.bytes, record->text.length);
-    ba_credential_redact(credential, record->url, strlen(record->url));
-    ba_credential_redact(credential, record->attempt.message, strlen(record->attempt.message));
-  }
+  if(transfer->credential)
+    hide_secrets(record, transfer->credential);
   record->attempt.method = record->method;
   record->attempt.url = record->url;
   record->attempt.request_headers = record->views;
-  ba_lock();
-  bool room = call->record_count < RECORDS_MAX;
-  if(room) {
-    *call->last_record = record;
-    call->last_record = &record->next;
-    call->record_count++;
-  }
-  ba_unlock();
-  if(room)
-    ba_engine_news(call, BA_CALL_ATTEMPTED);
-  else
-    record_free(record);
+  return record;
 }
 
-bool ba_call_next_attempt(struct ba_call *call, struct ba_attempt *out)
+bool ba_records_add(struct ba_records *records, const struct ba_transfer *transfer, unsigned number,
+                    double elapsed, const struct ba_error *error, double retry_in)
 {
-  struct ba_record *before = call->shown_record;
+  struct ba_record *record = make(transfer, error);
+  if(!record)
+    return false; /* sight is lost, not work */
+  record->attempt.number = number;
+  record->attempt.elapsed = elapsed;
+  record->attempt.retry_in = retry_in;
   ba_lock();
-  struct ba_record *record = call->records;
-  if(record) {
-    call->records = record->next;
-    call->record_count--;
-    if(!call->records)
-      call->last_record = &call->records;
+  bool room = records->count < RECORDS_MAX;
+  if(room) {
+    *records->last = record;
+    records->last = &record->next;
+    records->count++;
   }
-  call->shown_record = record;
+  ba_unlock();
+  if(!room)
+    record_free(record);
+  return room;
+}
+
+bool ba_records_next(struct ba_records *records, struct ba_attempt *out)
+{
+  struct ba_record *before = records->shown;
+  ba_lock();
+  struct ba_record *record = records->first;
+  if(record) {
+    records->first = record->next;
+    records->count--;
+    if(!records->first)
+      records->last = &records->first;
+  }
+  records->shown = record;
   ba_unlock();
   record_free(before);
   if(record)

@@ -2,7 +2,7 @@
  * with a redirect to its login page (FactSet) would otherwise look like a page
  * of HTML. Downloads may, if the caller says so: GET and HEAD only, never from
  * https to http, never with a credential to another origin. */
-#include "wire/internal.h"
+#include "wire/redirect.h"
 
 #include "batchapi/alloc.h"
 #include "http/url.h"
@@ -24,32 +24,32 @@ static bool downgrades(const char *from, const char *to)
 }
 
 /* Why the call does not go there; NULL: it does. */
-static const char *refusal(const struct ba_call *call, const char *target)
+static const char *refusal(const struct ba_transfer *transfer, const char *target)
 {
-  const char *method = call->request->method;
-  if(!call->request->options.allow_redirects)
+  const char *method = transfer->request->method;
+  if(!transfer->request->options.allow_redirects)
     return "this call follows no redirect";
   if(strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
     return "only GET and HEAD follow a redirect";
   if(strncasecmp(target, "http://", 7) != 0 && strncasecmp(target, "https://", 8) != 0)
     return "that is no place of HTTP";
-  if(downgrades(ba_call_url(call), target))
+  if(downgrades(ba_transfer_url(transfer), target))
     return "a redirect does not leave https";
-  return call->redirects >= REDIRECTS_MAX ? "that is one redirect too many" : NULL;
+  return transfer->redirects >= REDIRECTS_MAX ? "that is one redirect too many" : NULL;
 }
 
 /* Where the answer points, if it is a redirect; freed with ba_free(). */
-static char *target_of(struct ba_call *call)
+static char *target_of(const struct ba_transfer *transfer)
 {
   const char *location =
-      is_redirect(call->head.status) ? ba_head_get(&call->head, "location") : NULL;
-  return location ? ba_url_resolve(ba_call_url(call), location) : NULL;
+      is_redirect(transfer->head.status) ? ba_head_get(&transfer->head, "location") : NULL;
+  return location ? ba_url_resolve(ba_transfer_url(transfer), location) : NULL;
 }
 
-void ba_redirect_explain(struct ba_call *call, char *out, size_t size)
+void ba_redirect_explain(const struct ba_transfer *transfer, char *out, size_t size)
 {
-  char *target = target_of(call);
-  const char *why = target ? refusal(call, target) : NULL;
+  char *target = target_of(transfer);
+  const char *why = target ? refusal(transfer, target) : NULL;
   if(target)
     target[strcspn(target, "?#")] = '\0'; /* what is there may be a secret, and is long */
   char *place = target ? ba_url_redact(target) : NULL;
@@ -61,42 +61,41 @@ void ba_redirect_explain(struct ba_call *call, char *out, size_t size)
   ba_free(target);
 }
 
-bool ba_redirect_follow(struct ba_call *call)
+bool ba_redirect_follow(struct ba_transfer *transfer)
 {
-  char *target = target_of(call);
-  if(!target || refusal(call, target)) {
+  char *target = target_of(transfer);
+  if(!target || refusal(transfer, target)) {
     ba_free(target);
     return false;
   }
-  ba_free(call->url);
-  call->url = target;
-  call->redirects++;
+  ba_free(transfer->url);
+  transfer->url = target;
+  transfer->redirects++;
   /* Once away from the origin, headers do not come back either. */
-  call->foreign = call->foreign || !ba_url_same_origin(call->request->url, target);
-  ba_flow_proves(call);
+  transfer->foreign = transfer->foreign || !ba_url_same_origin(transfer->request->url, target);
   return true;
 }
 
-void ba_redirect_forget(struct ba_call *call)
+bool ba_redirect_forget(struct ba_transfer *transfer)
 {
-  if(!call->url)
-    return;
-  ba_free(call->url);
-  call->url = NULL;
-  call->redirects = 0;
-  call->foreign = false;
-  ba_flow_proves(call);
+  if(!transfer->url)
+    return false;
+  ba_free(transfer->url);
+  transfer->url = NULL;
+  transfer->redirects = 0;
+  transfer->foreign = false;
+  return true;
 }
 
-bool ba_redirect_to_login(struct ba_call *call)
+bool ba_redirect_to_login(const struct ba_transfer *transfer)
 {
   static const char *const words[] = {"login", "signin", "sign-in", "auth", "sso"};
-  const char *location = ba_head_get(&call->head, "location");
-  if(!location || !is_redirect(call->head.status))
+  const char *location = ba_head_get(&transfer->head, "location");
+  if(!location || !is_redirect(transfer->head.status))
     return false;
-  char *target = ba_url_resolve(ba_call_url(call), location);
+  char *target = ba_url_resolve(ba_transfer_url(transfer), location);
   bool login = false;
-  if(target && !ba_url_same_origin(ba_call_url(call), target)) {
+  if(target && !ba_url_same_origin(ba_transfer_url(transfer), target)) {
     target[strcspn(target, "?")] = '\0';
     for(size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
       login = login || strcasestr(target, words[i]) != NULL;
