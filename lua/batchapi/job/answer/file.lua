@@ -2,6 +2,7 @@
 
 local answer_lines = require("batchapi.job.answer.lines")
 local errors = require("batchapi.util.errors")
+local record_file = require("batchapi.job.store.record_file")
 
 local M = {}
 
@@ -57,7 +58,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.check(files, name, operation, outcome, must_have_lines)
-  local reader, why, err = files:reader(name)
+  local reader, why, err = files:reader(name, record_file.any_length)
   if not reader then
     return nil, why, err
   end

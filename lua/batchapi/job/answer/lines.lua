@@ -22,10 +22,11 @@ end
 --- Takes the next line. What it gives:
 ---
 --- "read", the value, the line's bytes, and, if it was mended, what was and where; "unreadable", nil,
---- the bytes, and why; "end"; "failed", the message, the error.
+--- the bytes, and why; "too_long" and why, of a line that was passed over; "end"; "failed", the message,
+--- the error.
 ---@param files table batchapi.files
 ---@param reader userdata
----@return "read"|"unreadable"|"end"|"failed" what
+---@return "read"|"unreadable"|"too_long"|"end"|"failed" what
 ---@return any value or message
 ---@return any line or error
 ---@return string|nil repaired or why
@@ -36,6 +37,8 @@ function M.next(files, reader)
       return "read", value, reader:raw()
     elseif not why then
       return "end"
+    elseif err.kind == "too_large" then
+      return "too_long", why
     elseif err.kind ~= "decode" then
       return "failed", why, err
     end

@@ -68,6 +68,8 @@ function settling:each_line(i, read, unreadable)
       ok, why, err = read(self, value, line, note)
     elseif what == "unreadable" then
       ok, why, err = unreadable(self, line, note)
+    elseif what == "too_long" then
+      self.too_long = self.too_long or ("%s: resume with a client whose max_line_bytes is larger"):format(value)
     elseif what == "failed" then
       ok, why, err = nil, value, line
     else

@@ -130,6 +130,7 @@ local function begin(job, part)
       and not (job.state.no_repeats or part.damaged or part.vanished),
     duplicates = 0, strangers = 0, broken = 0, repeated = 0, usage = nil,
     unclaimed = unclaimed.new(job, part.part), unreadable = 0, missing = 0, uncollected = 0,
+    too_long = nil, -- what is said of the first line that is longer than may be read
     seen = 0, known = 0, -- lines; those that are for a request of the part
     cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
@@ -167,8 +168,8 @@ end
 --- the service reports such requests one by one, one that it does not report is.
 function settling:absent_reason(line_number)
   local part = self.part
-  if part.uncollected then
-    return { code = "uncollected", message = part.uncollected }
+  if part.uncollected or self.too_long then
+    return { code = "uncollected", message = part.uncollected or self.too_long }
   elseif part.outcome == "completed" or self.cut_off > 0 then
     return { code = "missing", message = "the service's answers hold none for this request" .. (
       self.unclaimed.count > 0 and ("; %d of their lines belong to no request: job:unclaimed() has them")
@@ -329,7 +330,7 @@ function M.settle(job, part)
   ok, why, err = job:record{
     type = "settled", part = part.part, duplicates = self.duplicates, strangers = self.strangers,
     broken = self.broken, usage = self.usage, retry = retry, unclaimed = self.unclaimed.count,
-    unreadable = self.unreadable, missing = self.missing, uncollected = self.uncollected,
+    unreadable = self.unreadable + (self.too_long and 1 or 0), missing = self.missing, uncollected = self.uncollected,
   }
   if not ok then
     return nil, why, err

@@ -4,6 +4,7 @@ local core = require("batchapi.core")
 local groups = require("batchapi.job.call.groups")
 local paths = require("batchapi.util.path")
 local persist = require("batchapi.job.persist")
+local record_file = require("batchapi.job.store.record_file")
 local requests_of = require("batchapi.job.input.request")
 local store = require("batchapi.job.store.results")
 local template = require("batchapi.definition.template")
@@ -41,7 +42,7 @@ function M.name_items(job, call)
   for _, item in ipairs(call.items) do
     by_index[item.index], last = item, math.max(last, item.index)
   end
-  local reader, why, err = job.files:reader("requests.jsonl")
+  local reader, why, err = job.files:reader("requests.jsonl", record_file.any_length)
   if not reader then
     return nil, why, err
   end

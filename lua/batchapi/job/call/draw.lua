@@ -3,6 +3,7 @@
 local answers = require("batchapi.job.call.answers")
 local groups = require("batchapi.job.call.groups")
 local paths = require("batchapi.util.path")
+local record_file = require("batchapi.job.store.record_file")
 local store = require("batchapi.job.store.results")
 local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
 
@@ -40,7 +41,7 @@ function M.next_item(job)
   local pass = job.pass
   if not pass.reader then
     local why, err
-    pass.reader, why, err = job.files:reader("requests.jsonl")
+    pass.reader, why, err = job.files:reader("requests.jsonl", record_file.any_length)
     if not pass.reader then
       return nil, why, err
     end

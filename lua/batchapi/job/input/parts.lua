@@ -243,7 +243,7 @@ end
 ---@return table|nil err
 function M.lines(job, part, path)
   local files, name = job.files, M.name(job.run.family, part.part)
-  local reader, why, err = files:reader(path or name)
+  local reader, why, err = files:reader(path or name, record_file.any_length)
   if not reader then
     return nil, why, err
   end
@@ -278,7 +278,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.whole_file(job, name)
-  local reader, why, err = job.files:reader(name)
+  local reader, why, err = job.files:reader(name, record_file.any_length)
   return reader and {
     next = function()
       return job.files:next(reader)

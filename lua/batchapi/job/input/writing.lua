@@ -9,6 +9,7 @@ local groups = require("batchapi.job.call.groups")
 local input = require("batchapi.job.input.source")
 local options_of = require("batchapi.job.options")
 local parts = require("batchapi.job.input.parts")
+local record_file = require("batchapi.job.store.record_file")
 local requests_of = require("batchapi.job.input.request")
 
 local M = {}
@@ -217,7 +218,7 @@ end
 local function id_of_line(job, path, writer, index)
   local files = job.files
   files:flush(writer)
-  local reader, why = files:reader(path)
+  local reader, why = files:reader(path, record_file.any_length)
   if not reader then
     return nil, why
   end

@@ -3,6 +3,7 @@
 local errors = require("batchapi.util.errors")
 local in_order = require("batchapi.job.store.order")
 local iterator = require("batchapi.host.iterator")
+local record_file = require("batchapi.job.store.record_file")
 
 local M = {}
 
@@ -41,7 +42,7 @@ local function read_on(self)
   if not self._reader then
     local why, err
     self._reader, why, err = files:reader(results.path, { offset = self._place,
-      max_line_bytes = job.client._settings.max_line_bytes })
+      max_line_bytes = record_file.any_length.max_line_bytes })
     if not self._reader then
       return errors.adopt("results", err, why)
     end
@@ -138,7 +139,7 @@ function M.new(job, raw, stays)
     _raw = raw, _stays = stays, _store = job.store, _round = job.state.round,
     _job = job, _what = "results", _host = job.client._context.host,
     _ordered = (job.options.ordered or job.store.reopened) and not job.store.finished
-      and in_order.new(job.store, job.client._settings.max_line_bytes) or nil,
+      and in_order.new(job.store) or nil,
     _place = 0, _until = 0, _count = 0, _reader = nil, _ended = false,
   }, mt)
 end

@@ -72,7 +72,7 @@ local function stand_in(record)
   local run = run_of(record)
   return run and {
     _definition = { name = record.service, run = run }, _base_url = record.origin, _context = { host = "auto" },
-    _settings = { max_line_bytes = store.LONGEST_LINE }, _reads_only = true,
+    _settings = {}, _reads_only = true,
   }
 end
 

@@ -10,6 +10,7 @@ local core = require("batchapi.core")
 local drawing = require("batchapi.job.call.draw")
 local outcomes = require("batchapi.job.answer.outcome")
 local parts = require("batchapi.job.input.parts")
+local record_file = require("batchapi.job.store.record_file")
 local requests_of = require("batchapi.job.input.request")
 
 local M = {}
@@ -224,7 +225,7 @@ end
 --- many such there are.
 local function weigh(job, chosen)
   local wish, harmed = job.wish, 0
-  local reader, why, err = job.files:reader("requests.jsonl")
+  local reader, why, err = job.files:reader("requests.jsonl", record_file.any_length)
   if not reader then
     return nil, why, err
   end

@@ -93,7 +93,7 @@ end
 
 
 local function count_lines(job)
-  local reader, why, err = job.files:reader("requests.jsonl")
+  local reader, why, err = job.files:reader("requests.jsonl", record_file.any_length)
   if not reader then
     return nil, why, err
   end

@@ -3,6 +3,7 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
+local record_file = require("batchapi.job.store.record_file")
 
 local M = {}
 M.__index = M
@@ -11,11 +12,10 @@ local AT_ONCE = 256 -- lines; core.fs.lines stops earlier when they are long
 
 
 ---@param store table batchapi.job.store
----@param max_line_bytes integer|nil
-function M.new(store, max_line_bytes)
+function M.new(store)
   return setmetatable({
-    store = store, max_line_bytes = max_line_bytes,
-    lines = core.lines{ max_line_bytes = max_line_bytes }, -- what was read
+    store = store,
+    lines = core.lines(record_file.any_length), -- what was read
     last = 0, -- number of the last request whose line was given, or was none
     drift = 0, -- bytes by which the lines given are longer in the file in order, where each has another number
     reader = nil, -- of the file that is in order, once there is one
@@ -73,7 +73,7 @@ end
 local function open_reader(self)
   local store = self.store
   local reader, why, err = store.files:reader(store.path, {
-    offset = self.lines:offset() + self.drift, max_line_bytes = self.max_line_bytes })
+    offset = self.lines:offset() + self.drift, max_line_bytes = record_file.any_length.max_line_bytes })
   self.reader = reader
   return reader, why, err
 end

@@ -9,8 +9,10 @@ local core = require("batchapi.core")
 
 local M = {}
 
-local LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.reader takes
 local TAIL = 18 -- bytes of a line behind its fields
+--- Of readers of what a job itself has written: the most that they take.
+M.any_length = { max_line_bytes = 2 ^ 30 }
+
 local keep_null = { null = "keep" }
 
 
@@ -94,7 +96,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.read(files, name, seed, each, damage)
-  local reader, why, err = files:reader(name, { max_line_bytes = LONGEST_LINE })
+  local reader, why, err = files:reader(name, M.any_length)
   if not reader then
     return nil, why, err
   end

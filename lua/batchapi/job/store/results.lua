@@ -19,7 +19,6 @@ M.__index = M
 M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
-M.LONGEST_LINE = 2 ^ 30 -- bytes, the most that core.reader takes
 
 
 local FINAL = "results.jsonl"
@@ -267,7 +266,7 @@ end
 
 
 local function copy_in_order(self, writer, breathe)
-  local results = in_order.new(self, M.LONGEST_LINE)
+  local results = in_order.new(self)
   for index = 1, self.ledger:count() do
     local line, why, err = results:take("next")
     local ok = line ~= nil

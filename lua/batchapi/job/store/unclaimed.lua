@@ -191,7 +191,7 @@ local function open_next(self)
   local why, err
   self._path, self._expected, self._number = one.path, one.lines, 0
   self._seed = M.seed_of(self._job.id, one.path)
-  self._reader, why, err = self._job.files:reader(one.path)
+  self._reader, why, err = self._job.files:reader(one.path, record_file.any_length)
   return self._reader, why, err
 end
 
