@@ -163,3 +163,40 @@ describe("the answers of calls", function()
   end)
 
 end)
+
+
+describe("requests of calls", function()
+  after_each(jobs.clear)
+
+  local line = '{"relative_path":"/tasks", "method":"post", "data":{"workspace":"1","name":"a",'
+    .. '"number":12345678901234567890,"z":1.50}}'
+
+  for _, kept in ipairs{ true, false } do
+    it(("go out as they stand in the file; dir: %s"):format(tostring(kept)), function()
+      sandbox.reset()
+      local asana = assert(batchapi.asana{ max_retries = 0 })
+      local path = jobs.dir()
+      jobs.write(path, line .. "\n" .. '{"relative_path":"/tasks/1","method":"GET"}\n')
+      assert(all(assert(asana:run(path, { dir = kept and jobs.dir() or nil }))))
+      local body = sandbox.last().body
+      assert.is_truthy(body:find(line, 1, true), body)
+      assert.is_truthy(body:find('{"method":"get","relative_path":"/tasks/1"}', 1, true), body) -- it was changed
+      asana:close()
+    end)
+  end
+
+  it("go out with the keys in the order that batchapi.object gives them, or sorted", function()
+    sandbox.reset()
+    local asana = assert(batchapi.asana{ max_retries = 0 })
+    all(assert(asana:run({
+      batchapi.object{ { "relative_path", "/tasks" }, { "method", "post" },
+        { "data", batchapi.object{ { "workspace", "1" }, { "name", "x" } } } },
+      { relative_path = "/tasks/1", method = "get" },
+    }, {})))
+    local body = sandbox.last().body
+    assert.is_truthy(body:find('{"relative_path":"/tasks","method":"post","data":{"workspace":"1","name":"x"}}', 1, true),
+      body)
+    assert.is_truthy(body:find('{"method":"get","relative_path":"/tasks/1"}', 1, true), body)
+    asana:close()
+  end)
+end)

@@ -28,9 +28,9 @@ end
 local function with_full_disk(client, nth, times)
   local world, count = world_of.real(client), 0
   local function wrapped(files)
-    local self = setmetatable({}, { __index = files })
-    self.direct = files.direct == files and self or files.direct
-    function self:record(writer, record, ...)
+    local full = setmetatable({}, { __index = files })
+    full.direct = files.direct == files and full or files.direct
+    function full.record(_, writer, record, ...)
       if record.custom_id or record.ok ~= nil then
         count = count + 1
         if count >= nth and count < nth + times then
@@ -39,7 +39,7 @@ local function with_full_disk(client, nth, times)
       end
       return files.record(files, writer, record, ...)
     end
-    return self
+    return full
   end
   local outside = world.files
   world.files = setmetatable({ directory = function(_, ...)

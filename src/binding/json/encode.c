@@ -182,6 +182,17 @@ static enum ba_json_look look_at(lua_State *L, struct encoder *encoder)
   return look;
 }
 
+/* A table on the top that is written as it was decoded; pops it. */
+static bool put_text(lua_State *L, struct encoder *encoder)
+{
+  size_t length;
+  ba_json_push_text(L);
+  const char *text = lua_tolstring(L, -1, &length);
+  bool ok = text && put(encoder, text, length);
+  lua_pop(L, 2);
+  return ok;
+}
+
 static bool open_table(lua_State *L, struct encoder *encoder)
 {
   if(encoder->depth == encoder->max_depth) {
@@ -203,6 +214,8 @@ static bool open_table(lua_State *L, struct encoder *encoder)
     lua_pop(L, 1);
     return put(encoder, "null", 4);
   }
+  if(look == BA_JSON_AS_TEXT)
+    return put_text(L, encoder);
   struct level *level = &encoder->levels[++encoder->depth];
   level->kind = UNDECIDED;
   level->marked = look == BA_JSON_MARKED;

@@ -186,6 +186,24 @@ static enum ba_json_look replace(lua_State *L, lua_CFunction copy, char *why, si
   return BA_JSON_REFUSED;
 }
 
+/* Is the metatable on the top that of a table that was decoded, which lies below it?  [-0, +0, m] */
+static bool has_text_of_its_own(lua_State *L)
+{
+  lua_pushliteral(L, BA_JSON_TEXT_OF);
+  lua_rawget(L, -2);
+  bool same = lua_rawequal(L, -1, -3);
+  lua_pop(L, 1);
+  return same && has(L, BA_JSON_TEXT);
+}
+
+void ba_json_push_text(lua_State *L)
+{
+  lua_getmetatable(L, -1);
+  lua_pushliteral(L, BA_JSON_TEXT);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
 enum ba_json_look ba_json_look(lua_State *L, char *why, size_t size)
 {
   if(!lua_getmetatable(L, -1))
@@ -193,6 +211,10 @@ enum ba_json_look ba_json_look(lua_State *L, char *why, size_t size)
   ba_json_push_array_mt(L);
   bool own = lua_rawequal(L, -1, -2);
   lua_pop(L, 1);
+  if(!own && has_text_of_its_own(L)) {
+    lua_pop(L, 1);
+    return BA_JSON_AS_TEXT;
+  }
   /* cjson's empty_array_mt says something about an empty table only */
   bool marked = own || ba_json_is_cjson(L, -1, "array_mt") || has_text(L, "__jsontype", "array");
   bool ordered = !marked && has(L, BA_JSON_ORDER);

@@ -73,18 +73,25 @@ void ba_json_push_member(lua_State *L, int table, const struct ba_buffer *keys,
 /* ---- json_foreign.c ------------------------------------------------------------ */
 
 #define BA_JSON_ORDER "__batchapi_order" /* of a metatable: an array of keys */
+/* Of a metatable of ours: the text that a table was decoded from, and which table that
+ * was. A copy of it, as checks make one where they change something, is another. */
+#define BA_JSON_TEXT "__batchapi_text"
+#define BA_JSON_TEXT_OF "__batchapi_text_of"
 
 enum ba_json_look {
   BA_JSON_TABLE,   /* its own fields say what it is */
   BA_JSON_MARKED,  /* an array, also when it is empty */
   BA_JSON_ORDERED, /* an object whose metatable has the order of its keys */
   BA_JSON_NOTHING, /* another library's null */
+  BA_JSON_AS_TEXT, /* as it was decoded: ba_json_push_text() */
   BA_JSON_REFUSED
 };
 
 /* What the table on the top is, from its metatable. One that is read through
  * __pairs or __len is replaced by a plain copy. Refused: *why says why.  [-0, +0, m] */
 enum ba_json_look ba_json_look(lua_State *L, char *why, size_t size);
+/* Pushes the text that the table on the top is written as.  [-0, +1, m] */
+void ba_json_push_text(lua_State *L);
 /* Pushes the order; false: there is none, and something else is pushed. [-0, +0..1, m] */
 bool ba_json_push_order(lua_State *L, int table);
 /* What a value that is no table, string, number or boolean is written as: null,

@@ -31,6 +31,16 @@ function M.is_safe(job, request)
 end
 
 
+--- A request as it was read goes out with the bytes it has in the file: keys in the user's order, numbers
+--- with all their digits. What is changed on the way is encoded.
+local function as_written(request, text)
+  if type(request) ~= "table" or getmetatable(request) ~= nil then
+    return request
+  end
+  return setmetatable(request, { __batchapi_text = text, __batchapi_text_of = request })
+end
+
+
 --- The next request of this pass that waits for its turn: { index, request, bytes, safe, custom_id,
 --- needs, places }, the last the numbers of what it needs, by id.
 ---@param job table
@@ -61,7 +71,7 @@ function M.next_item(job)
     end
     if job.ledger:state(pass.index) == pass.mark then
       local needs = groups.needs(job.run, request)
-      return { index = pass.index, request = request, bytes = pass.reader:offset() - from,
+      return { index = pass.index, request = as_written(request, pass.reader:raw()), bytes = pass.reader:offset() - from,
         safe = M.is_safe(job, request), custom_id = id, needs = needs, places = groups.places(pass.window, needs) }
     end
     job:breathe()

@@ -200,7 +200,8 @@ function M:prepare_table(value, raw, index)
   end
   local whole, added = value, {}
   if not verbatim then
-    whole = {}
+    local mt = getmetatable(value)
+    whole = type(mt) == "table" and mt.__batchapi_order and setmetatable({}, mt) or {}
     for name, content in pairs(value) do
       whole[name] = content
     end
