@@ -186,7 +186,7 @@ static enum ba_json_look replace(lua_State *L, lua_CFunction copy, char *why, si
   return BA_JSON_REFUSED;
 }
 
-/* Is the metatable on the top that of a table that was decoded, which lies below it?  [-0, +0, m] */
+/* Is the metatable on the top that of a decoded table, which lies below it?  [-0, +0, m] */
 static bool has_text_of_its_own(lua_State *L)
 {
   lua_pushliteral(L, BA_JSON_TEXT_OF);
