@@ -96,9 +96,12 @@ end
 ---@param second table
 ---@return table kind
 function M.either(first, first_type, second)
-  return { said = first.said .. ", or " .. second.said, item = second.item or second, check = function(value, place)
-    return (type(value) == first_type and first or second).check(value, place)
-  end }
+  return {
+    said = first.said .. ", or " .. second.said, item = second.item or second, second = second,
+    check = function(value, place)
+      return (type(value) == first_type and first or second).check(value, place)
+    end,
+  }
 end
 
 

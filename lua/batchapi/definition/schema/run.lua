@@ -58,7 +58,7 @@ return function(section, _, value_type)
     { "needed", flag, help = "with infer: there is no going without" },
     { "default", anything, help = "its value when absent" },
     { "window", one_of{ "s", "m", "h", "d", "w" }, help = "it says how long the service may take: the unit of a number" },
-    { "one_of", texts, help = "the words it may be" },
+    { "one_of", texts, help = "the words it may be", example = [[one_of = { "24h", "7d" }]] },
     { "help", text, help = "what it does" },
   })
 
@@ -73,7 +73,8 @@ return function(section, _, value_type)
     { "verbatim", texts, help = "fields with which a JSONL line is sent byte for byte" },
     { "equal", map_of(text), templates = true, help = "field = template: what the service insists on" },
     { "uniform", texts, help = "paths whose value is one in all of a batch" },
-    { "send", template, help = "what goes out, if it is not the request itself ($request.field)" },
+    { "send", template, help = "what goes out, if it is not the request itself ($request.field)",
+      example = [[send = { key = "$request.id", request = "$request.body" }]] },
     { "safe", section"run_among", families = calls, help = "repeating these harms nothing" },
     { "depends", section"run_depends", families = { "envelope" }, help = "requests that need one another go in one call" },
   })
@@ -136,8 +137,8 @@ return function(section, _, value_type)
     { "file", text, help = "path of the id of the file it was made of" },
   })
 
-  section("run_watch", "How a batch is watched", {
-    { "arguments", templates, help = "of the operation that watches" },
+  section("run_watch", "What run adds to wait", {
+    { "arguments", templates, help = "of the operation that watches", example = [[arguments = { "$batch_id" }]] },
     { "expired", texts, help = "states in which its time was over" },
     { "cancelled", texts, help = "states in which it was cancelled" },
     { "usage", text, help = "path of what was used" },

@@ -16,14 +16,15 @@ return function(section, described)
       .. "shipped, that this one differs from: headers, query, errors, response and run are merged word by word "
       .. "(false takes one away), options and operations by name, everything else is replaced. With a base_url of "
       .. "its own it gets none of the other's environment variables, which hold that one's credentials and address" },
-    { "credentials", one_of{ "inherit" }, help = "it does get them, where both are one account's; its clients say so" },
+    { "credentials", one_of{ "inherit" }, help = "it does get them, where both are one account's; its clients say so",
+      example = [[credentials = "inherit"]] },
     { "base_url", text, required = true, help = "where paths begin; {option} stands for the value of an option" },
     { "environment", text, help = "variable that overrides base_url" },
     { "auth", either(one_of{ "none" }, "string", array_of(section"way")), help = "how a request proves who sends it. "
       .. "The first way whose options are given is taken, then the first whose variables are set" },
     { "options", array_of(section"option"), help = "client options of this service beyond the general ones" },
-    { "headers", map_of(text), help = "sent with every request" },
-    { "query", map_of(text), help = "sent with every request" },
+    { "headers", map_of(text), help = "sent with every request", example = [[headers = { ["X-Client"] = "nightly" }]] },
+    { "query", map_of(text), help = "sent with every request", example = [[query = { format = "json" }]] },
     { "errors", section"errors", help = "how the service says what went wrong" },
     { "response", section"response", help = "where the service puts its request id and rate limits" },
     { "limits", array_of(section"limit"), help = "up to four limits on what may be in flight, weighed by the operations" },
@@ -41,7 +42,8 @@ return function(section, described)
     { "user_option", text, help = "kind basic: client option with the user's name" },
     { "user_environment", text, help = "kind basic: variable with it" },
     { "header", text, help = "kind header: which" },
-    { "prefix", text, help = "kind header: what stands before the secret" },
+    { "prefix", text, help = "kind header: what stands before the secret",
+      example = [[prefix = "Token "]] },
     { "token_url", text, help = "kind oauth_refresh: where tokens are had; a URL, or a path at the base URL's origin" },
     { "authorize_url", text, help = "kind oauth_refresh: where a user's browser is sent" },
     { "help", text, help = "what the secret is, for help" },
@@ -55,11 +57,12 @@ return function(section, described)
     { "query", text, help = "query parameter that its value goes to" },
     { "default", anything, help = "its value when absent" },
     { "help", text, help = "what it does" },
-    { "one_of", texts, help = "the words it may be" },
+    { "one_of", texts, help = "the words it may be", example = [[one_of = { "eu", "us" }]] },
     { "pattern", text, help = "Lua pattern that it must match" },
     { "pattern_help", text, help = "the pattern in words" },
-    { "min", number, help = "smallest" }, { "max", number, help = "greatest" },
-    { "min_length", number, help = "characters at least" }, { "max_length", number, help = "characters at most" },
+    { "min", number, help = "smallest" }, { "max", number, help = "greatest", example = "max = 100" },
+    { "min_length", number, help = "characters at least", example = "min_length = 8" },
+    { "max_length", number, help = "characters at most", example = "max_length = 64" },
     { "items", described, help = "elements of an array" },
   })
 
@@ -81,7 +84,7 @@ return function(section, described)
   section("limit", "A limit", {
     { "name", text, required = true, help = "how operations name it" },
     { "in_flight", number, help = "weight at once" },
-    { "per_minute", number, help = "weight in a minute" },
+    { "per_minute", number, help = "weight in a minute", example = "per_minute = 1500" },
     { "per_minute_option", text, help = "client option that sets it" },
   })
 
@@ -107,14 +110,15 @@ return function(section, described)
     { "answer", one_of{ "json", "bytes", "jsonl" }, help = "what comes back (json); bytes is a file, which may go to "
       .. "{ to = path }; jsonl a file of JSON lines" },
     { "headers", map_of(text), help = "sent with it" },
-    { "credential", flag, help = "false: sent without the credential" },
+    { "credential", flag, help = "false: sent without the credential", example = "credential = false" },
     { "redirects", flag, help = "true: follows redirects (the credential stays at its own origin)" },
     { "repeats", one_of{ "safe", "idempotent", "never_sent" }, help = "when a failed attempt is repeated; never_sent: "
       .. "only if surely not accepted. By method: GET and HEAD safe, PUT and DELETE idempotent, else never_sent" },
     { "repeats_if", section"repeats_if", help = "repeats so when each element of an array is as it says" },
     { "idempotency_key", text, help = "header that the service knows a repeated call by: each call sends a fresh value, "
-      .. "and every failed attempt may then be repeated" },
-    { "unaccepted", numbers, help = "statuses that say 'not accepted', after which even never_sent is repeated (429)" },
+      .. "and every failed attempt may then be repeated", example = [[idempotency_key = "Idempotency-Key"]] },
+    { "unaccepted", numbers, help = "statuses that say 'not accepted', after which even never_sent is repeated (429)",
+      example = "unaccepted = { 429, 503 }" },
     { "weights", array_of(section"weight"), help = "what it takes of the limits" },
     { "page", section"page", help = "how a list goes on" },
     { "remove", flag, help = "true, with extends: this service lacks the operation" },
@@ -129,7 +133,7 @@ return function(section, described)
 
   section("weight", "What a call takes of a limit", {
     { "limit", text, required = true, help = "the limit's name" },
-    { "weight", number, help = "so much, or" },
+    { "weight", number, help = "so much, or", example = "weight = 1" },
     { "count", text, help = "one for each element of the array at this path" },
     { "field", text, help = "path in each element" },
     { "one_of", texts, help = "only those whose field is one of these" },
@@ -159,7 +163,8 @@ return function(section, described)
     { "pending", section"pending", help = "for a service without a state" },
     { "reasons", section"reasons", help = "where a failed batch says why" },
     { "needs", array_of(section"need"), help = "what an ended batch must name before its results can be had" },
-    { "ended", text, help = "path that is there only when the work has ended" },
+    { "ended", text, help = "path that is there only when the work has ended",
+      example = [[ended = "ended_at"]] },
     { "interval", number, help = "seconds between looks, at first" },
     { "max_interval", number, help = "seconds between looks, at most" },
   })
@@ -170,8 +175,10 @@ return function(section, described)
   })
 
   section("pending", "Counts in the place of a state", {
-    { "zero", text, required = true, help = "path of the count that is 0 at the end" },
-    { "positive", text, help = "path of one that is above 0 then" },
+    { "zero", text, required = true, help = "path of the count that is 0 at the end",
+      example = [[zero = "counts.processing"]] },
+    { "positive", text, help = "path of one that is above 0 then",
+      example = [[positive = "counts.succeeded"]] },
   })
 
   section("reasons", "Why a batch failed", {
@@ -192,7 +199,7 @@ return function(section, described)
     { "help", text, help = "what it is" },
     { "example", anything, help = "a value" },
     { "default", anything, help = "what the service takes when it is absent, for help" },
-    { "always", anything, help = "what is sent when it is absent" },
+    { "always", anything, help = "what is sent when it is absent", example = [[always = "v1"]] },
     { "min", number, types = { "integer", "number" }, help = "smallest" },
     { "max", number, types = { "integer", "number" }, help = "greatest" },
     { "min_length", number, types = strings, help = "characters at least" },
@@ -211,7 +218,7 @@ return function(section, described)
     { "max_items", number, types = arrays, help = "elements at most" },
     { "list", one_of{ "comma", "repeat", "bracket" }, types = arrays, help = "how it is written in a query" },
     { "values", described, types = maps, help = "the values" },
-    { "min_pairs", number, types = maps, help = "pairs at least" },
+    { "min_pairs", number, types = maps, help = "pairs at least", example = "min_pairs = 1" },
     { "max_pairs", number, types = maps, help = "pairs at most" },
     { "key_max_length", number, types = maps, help = "characters of a name at most" },
     { "extension", text, types = { "file" }, help = "added to the file's name when it lacks it" },
