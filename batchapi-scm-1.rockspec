@@ -137,6 +137,7 @@ build = {
       ["batchapi.job.call.failed"] = "lua/batchapi/job/call/failed.lua",
       ["batchapi.job.call.groups"] = "lua/batchapi/job/call/groups.lua",
       ["batchapi.job.call.init"] = "lua/batchapi/job/call/init.lua",
+      ["batchapi.job.face"] = "lua/batchapi/job/face.lua",
       ["batchapi.job.failed"] = "lua/batchapi/job/failed.lua",
       ["batchapi.job.handle"] = "lua/batchapi/job/handle.lua",
       ["batchapi.job.init"] = "lua/batchapi/job/init.lua",

@@ -175,7 +175,7 @@ describe("extends", function()
 
   it("takes the name of a definition that is shipped", function()
     local compiled = definition.load{ extends = "openai", name = "clone", base_url = "https://example.org" }
-    assert.equal(13, #compiled.operations)
+    assert.equal(18, #compiled.operations)
     local ok, message = pcall(definition.load, { extends = "opnai", name = "clone" })
     assert.is_false(ok)
     assert.matches("no definition 'opnai' is shipped; did you mean 'openai'", message)

@@ -1,6 +1,7 @@
 --- Requests that depend on one another, over passes and crashes: none runs whose need has failed.
 
 local batchapi = require("batchapi")
+local face = require("batchapi.job.face")
 local core = require("batchapi.core")
 local jobs = require("support.job")
 local sandbox = require("support.sandbox")
@@ -82,8 +83,9 @@ describe("a request that depends on others", function()
     local list = { get("f", "/f"), get("g", "/g"), get("h", "/h"),
       get("a", "/fail-429-times-1"), get("e", "/e"), delete("b", "a", "e") }
     local job = assert(graph:run(list, { attempts = 2, repeat_writes = true, max_requests_per_batch = 3 }))
-    local append, failed = job.store.append, false
-    job.store.append = function(store, result)
+    local store = face.engine(job).store
+    local append, failed = store.append, false
+    store.append = function(_, result)
       if result.custom_id == "e" and not failed then
         failed = true
         return nil, "the disk is full", { kind = "io" }

@@ -1,4 +1,5 @@
 local batchapi = require("batchapi")
+local face = require("batchapi.job.face")
 local core = require("batchapi.core")
 local jobs = require("support.job")
 local sandbox = require("support.sandbox")
@@ -290,9 +291,10 @@ describe("client:run", function()
       local awaited = {}
       local ok, why = pcall(batchapi.parallel, function()
         local job = assert(openai:run(chats(3), quick()))
-        dir = job.dir
-        local unlink = job.files.unlink
-        job.files.unlink = function(files, path)
+        local engine = face.engine(job)
+        dir = engine.dir
+        local unlink = engine.files.unlink
+        engine.files.unlink = function(files, path)
           awaited[path:match("[^/]+$")] = true
           return unlink(files, path)
         end
@@ -312,7 +314,7 @@ describe("client:run", function()
 
     it("leave nothing on disk without dir", function()
       local job = assert(openai:run(chats(2), quick()))
-      local dir = job.dir
+      local dir = face.engine(job).dir
       assert.is_truthy(io.open(dir .. "/part-00001.jsonl"))
       all(job)
       assert.is_nil(io.open(dir .. "/part-00001.jsonl"))

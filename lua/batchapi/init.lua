@@ -43,16 +43,20 @@ function M.client(described, given)
   if given ~= nil and type(given) ~= "table" then
     errors.misuse("client: the options must be a table, got a " .. type(given))
   end
-  return client.new(definition.load(described), given or {})
+  local made, message, err = client.new(definition.load(described), given or {})
+  return made, message, err
 end
 
 
 for _, name in ipairs(merge.names) do
   M[name] = function(given)
-    if given ~= nil and type(given) ~= "table" then
+    if given == M then
+      errors.misuse("%s: call it with a dot, batchapi.%s{ … }", name, name)
+    elseif given ~= nil and type(given) ~= "table" then
       errors.misuse("%s: the options must be a table, got a %s", name, type(given))
     end
-    return client.new(definition.load(name), given or {})
+    local made, message, err = client.new(definition.load(name), given or {})
+    return made, message, err
   end
 end
 
@@ -81,7 +85,8 @@ end
 ---@param given batchapi.ShowOptions|nil
 ---@return string
 function M.show(value, given)
-  return require("batchapi.prompt.show").show(value, given)
+  local text = require("batchapi.prompt.show").show(value, given)
+  return text
 end
 
 
@@ -90,7 +95,8 @@ end
 ---@param operation string|nil with a client: one of its operations
 ---@return string
 function M.help(name, operation)
-  return require("batchapi.prompt.help").help(name, operation)
+  local value = require("batchapi.prompt.help").help(name, operation)
+  return value
 end
 
 
@@ -99,7 +105,8 @@ end
 ---@param given table|nil
 ---@return batchapi.Job|nil job, string|nil message, batchapi.Error|nil err
 function M.resume(dir, given)
-  return require("batchapi.job").resume(dir, given)
+  local value, message, err = require("batchapi.job").resume(dir, given)
+  return value, message, err
 end
 
 
@@ -109,7 +116,8 @@ end
 ---@return batchapi.Verification|nil found { ok, damage, … }, prints as text
 ---@return string|nil message, batchapi.Error|nil err
 function M.verify(dir, given)
-  return require("batchapi.job.recover.verify").verify(dir, given)
+  local value, message, err = require("batchapi.job.recover.verify").verify(dir, given)
+  return value, message, err
 end
 
 
@@ -118,7 +126,8 @@ end
 ---@param dir string
 ---@return batchapi.JobStatus|nil status, string|nil message, batchapi.Error|nil err
 function M.status(dir)
-  return require("batchapi.job.output.listing").status(dir)
+  local value, message, err = require("batchapi.job.output.listing").status(dir)
+  return value, message, err
 end
 
 
@@ -126,7 +135,8 @@ end
 ---@param dir string
 ---@return batchapi.JobSummary[]|nil jobs, string|nil message, batchapi.Error|nil err
 function M.jobs(dir)
-  return require("batchapi.job.output.listing").list(dir)
+  local value, message, err = require("batchapi.job.output.listing").list(dir)
+  return value, message, err
 end
 
 
@@ -134,7 +144,8 @@ end
 ---@param ... any what job/output/progress.lua takes
 ---@return fun(status: table)
 function M.progress(...)
-  return require("batchapi.job.output.progress")(...)
+  local value = require("batchapi.job.output.progress")(...)
+  return value
 end
 
 
@@ -154,7 +165,8 @@ end
 ---@param given? batchapi.MapOptions
 ---@return any[]|nil results, string|nil why, batchapi.Error|nil err
 function M.map(items, f, given)
-  return require("batchapi.host.parallel").map(items, f, given)
+  local results, why, err = require("batchapi.host.parallel").map(items, f, given)
+  return results, why, err
 end
 
 

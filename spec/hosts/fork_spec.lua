@@ -87,15 +87,16 @@ describe("a child of fork", function()
       local client = assert(batchapi.openai())
       local job = assert(client:run(requests(300), { endpoint = "/v1/embeddings", interval = 0.05,
         max_requests_per_batch = 100 }))
+      inside = require("batchapi.job.face").engine(job)
       job:poll()
     ]], [[
       local _, _, a = job:wait()
       local _, _, b = job:poll()
       local _, _, c = job:cancel()
       job:close()
-      print(a.kind, b.kind, c.kind, exists(job.dir) and false)
+      print(a.kind, b.kind, c.kind, exists(inside.dir) and false)
     ]], [[
-      print(exists(job.dir) and count_results(job), not exists(job.dir))
+      print(exists(inside.dir) and count_results(job), not exists(inside.dir))
     ]]))
   end)
 

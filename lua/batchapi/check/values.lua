@@ -146,6 +146,7 @@ local function check_rules(value, rules, where)
     local all = true
     for field, pattern in pairs(rule.when) do
       local text = path.get(value, field)
+      text = type(text) == "boolean" and tostring(text) or text
       all = all and type(text) == "string" and text:find(pattern) ~= nil
     end
     if all then

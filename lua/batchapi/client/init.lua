@@ -102,7 +102,8 @@ function methods:_call(name, arguments, overrides)
   if not wire then
     return nil, kind, url
   end
-  return perform(self, name, kind, wire, url, body)
+  local value, message, extra = perform(self, name, kind, wire, url, body)
+  return value, message, extra
 end
 
 
@@ -146,7 +147,8 @@ function methods:request(given)
   if not wire then
     return nil, url, body
   end
-  return perform(self, nil, "text", wire, url, body, given.path)
+  local value, message, extra = perform(self, nil, "text", wire, url, body, given.path)
+  return value, message, extra
 end
 
 
@@ -165,7 +167,8 @@ end
 ---@return batchapi.Lines
 function methods:lines(name, ...)
   check_open(self, "lines")
-  return require("batchapi.client.lines").new(self, iterated(self, name, pack(...)))
+  local iterator = require("batchapi.client.lines").new(self, iterated(self, name, pack(...)))
+  return iterator
 end
 
 
@@ -175,7 +178,8 @@ end
 ---@return batchapi.Pages
 function methods:each(name, ...)
   check_open(self, "each")
-  return require("batchapi.client.pages").each(self, iterated(self, name, pack(...)))
+  local iterator = require("batchapi.client.pages").each(self, iterated(self, name, pack(...)))
+  return iterator
 end
 
 
@@ -185,7 +189,8 @@ end
 ---@return batchapi.Pages
 function methods:pages(name, ...)
   check_open(self, "pages")
-  return require("batchapi.client.pages").pages(self, iterated(self, name, pack(...)))
+  local iterator = require("batchapi.client.pages").pages(self, iterated(self, name, pack(...)))
+  return iterator
 end
 
 
@@ -195,7 +200,8 @@ end
 ---@return table|nil answer, string|nil message, batchapi.Response|batchapi.Error
 function methods:wait(id, given)
   check_open(self, "wait")
-  return require("batchapi.client.wait").wait(self, id, given)
+  local answer, message, extra = require("batchapi.client.wait").wait(self, id, given)
+  return answer, message, extra
 end
 
 
@@ -209,7 +215,8 @@ function methods:run(requests, given)
     errors.misuse("run: the definition of %s says nothing about it (it has no 'run')",
       self._definition.name)
   end
-  return require("batchapi.job").run(self, requests, given)
+  local job, message, err = require("batchapi.job").run(self, requests, given)
+  return job, message, err
 end
 
 
@@ -222,7 +229,8 @@ end
 ---@return string|nil message
 function methods:start(name, ...)
   check_open(self, "start")
-  return require("batchapi.client.start").start(self, name, pack(...))
+  local started, message = require("batchapi.client.start").start(self, name, pack(...))
+  return started, message
 end
 
 
@@ -256,7 +264,22 @@ function methods:with(changed)
   if type(changed) ~= "table" then
     errors.misuse("with: a table of options expected, got a " .. type(changed))
   end
-  return M.new(self._definition, changed, self)
+  local client, message, err = M.new(self._definition, changed, self)
+  return client, message, err
+end
+
+
+--- What a client lacks was meant as one of its methods; fields of our own begin with '_'.
+local function unknown_method(definition, name)
+  local known = {}
+  for method in pairs(methods) do
+    known[#known + 1] = method:find("^%a") and method or nil
+  end
+  for _, one in ipairs(definition.operations) do
+    known[#known + 1] = one.name
+  end
+  table.sort(known)
+  errors.misuse("%s has no operation '%s'%s", definition.name, name, suggest.hint(name, known))
 end
 
 
@@ -268,7 +291,14 @@ local function class_of(definition)
   if class then
     return class
   end
-  local own = setmetatable({}, { __index = methods })
+  local own = setmetatable({}, { __index = function(_, name)
+    if type(name) == "string" and name:find("^%a") then
+      unknown_method(definition, name)
+    end
+  end })
+  for name, method in pairs(methods) do
+    own[name] = method
+  end
   for _, one in ipairs(definition.operations) do
     local name = one.name
     if methods[name] then
@@ -296,10 +326,10 @@ local function assemble(definition, settings, credential, handle, base_url)
     _base_url = base_url,
     _origin = origin.of(base_url), -- "https://host:port", lower case, no default port
     _codec = codec.new(settings),
-    _fixed = nil,             -- what all its requests have in common (call/request.lua)
+    _fixed = false,            -- what all its requests have in common (call/request.lua)
     _context = nil,           -- for exchange
     _names = response.names(definition), -- of the headers that tell what a response holds
-    _changes = nil,           -- function(headers) that tells announced changes, or nil
+    _changes = false,         -- function(headers) that tells announced changes, or nil
     _told = nil,              -- flags that were told, shared with derived clients
   }, class_of(definition))
   client._context = {

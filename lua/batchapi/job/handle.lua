@@ -1,4 +1,4 @@
---- The job as users hold it: its results, its status, cancelling it. Waiting for it stands in
+--- What users ask of a job (job/face.lua hands it on): its results, its status, cancelling it. Waiting for it stands in
 --- job/waiting.lua.
 
 local check = require("batchapi.check.options")
@@ -9,8 +9,6 @@ local results_of = require("batchapi.job.output.results")
 local status_of = require("batchapi.job.output.status")
 local unclaimed = require("batchapi.job.store.unclaimed")
 
----@class batchapi.Job
----@field id string
 local methods = {}
 
 local M = { methods = methods }
@@ -112,9 +110,8 @@ end
 
 
 --- The state in one line.
----@param self batchapi.Job
 ---@return string
-function M.tostring(self)
+function methods:describe()
   local counts = self.store.counts
   local requests = self.state.input and self.state.input.requests or self.ledger:count()
   return ("batchapi.job (%s, %s, %d of %d settled)"):format(self.id, status_of.of(self).state,

@@ -18,6 +18,7 @@ local clients = require("batchapi.call.clients")
 local core = require("batchapi.core")
 local damaged = require("batchapi.job.recover.damaged")
 local errors = require("batchapi.util.errors")
+local face = require("batchapi.job.face")
 local files_of = require("batchapi.host.files")
 local job_dir = require("batchapi.job.store.directory")
 local journal = require("batchapi.job.store.journal")
@@ -28,6 +29,7 @@ local options_of = require("batchapi.job.options")
 local resumed_client = require("batchapi.job.recover.client")
 local run_options = require("batchapi.definition.run_options")
 local salvages = require("batchapi.job.recover.salvage")
+local source = require("batchapi.job.input.source")
 local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.input.writing")
 
@@ -135,7 +137,7 @@ local function finish_opening(job, ok, why, err)
     return nil, why, err
   end
   job:mind_the_end()
-  return job
+  return face.of(job)
 end
 
 
@@ -173,6 +175,7 @@ end
 function M.run(client, requests, given, world)
   local run = client._definition.run
   loop.enter(client._context.host) -- before anything is touched
+  source.check(requests)
   local options, problem = options_of.parse(run, given)
   if not options then
     return errors.invalid("run", problem)

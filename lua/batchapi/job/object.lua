@@ -345,7 +345,7 @@ function methods:results_ended()
 end
 
 
-local job_mt = { __name = "batchapi.job", __index = methods, __tostring = handle.tostring }
+local job_mt = { __name = "batchapi.job", __index = methods, __tostring = methods.describe }
 
 
 --- A job that is in no directory yet.

@@ -34,6 +34,9 @@ return {
     { name = "add_upload_part", remove = true },
     { name = "complete_upload", remove = true },
     { name = "cancel_upload", remove = true },
+    { name = "create_chat_completion", remove = true },
+    { name = "create_response", remove = true },
+    { name = "create_embedding", remove = true },
   },
   wait = {
     operation = "retrieve_batch", status = "status",

@@ -16,5 +16,6 @@ return {
     { name = "add_upload_part", remove = true },
     { name = "complete_upload", remove = true },
     { name = "cancel_upload", remove = true },
+    { name = "create_embedding", remove = true },
   },
 }

@@ -13,6 +13,11 @@ local file_id = { "file_id", "string", help = "id of a file", example = "file-ab
 local batch_id = { "batch_id", "string", help = "id of a batch", example = "batch_abc123" }
 local upload_id = { "upload_id", "string", help = "id of an upload", example = "upload_abc123" }
 
+local model = { "model", "string", required = true, min_length = 1, help = "id of the model", example = "gpt-4o-mini" }
+local stream = { "stream", "boolean", help = "false: an answer comes as one document" }
+local no_stream = { { when = { stream = "^true$" }, why = "stream = true is answered with events, not with one JSON "
+  .. "document: leave it out; client:lines reads answers that are lines of JSON" } }
+
 local newest_first = { items = "data", query = "after", from = "last_item", field = "id",
   last = "last_id", more = "has_more", size = "limit" }
 
@@ -196,6 +201,46 @@ return {
       summary = "Gives an upload up; no part can follow.",
       repeats = "idempotent",
       example = [[openai:cancel_upload("upload_abc123")]],
+    },
+    {
+      name = "create_chat_completion", method = "POST", path = "/chat/completions",
+      summary = "One chat completion, at once: what a batch does by the thousand.",
+      body = { type = "object", required = true, refuse = no_stream, fields = {
+        model, stream,
+        { "messages", "array", required = true, min_items = 1, items = "object",
+          help = "{ role =, content = } each" },
+      } },
+      example = [[openai:create_chat_completion{
+    model = "gpt-4o-mini", messages = { { role = "user", content = "Hello" } } }]],
+    },
+    {
+      name = "create_response", method = "POST", path = "/responses",
+      summary = "One answer of a model, at once.",
+      body = { type = "object", required = true, refuse = no_stream, fields = {
+        { "model", "string", min_length = 1, help = "id of the model" }, stream,
+        { "input", "any", help = "a text, or an array of messages" },
+      } },
+      example = [[openai:create_response{ model = "gpt-4o-mini", input = "Hello" }]],
+    },
+    {
+      name = "create_embedding", method = "POST", path = "/embeddings",
+      summary = "The vectors of texts.", repeats = "safe",
+      body = { type = "object", required = true, fields = {
+        model,
+        { "input", "any", required = true, help = "a text, or an array of texts or tokens" },
+      } },
+      example = [[openai:create_embedding{ model = "text-embedding-3-small", input = "Hello" }]],
+    },
+    {
+      name = "list_models", method = "GET", path = "/models",
+      summary = "The models there are.",
+      example = [[openai:list_models()]],
+    },
+    {
+      name = "retrieve_model", method = "GET", path = "/models/{model}",
+      parameters = { { "model", "string", help = "id of the model", example = "gpt-4o-mini" } },
+      summary = "What the service says of a model.",
+      example = [[openai:retrieve_model("gpt-4o-mini")]],
     },
   },
   wait = {

@@ -169,6 +169,45 @@ function openai:complete_upload(upload_id, body) end
 ---@return batchapi.Response|batchapi.Error
 function openai:cancel_upload(upload_id) end
 
+--- One chat completion, at once: what a batch does by the thousand.
+---@async
+---@param body { model: string, stream?: boolean, messages: table[] }
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function openai:create_chat_completion(body) end
+
+--- One answer of a model, at once.
+---@async
+---@param body { model?: string, stream?: boolean, input?: any }
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function openai:create_response(body) end
+
+--- The vectors of texts.
+---@async
+---@param body { model: string, input: any }
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function openai:create_embedding(body) end
+
+--- The models there are.
+---@async
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function openai:list_models() end
+
+--- What the service says of a model.
+---@async
+---@param model string id of the model
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function openai:retrieve_model(model) end
+
 
 ---@class batchapi.asana.Options: batchapi.Options
 ---@field access_token? string
@@ -375,6 +414,21 @@ function azure:delete_file(file_id) end
 ---@return batchapi.Response|batchapi.Error
 function azure:download_file(file_id, query) end
 
+--- The models there are.
+---@async
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function azure:list_models() end
+
+--- What the service says of a model.
+---@async
+---@param model string id of the model
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function azure:retrieve_model(model) end
+
 
 ---@class batchapi.groq.Options: batchapi.Options
 ---@field api_key? string
@@ -457,6 +511,37 @@ function groq:delete_file(file_id) end
 ---@return string|nil message
 ---@return batchapi.Response|batchapi.Error
 function groq:download_file(file_id, query) end
+
+--- One chat completion, at once: what a batch does by the thousand.
+---@async
+---@param body { model: string, stream?: boolean, messages: table[] }
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function groq:create_chat_completion(body) end
+
+--- One answer of a model, at once.
+---@async
+---@param body { model?: string, stream?: boolean, input?: any }
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function groq:create_response(body) end
+
+--- The models there are.
+---@async
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function groq:list_models() end
+
+--- What the service says of a model.
+---@async
+---@param model string id of the model
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function groq:retrieve_model(model) end
 
 
 ---@class batchapi.anthropic.Options: batchapi.Options

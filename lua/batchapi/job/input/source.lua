@@ -10,6 +10,7 @@ local errors = require("batchapi.util.errors")
 
 local M = {}
 
+local ipairs_iterator = ipairs({})
 local keep_null = { null = "keep" }
 
 
@@ -74,6 +75,13 @@ local function without_mark(reader, message, err)
 end
 
 
+-- Does a file begin with what is no JSON at all? A table of comma separated values, say.
+local function is_no_jsonl(reader, err)
+  local raw = err.kind == "decode" and reader:number() == 1 and reader:raw()
+  return raw and raw:gsub(BYTE_ORDER_MARK, ""):find("^%s*[^%s%[{\"]") ~= nil
+end
+
+
 local function from_file(files, path, max_line_bytes)
   local reader, why, err = files:reader(path, { max_line_bytes = max_line_bytes })
   if not reader then
@@ -95,6 +103,9 @@ local function from_file(files, path, max_line_bytes)
         local line
         message, failure, line = without_mark(reader, message, failure or {})
         if message then
+          if is_no_jsonl(reader, failure) then
+            message = message .. "; each line of a JSONL file is one JSON object"
+          end
           failure.line = failure.line or reader:number()
           failure.broken = failure.kind ~= "io"
           return nil, message, failure
@@ -113,7 +124,31 @@ local function is_callable(value)
 end
 
 
---- Opens what was given to `run`; anything but the three forms is misuse.
+--- One request in the place of an array of them is a mistake that would be a job of nothing.
+local function check_array(requests)
+  local name = requests[1] == nil and next(requests)
+  if name then
+    errors.misuse("run: an array of requests expected, got a table with the key '%s'; one request alone is { request }",
+      tostring(name))
+  end
+end
+
+
+--- Raises for anything but the three forms.
+---@param requests any
+function M.check(requests)
+  if requests == next or requests == ipairs_iterator then
+    errors.misuse("run: pairs and ipairs give an iterator that needs its table: give run the array itself")
+  elseif type(requests) == "table" and not is_callable(requests) then
+    check_array(requests)
+  elseif type(requests) ~= "string" and not is_callable(requests) then
+    errors.misuse(("run: requests must be an array, an iterator or the path of a JSONL file, got a %s")
+      :format(requests == nil and "nil" or type(requests)))
+  end
+end
+
+
+--- Opens what was given to `run`.
 ---@param files table batchapi.files
 ---@param requests any
 ---@param max_line_bytes integer|nil
@@ -121,15 +156,13 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.open(files, requests, max_line_bytes)
+  M.check(requests)
   if type(requests) == "string" then
     return from_file(files, requests, max_line_bytes)
   elseif is_callable(requests) then
     return from_iterator(requests)
-  elseif type(requests) == "table" then
-    return from_array(requests)
   end
-  errors.misuse(("run: requests must be an array, an iterator or the path of a JSONL file, got a %s")
-    :format(requests == nil and "nil" or type(requests)))
+  return from_array(requests)
 end
 
 
