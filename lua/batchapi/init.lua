@@ -106,7 +106,7 @@ end
 ---@return batchapi.Job|nil job, string|nil message, batchapi.Error|nil err
 function M.resume(dir, given)
   local value, message, err = require("batchapi.job").resume(dir, given)
-  return value, message, err
+  return errors.given(value, message, err)
 end
 
 
@@ -117,7 +117,7 @@ end
 ---@return string|nil message, batchapi.Error|nil err
 function M.verify(dir, given)
   local value, message, err = require("batchapi.job.recover.verify").verify(dir, given)
-  return value, message, err
+  return errors.given(value, message, err)
 end
 
 
@@ -127,7 +127,7 @@ end
 ---@return batchapi.JobStatus|nil status, string|nil message, batchapi.Error|nil err
 function M.status(dir)
   local value, message, err = require("batchapi.job.output.listing").status(dir)
-  return value, message, err
+  return errors.given(value, message, err)
 end
 
 
@@ -136,7 +136,7 @@ end
 ---@return batchapi.JobSummary[]|nil jobs, string|nil message, batchapi.Error|nil err
 function M.jobs(dir)
   local value, message, err = require("batchapi.job.output.listing").list(dir)
-  return value, message, err
+  return errors.given(value, message, err)
 end
 
 

@@ -115,6 +115,11 @@ end)
 
 
 describe("a job", function()
+  it("gives one value where there is no failure to tell", function()
+    assert.equal(1, select("#", job:status()))
+    assert.equal(1, select("#", batchapi.help("create_batch")))
+  end)
+
   it("has what it promises, and nothing else", function()
     for name in ("submit wait poll status results unclaimed retry write cancel close"):gmatch("%a+") do
       assert.is_function(job[name])

@@ -54,10 +54,10 @@ it('shows the picture of a job at work', async () => {
 it('finds a page by a word of it, and leads there', async () => {
   await open('index.html');
   await page.locator('input.md-search__input').fill('unknown_outcome');
-  const found = page.locator('a.md-search-result__link[href*="jobs.html"]').first();
+  const found = page.locator('a.md-search-result__link[href*="errors.html"]').first();
   await found.waitFor({ timeout: 15000 });
   await found.click();
-  await page.waitForURL(/jobs\.html/);
+  await page.waitForURL(/errors\.html/);
   assert.match(await page.locator('article').innerText(), /unknown_outcome/);
 });
 

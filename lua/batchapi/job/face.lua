@@ -29,7 +29,7 @@ for _, name in ipairs(M.names) do
   methods[name] = function(face, ...)
     local engine = engine_of(face, name)
     local first, second, third = engine[name](engine, ...)
-    return first, second, third
+    return errors.given(first, second, third)
   end
 end
 

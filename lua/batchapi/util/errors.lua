@@ -196,6 +196,20 @@ local function outside_level()
 end
 
 
+--- What a call gives back to the user: a success without a third value is one value, so that
+--- `print(job:status())` shows no nils.
+---@param value any
+---@param message any
+---@param err any
+---@return any value, any message, any err
+function M.given(value, message, err)
+  if message == nil and err == nil then
+    return value
+  end
+  return value, message, err
+end
+
+
 --- Raises at the line of the user's program that called into this library.
 ---@param message string a format, if arguments follow
 ---@param ... any
