@@ -1,6 +1,6 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
 .PHONY: build demo docs test test-all test-kill simulate simulate-mutants soak check-memory check-hostile fuzz format install \
-        bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx clean
+        bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx bench-hosts clean
 
 build:
 	@tools/build 5.4
@@ -72,7 +72,7 @@ PREFIX ?= /usr/local
 install: build
 	@cmake --install build --prefix "$(PREFIX)"
 
-bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx:
+bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx bench-hosts:
 	@tools/install-deps bench
 	@tools/build bench
 	@bench/$(@:bench-%=%)

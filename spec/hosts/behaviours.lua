@@ -14,7 +14,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
-local forked = require("forked")
+local processes = require("processes")
 local loop = require("batchapi.host")
 
 local list = {}
@@ -73,21 +73,21 @@ end
 -- Runs a function in a child of fork, which is one more program with the same coroutine and ends at once:
 -- true when it returned true.
 local function in_child(host, f)
-  local pid, pipe = forked.fork()
+  local pid, pipe = processes.fork()
   if pid == 0 then
     local ok, value = pcall(f)
     if not ok then
       io.stderr:write(tostring(value), "\n")
     end
-    forked.leave(pipe, tostring(ok and value == true))
+    processes.leave(pipe, tostring(ok and value == true))
   end
   local told
   local ended, why = pcall(await, host, "the child ends", function()
-    told = forked.told(pid, pipe)
+    told = processes.told(pid, pipe)
     return told ~= nil
   end)
   if not ended then
-    forked.kill(pid)
+    processes.kill(pid)
     error(why, 0)
   end
   assert(told == "true", "the child failed: " .. told)

@@ -12,7 +12,7 @@ local function forking(before, child, parent)
   return program.said(([[
     local batchapi = require("batchapi")
     local core = require("batchapi.core")
-    local forked = require("forked")
+    local processes = require("processes")
     io.stdout:setvbuf("no")
     local dir = %q
     local function exists(path) return (os.rename(path, path)) ~= nil end
@@ -28,7 +28,7 @@ local function forking(before, child, parent)
       return count
     end
     %s
-    local pid, pipe = forked.fork()
+    local pid, pipe = processes.fork()
     if pid == 0 then
       %s
       os.exit(0, true) -- the pipe ends with it
@@ -36,9 +36,9 @@ local function forking(before, child, parent)
     local deadline, told = core.now() + 20, nil
     repeat
       assert(core.mailbox()):wait(0.01)
-      told = forked.told(pid, pipe)
+      told = processes.told(pid, pipe)
     until told or core.now() > deadline
-    if not told then forked.kill(pid) end
+    if not told then processes.kill(pid) end
     print("child", told == "")
     %s
   ]]):format(jobs.dir(), before, child, parent))

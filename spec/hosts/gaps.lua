@@ -4,6 +4,7 @@
 
 local batchapi = require("batchapi")
 local core = require("batchapi.core")
+local processes = require("processes")
 
 local TICK = 0.002 -- seconds
 local BUCKETS = 2000 -- of a tenth of a millisecond
@@ -39,17 +40,6 @@ local function quantile(histogram, share)
 end
 
 
--- Seconds that this thread has had the processor.
-local function worked()
-  local file = io.open("/proc/thread-self/schedstat")
-  local text = file and file:read("*l") or "0"
-  if file then
-    file:close()
-  end
-  return tonumber(text:match("%d+")) / 1e9
-end
-
-
 local function run_job(count)
   local client = assert(batchapi.openai())
   local index = 0
@@ -72,11 +62,11 @@ local function watched(host, f)
   local histogram, own, over, gone = new_histogram(), new_histogram(), false, false
   host.spawn(function()
     while not over do
-      local before, had = core.now(), worked()
+      local before, had = core.now(), processes.worked()
       host.sleep(TICK)
       local late = core.now() - before - TICK
       add(histogram, late)
-      add(own, math.min(late, worked() - had))
+      add(own, math.min(late, processes.worked() - had))
     end
     gone = true
   end)

@@ -80,6 +80,23 @@ local http = [[
     location /start { content_by_lua_block {
       client:start("get", 3, function(body) ngx.print(body) end)
     } }
+    # How many of the coroutines that have ended nginx or we still hold.
+    location /forgotten { content_by_lua_block {
+      local kept, ended = setmetatable({}, { __mode = "k" }), 0
+      for _ = 1, 100 do
+        client:start("get", 1, function()
+          kept[coroutine.running()] = true
+          ended = ended + 1
+        end)
+        client:get(1)
+      end
+      while ended < 100 do ngx.sleep(0.01) end
+      collectgarbage()
+      collectgarbage()
+      local count = 0
+      for _ in pairs(kept) do count = count + 1 end
+      ngx.print(count)
+    } }
     location /for { content_by_lua_block {
       for _ in client:each("broken") do end
     } }
@@ -195,6 +212,10 @@ for _, way in ipairs{ "event", "socket" } do
 
     it("runs what client:start began within the request", function()
       assert.equal("xxx", from_app("/start"))
+    end)
+
+    it("lets go of what client:start began, once it has ended", function()
+      assert.is_true(tonumber(from_app("/forgotten")) <= 10)
     end)
 
     it("logs what a `for` or a map raises as text, and nothing when it is caught", function()

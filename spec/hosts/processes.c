@@ -1,4 +1,4 @@
-/* forked: a child of fork for the hosts of spec/hosts, where Lua has none. */
+/* processes: children of fork and the time of threads, for the hosts of spec/hosts. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -7,11 +7,22 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-__attribute__((visibility("default"))) int luaopen_forked(lua_State *L);
+__attribute__((visibility("default"))) int luaopen_processes(lua_State *L);
 
-/* forked.fork() -> pid, fd: the read end of a pipe; in the child 0 and its other end   [-0, +2, e]
+/* processes.worked() -> seconds that this thread has had a processor   [-0, +1, -] */
+static int process_worked(lua_State *L)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  lua_pushnumber(L, (lua_Number)time.tv_sec + (lua_Number)time.tv_nsec / 1e9);
+  return 1;
+}
+
+/* processes.fork() -> pid, fd: the read end of a pipe; in the child 0 and its other end   [-0, +2,
+ * e]
  */
 static int process_fork(lua_State *L)
 {
@@ -27,8 +38,9 @@ static int process_fork(lua_State *L)
   return 2;
 }
 
-/* forked.told(pid, fd) -> what the child has said once it has ended ("": nothing), nil before; then
- * fd is closed. Its status a host may have taken (Tarantool waits for every child).   [-0, +1, e]
+/* processes.told(pid, fd) -> what the child has said once it has ended ("": nothing), nil before;
+ * then fd is closed. Its status a host may have taken (Tarantool waits for every child).   [-0, +1,
+ * e]
  */
 static int process_told(lua_State *L)
 {
@@ -46,14 +58,14 @@ static int process_told(lua_State *L)
   return 1;
 }
 
-/* forked.kill(pid)   [-0, +0, e] */
+/* processes.kill(pid)   [-0, +0, e] */
 static int process_kill(lua_State *L)
 {
   kill((pid_t)luaL_checkinteger(L, 1), SIGKILL);
   return 0;
 }
 
-/* forked.leave(fd, text): says it and ends the process, without any last word   [-0, +0, e] */
+/* processes.leave(fd, text): says it and ends the process, without any last word   [-0, +0, e] */
 static int process_leave(lua_State *L)
 {
   size_t length;
@@ -61,7 +73,7 @@ static int process_leave(lua_State *L)
   _exit(write((int)luaL_checkinteger(L, 1), text, length) == (ssize_t)length ? 0 : 1);
 }
 
-int luaopen_forked(lua_State *L)
+int luaopen_processes(lua_State *L)
 {
   static const struct {
     const char *name;
@@ -69,7 +81,8 @@ int luaopen_forked(lua_State *L)
   } functions[] = {{"fork", process_fork},
                    {"kill", process_kill},
                    {"leave", process_leave},
-                   {"told", process_told}};
+                   {"told", process_told},
+                   {"worked", process_worked}};
   lua_newtable(L);
   for(size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
     lua_pushcfunction(L, functions[i].function);

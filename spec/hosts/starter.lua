@@ -69,6 +69,7 @@ modules_disabled = { "s2s", "c2s", "http", "posix", "offline", "presence", "mess
 c2s_ports, s2s_ports, c2s_direct_tls_ports, s2s_direct_tls_ports = {}, {}, {}, {}
 http_ports, https_ports = {}, {}
 log = { { levels = { min = "error" }, to = "console" } }
+gc = { mode = "incremental", threshold = 200, speed = 100 } -- as docs/hosts.md says
 VirtualHost "localhost"
 ]]
 

@@ -62,10 +62,41 @@ function M.defer(_, f)
 end
 
 
+-- nginx keeps a light thread that has ended until its parent has waited for it, or ends itself: in a timer
+-- that runs as long as its worker they would grow for ever. For each that is begun two of those before it
+-- are looked at, in turn.
+local spawned = setmetatable({}, { __mode = "k" }) -- by parent: { next = place, light threads… }
+
+
+local function forget_ended(list)
+  for _ = 1, math.min(2, #list) do
+    list.next = list.next % #list + 1
+    local thread = list[list.next]
+    if coroutine.status(thread) == "zombie" then
+      ngx.thread.wait(thread) -- at once
+      list[list.next] = list[#list]
+      list[#list] = nil
+    end
+    if #list == 0 then
+      return
+    end
+  end
+end
+
+
+local function spawn_thread(f)
+  local parent = coroutine.running()
+  local list = spawned[parent] or { next = 0 }
+  spawned[parent] = list
+  forget_ended(list)
+  list[#list + 1] = ngx.thread.spawn(f)
+end
+
+
 --- Where something can wait, in a light thread of the request's, which nginx waits for.
 function M:spawn(f)
   if can_wait[ngx.get_phase()] then
-    ngx.thread.spawn(f)
+    spawn_thread(f)
     return true
   end
   return self:defer(f)
