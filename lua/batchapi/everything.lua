@@ -5,9 +5,12 @@
 local hosts = require("batchapi.host.detect")
 local merge = require("batchapi.definition.extends")
 
-for _, name in ipairs{ "client.changes", "client.lines", "client.pages", "client.start", "client.wait", "host.driver.block",
-  "host.driver.custom", "host.parallel", "host.task_waiter", "job", "job.input.dry_run", "job.output.listing",
-  "job.output.progress", "job.recover.verify", "jsonl", "oauth", "prompt.help", "prompt.show", "webhook" } do
+for _, name in ipairs{
+  "client.changes", "client.lines", "client.pages", "client.start", "client.wait", "host.driver.block",
+  "host.driver.custom", "host.driver.uv", "host.parallel", "host.task_waiter", "job", "job.input.dry_run",
+  "job.output.listing", "job.output.progress", "job.recover.verify", "jsonl", "oauth", "prompt.help",
+  "prompt.show", "webhook",
+} do
   require("batchapi." .. name)
 end
 

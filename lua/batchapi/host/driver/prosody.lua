@@ -6,6 +6,7 @@
 local async = require("util.async")
 local errors = require("batchapi.util.errors")
 local loop = require("batchapi.host")
+local queues = require("batchapi.host.queue")
 local server = require("net.server")
 local timer = require("util.timer")
 
@@ -14,8 +15,9 @@ local M = { name = "prosody", yields = true }
 local watched -- the descriptor that net.server watches
 -- Set of waiters: nothing else keeps a suspended runner alive.
 local waiting = {} -- luacheck: ignore 241
-local ready, first, last = {}, 1, 0 -- queue of what is to be called
-local in_callback, is_due = false, false
+local ready = queues.new(queues.call, function(turn)
+  timer.add_task(0, turn)
+end)
 
 
 function M.check()
@@ -26,33 +28,8 @@ function M.check()
 end
 
 
-local function call_ready()
-  is_due = false
-  while first <= last do
-    local done = ready[first]
-    ready[first] = nil
-    first = first + 1
-    done()
-  end
-  first, last = 1, 0
-end
-
-
-local function enqueue(done)
-  last = last + 1
-  ready[last] = done
-  if not (in_callback or is_due) then
-    is_due = true
-    timer.add_task(0, call_ready)
-  end
-end
-
-
 local function on_readable()
-  in_callback = true
-  loop.pump()
-  in_callback = false
-  call_ready()
+  ready:around(loop.pump)
 end
 
 
@@ -105,7 +82,7 @@ function waiter:wake()
   end
   self.woken = true
   if self.done then
-    enqueue(function()
+    ready:add(function()
       local done = self.done
       if done then
         self.done = nil
@@ -130,7 +107,7 @@ end
 
 
 function M.spawn(_, f)
-  enqueue(function()
+  ready:add(function()
     async.runner(run):run(f)
   end)
   return true
