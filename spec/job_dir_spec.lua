@@ -189,7 +189,7 @@ describe("a job's directory", function()
     sandbox.set{ batch = { in_progress = 10 } }
     local first = assert(openai:run(chats(6), quick{ dir = dir, max_requests_per_batch = 3 }))
     while (first:status().states.created or 0) < 2 do
-      assert(first:advance())
+      assert(first:poll{ timeout = 0.05 })
     end
     first:close()
     local text = jobs.read(dir .. "/journal.jsonl")

@@ -116,7 +116,7 @@ end
 ---@return batchapi.Verification|nil found { ok, damage, … }, prints as text
 ---@return string|nil message, batchapi.Error|nil err
 function M.verify(dir, given)
-  local value, message, err = require("batchapi.job.recover.verify").verify(dir, given)
+  local value, message, err = require("batchapi.job").verify(dir, given)
   return errors.given(value, message, err)
 end
 
@@ -126,7 +126,7 @@ end
 ---@param dir string
 ---@return batchapi.JobStatus|nil status, string|nil message, batchapi.Error|nil err
 function M.status(dir)
-  local value, message, err = require("batchapi.job.output.listing").status(dir)
+  local value, message, err = require("batchapi.job").status(dir)
   return errors.given(value, message, err)
 end
 
@@ -135,7 +135,7 @@ end
 ---@param dir string
 ---@return batchapi.JobSummary[]|nil jobs, string|nil message, batchapi.Error|nil err
 function M.jobs(dir)
-  local value, message, err = require("batchapi.job.output.listing").list(dir)
+  local value, message, err = require("batchapi.job").list(dir)
   return errors.given(value, message, err)
 end
 
@@ -144,7 +144,7 @@ end
 ---@param ... any what job/output/progress.lua takes
 ---@return fun(status: table)
 function M.progress(...)
-  local value = require("batchapi.job.output.progress")(...)
+  local value = require("batchapi.job").progress(...)
   return value
 end
 
@@ -226,6 +226,11 @@ end
 
 
 require("batchapi.everything")
+
+require("batchapi.job").make_client = function(service)
+  local made, message, err = M[service]{}
+  return made, message, err
+end
 
 M.oauth = require("batchapi.oauth")
 M.webhook = require("batchapi.webhook")

@@ -11,8 +11,10 @@
 ---   -- tokens.refresh_token is what batchapi.asana{ oauth = { … } } takes
 
 local check = require("batchapi.check.options")
+local clients = require("batchapi.client")
 local core = require("batchapi.core")
 local credentials = require("batchapi.client.credentials")
+local definitions = require("batchapi.definition")
 local errors = require("batchapi.util.errors")
 local options = require("batchapi.client.options")
 
@@ -62,7 +64,7 @@ local function endpoint(what, given, word)
   elseif not given.service then
     errors.misuse("%s: give service or %s", what, word)
   end
-  local definition = require("batchapi.definition").load(given.service)
+  local definition = definitions.load(given.service)
   for _, way in ipairs(definition.auth) do
     if way[word] then
       local base = given.base_url or os.getenv(definition.environment or "") or definition.base_url
@@ -193,7 +195,7 @@ local function sender(given, url)
   for _, name in ipairs(transport) do
     made[name] = given[name]
   end
-  return require("batchapi").client({
+  return clients.new(definitions.load{
     name = "oauth", base_url = url:match("^%a+://[^/?#]+"), auth = {}, operations = {},
   }, made)
 end

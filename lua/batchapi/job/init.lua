@@ -22,6 +22,7 @@ local face = require("batchapi.job.face")
 local files_of = require("batchapi.host.files")
 local job_dir = require("batchapi.job.store.directory")
 local journal = require("batchapi.job.store.journal")
+local listing = require("batchapi.job.output.listing")
 local loop = require("batchapi.host")
 local object = require("batchapi.job.object")
 local opening = require("batchapi.job.store.opening")
@@ -30,10 +31,21 @@ local resumed_client = require("batchapi.job.recover.client")
 local run_options = require("batchapi.definition.run_options")
 local salvages = require("batchapi.job.recover.salvage")
 local source = require("batchapi.job.input.source")
+local verify = require("batchapi.job.recover.verify")
 local world_of = require("batchapi.job.world")
 local writing = require("batchapi.job.input.writing")
 
 local M = {}
+
+--- How a client of a service that is shipped is made, with what the environment has: the module says so, for
+--- a job knows clients, and not how they come to be.
+---@type fun(service: string): batchapi.Client|nil, string|nil, batchapi.Error|nil
+M.make_client = nil
+
+--- What may be asked of jobs in directories: see these.
+M.verify, M.status, M.list = verify.verify, listing.status, listing.list
+M.progress = require("batchapi.job.output.progress")
+
 
 -- ---- opening ------------------------------------------------------------------------------------
 
@@ -325,7 +337,7 @@ end
 function M.resume(dir, given, world)
   check_resume_options(dir, given)
   given = given or {}
-  local client, record, err = resumed_client.of(world and world.files or files_of.direct, dir, given)
+  local client, record, err = resumed_client.of(world and world.files or files_of.direct, dir, given, M.make_client)
   if not client then
     return nil, record, err
   end

@@ -80,12 +80,12 @@ end
 -- ---- which it is --------------------------------------------------------------------------------
 
 
-local function from_environment(record)
+local function from_environment(record, make)
   if type(record.service) ~= "string" or not is_shipped(record.service) then
     return errors.fail(errors.new{ kind = "job", code = "other_service", operation = "resume",
       message = ("the job is one of '%s', a service of your own: give { client = … }"):format(tostring(record.service)) })
   end
-  return require("batchapi")[record.service]{}
+  return make(record.service)
 end
 
 
@@ -93,10 +93,11 @@ end
 ---@param outside batchapi.Files of the file system at large
 ---@param dir string
 ---@param given batchapi.ResumeOptions
+---@param make fun(service: string): batchapi.Client|nil, string|nil, batchapi.Error|nil with what the environment has
 ---@return table|nil client
 ---@return table|string record, or the message
 ---@return table|nil err
-function M.of(outside, dir, given)
+function M.of(outside, dir, given, make)
   local files, why, err = job_dir.open(outside, dir, { group = given.group })
   if not files then
     return errors.adopt("resume", err, why)
@@ -109,7 +110,7 @@ function M.of(outside, dir, given)
     return given.client, record
   end
   local client
-  client, why, err = from_environment(record)
+  client, why, err = from_environment(record, make)
   local fits = client and job_dir.origin(client._base_url) == record.origin
   if not (fits or given.attempts or given.cleanup or given.salvage) and has_ended(files) then
     client = stand_in(record) or client
