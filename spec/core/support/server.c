@@ -264,6 +264,11 @@ static void *accept_all(void *user)
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     pthread_mutex_lock(&server->lock);
+    if(server->stopping) { /* a client that comes too late */
+      pthread_mutex_unlock(&server->lock);
+      close(fd);
+      continue;
+    }
     struct connection *connection = calloc(1, sizeof(*connection));
     connection->server = server;
     connection->fd = fd;
@@ -278,7 +283,7 @@ static void *accept_all(void *user)
     } else {
       server->slots++;
     }
-    bool room = slot < CONNECTIONS_MAX && !server->stopping;
+    bool room = slot < CONNECTIONS_MAX;
     if(room) {
       server->connections[slot] = connection;
       pthread_create(&connection->thread, NULL, serve, connection);

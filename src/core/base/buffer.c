@@ -55,10 +55,10 @@ void ba_buffer_clear(struct ba_buffer *buffer)
 /* realloc() would leave the old block behind as it is: a secret moves by hand. */
 static char *resize(struct ba_buffer *buffer, size_t capacity)
 {
-  if(!buffer->secret || !buffer->bytes)
+  if(!buffer->secret)
     return ba_realloc(buffer->bytes, capacity + 1);
-  char *bytes = ba_malloc(capacity + 1);
-  if(bytes) {
+  char *bytes = ba_secret_malloc(capacity + 1);
+  if(bytes && buffer->bytes) {
     memcpy(bytes, buffer->bytes, buffer->length);
     ba_wipe_free(buffer->bytes, buffer->capacity);
   }

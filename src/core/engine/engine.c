@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 #include "base/owner.h"
+#include "base/vault.h"
 #include "batchapi/clock.h"
 #include "engine/exchange.h"
 #include "engine/flow.h"
@@ -168,6 +169,7 @@ static void *run(void *unused)
 {
   (void)unused;
   pthread_mutex_lock(&engine.gate);
+  ba_vault_hide_heap();
   raise_heap();
   for(;;) {
     ba_watchdog_start();

@@ -49,6 +49,7 @@ static struct ba_request *make_request(const struct ba_exchange *next, struct ba
   options.timeout = EXCHANGE_TIMEOUT;
   options.max_body_bytes = EXCHANGE_BODY_MAX;
   options.no_credential = true;
+  request->secret_body = true;
   bool ok = ba_request_set_options(request, &options, err) &&
             ba_request_header(request, "Accept", "application/json", 16, err);
   if(ok && next->body.length)
@@ -58,7 +59,6 @@ static struct ba_request *make_request(const struct ba_exchange *next, struct ba
     ba_request_delete(request);
     return NULL;
   }
-  request->secret_body = true;
   return request;
 }
 

@@ -1,5 +1,6 @@
 #include "batchapi/process.h"
 
+#include "base/vault.h"
 #include "batchapi/libcurl.h"
 #include "batchapi/version.h"
 #include "crypto/tls.h"
@@ -80,6 +81,7 @@ static void at_exit(void)
 
 static bool load(struct ba_error *err)
 {
+  ba_vault_open(); /* registers for fork first: its lock is taken last */
   if(!ba_curl_start(ba_tls_versions().running, err))
     return false;
   ba_tls_start(); /* registers its exit handler: ours runs before it */

@@ -213,12 +213,17 @@ static bool one_body(struct ba_request *request, enum ba_body_kind kind, struct 
   return true;
 }
 
-static bool copy_bytes(struct ba_source *source, const void *bytes, size_t length,
+static bool copy_bytes(struct ba_source *source, const void *bytes, size_t length, bool secret,
                        struct ba_error *err)
 {
-  source->bytes = ba_strndup(bytes ? bytes : "", length);
+  source->bytes = secret ? ba_secret_malloc(length + 1) : ba_malloc(length + 1);
+  if(!source->bytes)
+    return ba_error_nomem(err);
+  if(length)
+    memcpy(source->bytes, bytes, length);
+  source->bytes[length] = '\0';
   source->length = (int64_t)length;
-  return source->bytes || ba_error_nomem(err);
+  return true;
 }
 
 static bool copy_text(char **out, const char *text, struct ba_error *err)
@@ -232,7 +237,8 @@ static bool copy_text(char **out, const char *text, struct ba_error *err)
 bool ba_request_body(struct ba_request *request, const void *bytes, size_t length,
                      struct ba_error *err)
 {
-  return one_body(request, BA_BODY_MEMORY, err) && copy_bytes(&request->source, bytes, length, err);
+  return one_body(request, BA_BODY_MEMORY, err) &&
+         copy_bytes(&request->source, bytes, length, request->secret_body, err);
 }
 
 bool ba_request_body_file(struct ba_request *request, const char *path, struct ba_error *err)
@@ -269,7 +275,7 @@ bool ba_request_part(struct ba_request *request, const char *name, const void *b
 {
   struct ba_part *part;
   return add_part(request, name, filename, type, &part, err) &&
-         copy_bytes(&part->source, bytes, length, err);
+         copy_bytes(&part->source, bytes, length, false, err);
 }
 
 bool ba_request_part_file(struct ba_request *request, const char *name, const char *path,

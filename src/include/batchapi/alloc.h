@@ -13,6 +13,10 @@ void ba_free(void *block);
 char *ba_strndup(const char *text, size_t length); /* adds the NUL; NULL on failure */
 char *ba_strdup(const char *text);
 
+/* For secrets: in pages that are not dumped and not swapped out, as far as there
+ * are some (base/vault.h). ba_realloc() and ba_free() know them; who has it wipes it. */
+void *ba_secret_malloc(size_t size);
+
 /* Zeroes in a way no compiler removes, then frees. NULL is allowed. */
 void ba_wipe(void *block, size_t size);
 void ba_wipe_free(void *block, size_t size);
