@@ -326,6 +326,11 @@ local fs = {}
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
 function fs.rename(from, to) end
 
+---Of a file that its owner alone may read and write: settings with keys in them. At most 1 MiB.
+---@param path string
+---@return string|nil bytes, string|nil message, batchapi.core.Error|nil err
+function fs.private(path) end
+
 ---@param path string
 ---@param mode? integer of the last one (511), the others are made as usual
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err

@@ -3,6 +3,7 @@
 #include "binding/base/binding.h"
 
 #include "batchapi/buffer.h"
+#include "batchapi/credential.h"
 #include "batchapi/files.h"
 #include "batchapi/hash.h"
 #include "binding/base/compat.h"
@@ -166,6 +167,19 @@ static int fs_read(lua_State *L)
   return push_bytes(L, bytes, ba_fs_read(disk, name, bytes, &err), &err);
 }
 
+#define PRIVATE_MAX (1u << 20) /* bytes of a file with settings and keys */
+
+/* fs.private(path) -> bytes | nil, message, err   Of a file that its owner alone may read and
+ * write; the bytes are wiped here. [-0, +1|3, v] */
+static int fs_private(lua_State *L)
+{
+  struct ba_error err;
+  const char *path = luaL_checkstring(L, 1);
+  struct ba_buffer *bytes = ba_new_userdata(L, sizeof(*bytes), BYTES);
+  ba_buffer_init_secret(bytes, PRIVATE_MAX);
+  return push_bytes(L, bytes, ba_private_file_read(path, bytes, &err), &err);
+}
+
 size_t ba_check_offsets(lua_State *L, int index, uint64_t *offsets)
 {
   luaL_checktype(L, index, LUA_TTABLE);
@@ -230,13 +244,12 @@ void ba_open_fs(lua_State *L)
 {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg bytes_meta[] = {{"__gc", bytes_gc}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"rename", fs_rename},     {"mkdir", fs_mkdir},
-                                       {"unlink", fs_unlink},     {"rmdir", fs_rmdir},
-                                       {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
-                                       {"replace", fs_replace},   {"stat", fs_stat},
-                                       {"sha256", fs_sha256},     {"read", fs_read},
-                                       {"lines", fs_lines},       {"list", fs_list},
-                                       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"rename", fs_rename},   {"mkdir", fs_mkdir},       {"unlink", fs_unlink},
+      {"rmdir", fs_rmdir},     {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
+      {"replace", fs_replace}, {"stat", fs_stat},         {"sha256", fs_sha256},
+      {"read", fs_read},       {"private", fs_private},   {"lines", fs_lines},
+      {"list", fs_list},       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
   ba_new_type(L, BYTES, none, bytes_meta);
   ba_set_functions(L, functions);
 }

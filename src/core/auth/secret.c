@@ -1,6 +1,7 @@
 #include "auth/secret.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/credential.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,4 +96,18 @@ bool ba_secret_read_file(const char *path, const char *what, struct ba_buffer *o
   }
   trim_line_end(out);
   return out->length > 0 || ba_error_set(err, BA_INVALID, "empty", "%s is empty", label);
+}
+
+bool ba_private_file_read(const char *path, struct ba_buffer *out, struct ba_error *err)
+{
+  bool exposed = false;
+  if(!ba_secret_read_file(path, "the file", out, &exposed, err))
+    return false;
+  if(exposed) {
+    ba_buffer_free(out);
+    return ba_error_set(err, BA_INVALID, "readable",
+                        "the file %s can be read by others than its owner (chmod 600 mends it)",
+                        path);
+  }
+  return true;
 }

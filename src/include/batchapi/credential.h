@@ -130,4 +130,9 @@ void ba_credential_redact(struct ba_credential *credential, char *text, size_t l
 void ba_credential_redact_answer(struct ba_credential *credential, char *head, size_t head_length,
                                  char *body, size_t body_length);
 
+/* Reads a file of settings and secrets into `out` (made with ba_buffer_init_secret), less a line
+ * end at its end. BA_INVALID ("readable", "writable") if others than its owner can read or write
+ * it, or if it is empty; BA_IO, BA_TOO_LARGE as reading a file gives. */
+bool ba_private_file_read(const char *path, struct ba_buffer *out, struct ba_error *err);
+
 #endif

@@ -52,6 +52,7 @@ local function words(status)
 end
 
 
+--- Is the file a terminal? Of others than the standard streams the option tells.
 local function is_terminal(file)
   return file == io.stderr and core.isatty(2) or file == io.stdout and core.isatty(1)
 end
@@ -60,11 +61,13 @@ end
 local known = check.list{
   { name = "file", kind = { "userdata", "table" } }, -- or what has write and flush
   { name = "terminal", kind = "boolean" },
+  { name = "every", kind = "number", min = 0 },
 }
 
 
 --- Makes a function for `on_update`.
----@param options { file: file*|nil, terminal: boolean|nil }|nil where to write (standard error), and whether to redraw
+---@param options { file: file*|nil, terminal: boolean|nil, every: number|nil }|nil where to write (standard error),
+--- whether to redraw, and seconds between two plain lines (5)
 ---@return fun(status: batchapi.JobStatus)
 return function(options)
   options = options or {}
@@ -74,11 +77,12 @@ return function(options)
   if terminal == nil then
     terminal = is_terminal(file)
   end
+  local every = terminal and DRAW_EVERY or options.every or PLAIN_EVERY
   local last_line, last_time, over = nil, -math.huge, false
   return function(status)
     local line, now = words(status), core.now()
     local final = ended(status)
-    if over or line == last_line or not final and now - last_time < (terminal and DRAW_EVERY or PLAIN_EVERY) then
+    if over or line == last_line or not final and now - last_time < every then
       return
     end
     last_line, last_time, over = line, now, final

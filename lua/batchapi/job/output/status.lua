@@ -147,6 +147,8 @@ end
 
 ---@class batchapi.JobStatus
 ---@field id string
+---@field dir string|nil
+---@field service string|nil the service's name
 ---@field state "writing"|"running"|"cancelling"|"cancelled"|"done"
 ---@field requests integer how many there are (so far, while they are being written)
 ---@field settled integer how many have their result here
@@ -181,7 +183,7 @@ function M.of(job)
   local settled = counts.ok + counts.failed
   local requests = job.state.input and job.state.input.requests or job.ledger:count()
   local status = {
-    id = job.id, dir = job.options.dir, state = name_state(job), requests = requests, settled = settled,
+    id = job.id, dir = job.options.dir, service = (job.state.job or {}).service, state = name_state(job), requests = requests, settled = settled,
     processed = math.min(settled + under_way(job), requests), ok = counts.ok, failed = counts.failed,
     missing = counts.missing, duplicates = job.state.duplicates, strangers = job.state.strangers,
     broken = job.state.broken, unclaimed = job.state.unclaimed, maybe_paid_twice = job.state.maybe_paid_twice,
