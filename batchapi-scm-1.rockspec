@@ -58,6 +58,9 @@ build = {
     ZLIB_LIBDIR = "$(ZLIB_LIBDIR)",
   },
   install = {
+    bin = {
+      batchapi = "bin/batchapi", -- needs argparse, which nothing else here does
+    },
     lib = {
       ["batchapi.core"] = "build-rock/core.so",
     },
@@ -76,6 +79,15 @@ build = {
       ["batchapi.check.scalars"] = "lua/batchapi/check/scalars.lua",
       ["batchapi.check.values"] = "lua/batchapi/check/values.lua",
       ["batchapi.check.wire_values"] = "lua/batchapi/check/wire_values.lua",
+      ["batchapi.cli.call"] = "lua/batchapi/cli/call.lua",
+      ["batchapi.cli.init"] = "lua/batchapi/cli/init.lua",
+      ["batchapi.cli.job"] = "lua/batchapi/cli/job.lua",
+      ["batchapi.cli.output"] = "lua/batchapi/cli/output.lua",
+      ["batchapi.cli.parser"] = "lua/batchapi/cli/parser.lua",
+      ["batchapi.cli.service"] = "lua/batchapi/cli/service.lua",
+      ["batchapi.cli.settings"] = "lua/batchapi/cli/settings.lua",
+      ["batchapi.cli.status"] = "lua/batchapi/cli/status.lua",
+      ["batchapi.cli.terminal"] = "lua/batchapi/cli/terminal.lua",
       ["batchapi.client.base_url"] = "lua/batchapi/client/base_url.lua",
       ["batchapi.client.changes"] = "lua/batchapi/client/changes.lua",
       ["batchapi.client.credentials"] = "lua/batchapi/client/credentials.lua",

@@ -118,3 +118,28 @@ describe("a job's status", function()
     openai:close()
   end)
 end)
+
+
+describe("what an ended job has left at the service", function()
+  it("is deleted when a later process asks for it", function()
+    sandbox.reset()
+    sandbox.clock{ speed = 10 }
+    local openai, dir = assert(batchapi.openai{ max_retries = 0 }), jobs.dir()
+    jobs.all(assert(openai:run(jobs.chats(4), jobs.quick{ dir = dir, max_requests_per_batch = 2 })))
+    local function files()
+      return #assert(openai:list_files{}).data
+    end
+    assert.are.equal(4, files())
+    local before = sandbox.count("requests", "all")
+    local job = assert(batchapi.resume(dir, { client = openai, cleanup = true }))
+    assert.are.equal(4, #jobs.all(job))
+    assert.are.equal("done", job:status().state)
+    assert.are.equal(0, files())
+    assert.are.equal(before + 5, sandbox.count("requests", "all")) -- four of them, and our own look
+    job = assert(batchapi.resume(dir, { client = openai, cleanup = true })) -- nothing is left to do
+    assert.are.equal("done", job:status().state)
+    assert.are.equal(4, #jobs.all(job))
+    openai:close()
+    jobs.clear()
+  end)
+end)

@@ -1,9 +1,8 @@
 --- The command `batchapi`: a thin face on the module. What it does are public calls; what stands here is
 --- how it is said at a shell: arguments, exit codes, where results go.
 ---
---- Nothing but the parser is loaded before a command is known: `batchapi --version` starts quickly.
+--- `batchapi --version` loads nothing else: it starts quickly, and answers also where the module cannot load.
 
-local parser = require("batchapi.cli.parser")
 local terminal = require("batchapi.cli.terminal")
 
 local M = {}
@@ -20,7 +19,7 @@ local rooms = {
 
 -- A text that `error` or a misuse raised, without the place in our own files.
 local function bare(text)
-  return (tostring(text):gsub("^[^\n]-%.lua:%d+: ", "", 1):gsub("^batchapi:%d+: ", "", 1))
+  return (tostring(text):gsub("^[^\n]-%.lua:%d+: ", "", 1):gsub("^[^\n]-batchapi:%d+: ", "", 1))
 end
 
 
@@ -41,6 +40,11 @@ end
 ---@param given string[] the arguments
 ---@return integer code what the process is to exit with
 function M.main(given)
+  if given[1] == "--version" or given[1] == "-V" then
+    io.stdout:write("batchapi ", require("batchapi.version"), "\n")
+    return M.codes.ok
+  end
+  local parser = require("batchapi.cli.parser")
   local chosen, why, usage = parser.parse(given)
   if not chosen then
     terminal.complain(why)

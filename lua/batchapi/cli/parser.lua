@@ -2,7 +2,6 @@
 --- completion for bash, zsh and fish. The options of `run` are those of definition/run_options.lua.
 
 local run_options = require("batchapi.definition.run_options")
-local version = require("batchapi.version")
 
 local M = {}
 
@@ -187,10 +186,7 @@ function M.make()
   local parser = argparse("batchapi", "Send any number of requests to a batch API and get every result.")
   parser:epilog("Keys come from the environment, --api-key-file or ~/.config/batchapi/config.lua.\n"
     .. "Exit: 0 all answered, 1 some failed, 2 usage, 3 could not run, 130 interrupted.")
-  parser:flag("-V --version", "print the version"):action(function()
-    io.stdout:write("batchapi ", version, "\n")
-    os.exit(0, true)
-  end)
+  parser:flag("-V --version", "print the version") -- by itself: see cli/init.lua
   parser:command_target("command")
   for _, one in ipairs(commands) do
     one[3](parser:command(one[1], one[2]))

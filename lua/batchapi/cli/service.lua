@@ -118,11 +118,14 @@ function M.clean(chosen)
   if count == 0 then
     terminal.tell("nothing is to be deleted")
     return 0
-  elseif not chosen.yes and not terminal.confirm(("Delete these files, and their results, at the service (%d)?"):format(count)) then
+  end
+  local question = ("Delete these %d files at the service, and the files of their results?"):format(count)
+  if not chosen.yes and not terminal.confirm(question) then
     return 3
   end
   for _, status in ipairs(kept) do
-    local job = settings.need(batchapi.resume(status.dir, { client = settings.client(chosen, status.service), cleanup = true }))
+    local client = settings.client(chosen, status.service)
+    local job = settings.need(batchapi.resume(status.dir, { client = client, cleanup = true }))
     settings.need(job:wait())
     job:close()
   end

@@ -18,10 +18,11 @@ end
 
 
 -- The jobs a directory names: its own, or those below it.
+---@return table[] list, boolean is_job the directory is itself one
 local function jobs_of(dir)
   local status, why, err = batchapi.status(dir)
   if status then
-    return { status }
+    return { status }, true
   elseif err.code ~= "not_a_job" then
     settings.give_up(why)
   end
@@ -30,7 +31,7 @@ local function jobs_of(dir)
     status = batchapi.status(one.dir)
     list[#list + 1] = status
   end
-  return list
+  return list, false
 end
 
 
@@ -43,13 +44,15 @@ end
 
 
 local function gather(dirs)
-  local list = {}
+  local list, one = {}, false
   for _, dir in ipairs(dirs) do
-    for _, status in ipairs(jobs_of(dir)) do
+    local found, is_job = jobs_of(dir)
+    one = is_job and #dirs == 1
+    for _, status in ipairs(found) do
       list[#list + 1] = status
     end
   end
-  return list
+  return list, one
 end
 
 
@@ -60,7 +63,7 @@ local function print_all(list, chosen, one)
       plain[i] = output.of_status(status)
     end
     output.machine(plain)
-  elseif one and #list == 1 then
+  elseif one then
     io.stdout:write(tostring(list[1]), "\n")
   elseif #list == 0 then
     terminal.tell("no job is here")
@@ -91,11 +94,11 @@ function M.status(chosen)
   local watch = chosen.watch
   local every = watch and (watch[1] or WATCH_EVERY)
   while true do
-    local list = gather(dirs)
+    local list, one = gather(dirs)
     if watch and terminal.is(1) then
       io.stdout:write("\27[H\27[2J")
     end
-    print_all(list, chosen, #dirs == 1)
+    print_all(list, chosen, one)
     if not watch or all_ended(list) then
       return 0
     end

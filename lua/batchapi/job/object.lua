@@ -183,7 +183,7 @@ function methods:finish()
     ok, why, err = self.store:finish(self.options.ordered, function()
       self:breathe()
     end)
-    if ok then
+    if ok and not self.state.finished then
       ok, why, err = self:record{ type = "finished" }
     end
   end
@@ -279,8 +279,9 @@ function methods:recover(damage)
   end
   self.processed_before = self.store.counts.ok + self.store.counts.failed
   calls.restart(self)
-  if self.store.finished then
-    self.done, self.confirmed = true, true
+  self.confirmed = self.confirmed or self.store.finished
+  if self.store.finished and not (self.has_parts and batches.leaves_files(self)) then
+    self.done = true
     self:release()
   end
   return true

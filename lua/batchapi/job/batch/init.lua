@@ -312,6 +312,19 @@ function M.schedule(job)
 end
 
 
+--- Are files at the service that `cleanup` asks to be deleted? Also of a job that has ended without it.
+---@param job table
+---@return boolean
+function M.leaves_files(job)
+  for _, part in pairs(job.state.parts) do
+    if part.status == "settled" and needs_cleaning(job, part) then
+      return true
+    end
+  end
+  return false
+end
+
+
 local not_there = { written = true, uploaded = true, creating = true, fencing = true }
 
 

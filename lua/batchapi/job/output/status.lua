@@ -183,7 +183,8 @@ function M.of(job)
   local settled = counts.ok + counts.failed
   local requests = job.state.input and job.state.input.requests or job.ledger:count()
   local status = {
-    id = job.id, dir = job.options.dir, service = (job.state.job or {}).service, state = name_state(job), requests = requests, settled = settled,
+    id = job.id, dir = job.options.dir, service = (job.state.job or {}).service, state = name_state(job),
+    requests = requests, settled = settled,
     processed = math.min(settled + under_way(job), requests), ok = counts.ok, failed = counts.failed,
     missing = counts.missing, duplicates = job.state.duplicates, strangers = job.state.strangers,
     broken = job.state.broken, unclaimed = job.state.unclaimed, maybe_paid_twice = job.state.maybe_paid_twice,
