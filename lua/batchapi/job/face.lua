@@ -10,8 +10,7 @@ local suggest = require("batchapi.util.suggest")
 local M = {}
 
 --- What a job can be asked to do.
-M.names = { "submit", "wait", "poll", "status", "results", "unclaimed", "retry", "write", "write_failed", "cancel",
-  "close" }
+M.names = { "submit", "wait", "poll", "status", "results", "unclaimed", "retry", "write_failed", "cancel", "close" }
 
 local engines = setmetatable({}, { __mode = "kv" }) -- by the face, whose metatable holds the engine
 local methods = {}
