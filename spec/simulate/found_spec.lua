@@ -43,6 +43,9 @@ local found = {
   { "a journal whose first line was not yet on the disk holds no job, and no damage", 10807, { { "process.killed", 1, -6 } },
     { shape = "single", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
       settle = 2, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
+  { "requests that have their results are not read again", 706, { { "disk.flip", 2, 0.71329183864163 } },
+    { shape = "batch", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
+      settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
 }
 
 

@@ -28,6 +28,7 @@ function M.handed_out(world, result)
   local before = world.out[result.index]
   local now = says(result) .. "/" .. tostring(mark_of(result))
   local may_change = before and (before:find("^uncollected") or before:find("^gone"))
+    or world.salvage and now:find("^damaged")
   if before and before ~= now and not may_change then
     world.record:violate("request %d: handed out as %s, then as %s", result.index, before, now)
   end
@@ -82,6 +83,7 @@ local function settling(world, id)
     local there = answer.readable and not answer.lost and (not batch or world.service:reachable(batch, answer))
     any[#any + 1] = answer
     local settles = not (answer.unrun and batch or answer.retryable and world.plan.attempts > 1)
+      and tonumber(answer.mark and answer.mark:match("%d+") or math.huge) > (world.again[id] or { since = 0 }).since
     if there and settles and not (batch and (batch.shadow or batch.lost or is_passed_over(world, batch))) then
       list[#list + 1] = answer
     end
@@ -178,7 +180,7 @@ local function check_sent(world, id)
       retryable = retryable + 1
     end
   end
-  local most = 1 + math.min(world.plan.attempts - 1, retryable) + doubled
+  local most = 1 + math.min(world.plan.attempts - 1, retryable) + doubled + (world.again[id] or { times = 0 }).times
   if times > most then
     world.record:violate("%s was carried out %d times, %d are explained", id, times, most)
   end
@@ -214,7 +216,7 @@ local function check_uploads(world)
     failed = failed + (batch.state == "failed" and 1 or 0)
   end
   for content, times in pairs(world.record.uploads) do
-    if times > world.plan.attempts - 1 + world.missed + world.processes + failed + #world.record.deletes then
+    if times > world.plan.attempts - 1 + world.retries + world.missed + world.processes + failed + #world.record.deletes then
       world.record:violate("a file of %d bytes was uploaded %d times", #content, times)
     end
   end

@@ -15,7 +15,7 @@ M.behaviours = {
   ["line.failed"] = 0.4, ["line.dropped"] = 0.3, ["line.odd"] = 0.4, ["line.unreadable"] = 0.3, ["line.garbage"] = 0.2,
   ["line.doubled"] = 0.3, ["line.foreign"] = 0.3, ["line.reordered"] = 0.7, ["file.crlf"] = 0.5, ["file.mark"] = 0.5,
   ["file.no_last_newline"] = 0.5, ["item.failed"] = 0.4, ["item.dropped"] = 0.3,
-  ["job.cancelled"] = 0.2, ["process.leaves"] = 0.4,
+  ["job.cancelled"] = 0.2, ["job.retried"] = 0.7, ["job.salvaged"] = 0.9, ["process.leaves"] = 0.4,
   ["process.killed"] = 0.7, ["process.paused"] = 0.02, ["process.slice"] = 0.7, ["clock.jump"] = 0.3,
   ["disk.flip"] = 0.15,
 }

@@ -50,7 +50,7 @@ end
 ---@param dies table|nil { seam = n } or { disk = n }: at which call
 function M.new(world, number, dies)
   local self = setmetatable({
-    world = world, number = number, dead = false, seams = 0, reports = {}, sent = {}, dies_at = dies and dies.seam,
+    world = world, number = number, dead = false, open_before = world.disk:open_files(), seams = 0, reports = {}, sent = {}, dies_at = dies and dies.seam,
   }, M)
   local mount = world.disk:mount(M.DIR)
   if dies and dies.disk then
@@ -129,9 +129,15 @@ function M:seam(what)
 end
 
 
+--- How much there is of the time for its job.
+function M:time_left()
+  return math.max(0, self.began + (self.world.plan.timeout or 90000) - self.world.clock.time)
+end
+
+
 --- Is the time of its job over?
 function M:is_late()
-  return self.world.clock.time - self.began >= (self.world.plan.timeout or 90000)
+  return self:time_left() == 0
 end
 
 

@@ -1,9 +1,12 @@
 --- What the user's program does with a job, in each process that comes to it.
 
+local outcomes = require("batchapi.job.answer.outcome")
 local process_of = require("simulate.process")
 local runner = require("batchapi.job")
 
 local M = {}
+
+local MOST_POLLS = 300
 
 
 local function options_of(world)
@@ -32,7 +35,7 @@ local function open(process)
   local world = process.world
   local client = world.shape.client(process)
   local draw = world.tape:draw("open")
-  if world.begun and draw:chance(0.7) then
+  if world.begun and (world.salvage or draw:chance(0.7)) then
     local job, why, err = runner.resume(process_of.DIR, { client = client, salvage = world.salvage }, process.given)
     if job or not err or not unwritten[err.code] then
       return job, why, err
@@ -105,14 +108,97 @@ local function cancel(process, job)
 end
 
 
-local function use(process, job)
+--- Asks now and then for what is due, until the job has ended; nil, why when it fails.
+local function poll(process, job)
+  local world = process.world
+  local clock, draw = world.clock, world.tape:draw("poll")
+  for _ = 1, MOST_POLLS do
+    local began, most = clock.time, draw:chance(0.5) and draw:wide(0.5, 100) or nil
+    local status, why, err = job:poll(most and { timeout = most } or nil)
+    world:check_time("a poll of", began, most or 0)
+    if not status then
+      return told(process, "poll", why, err)
+    elseif status.state == "done" or status.state == "cancelled" and job.done then
+      return status
+    elseif process:is_late() then
+      return told(process, "poll", "the time is over", nil)
+    end
+    process.clock.sleep(math.min(draw:wide(0.5, 900), process:time_left()))
+  end
+  return wait(process, job)
+end
+
+
+--- Waits until all of it is at the service; nil, why when that fails.
+local function submit(process, job)
+  local world = process.world
+  local status, why, err = job:submit()
+  if not status then
+    return told(process, "submit", why, err)
+  end
+  world:check_submitted(job, status)
+  return status
+end
+
+
+--- How the user comes to the job's end: true once it may be read; nil, why when this process leaves it.
+local function come_to_end(process, job)
   local world = process.world
   local draw = world.tape:draw("program")
-  world:look(job)
-  local ok, why = cancel(process, job)
-  if ok and draw:chance(0.5) then
+  local ok, why = true, nil
+  if draw:chance(0.1) then
+    ok, why = submit(process, job)
+    if ok and world.plan.durable and draw:chance(0.5) then
+      return nil, "it left what it had submitted"
+    end
+  end
+  if ok and draw:chance(0.2) then
+    ok, why = poll(process, job)
+  elseif ok and draw:chance(0.5) then
     ok, why = wait(process, job)
   end
+  return ok, why
+end
+
+
+--- Does the user send failed requests again? Then waits for them and gives all results anew.
+local function retry(process, job, list)
+  local world = process.world
+  local draw = world.tape:draw("retry")
+  local attempts, picks = draw:pick{ 1, 2 }, draw:chance(0.4)
+  local chosen = {}
+  for _, result in ipairs(list) do
+    local wanted = not result.ok and not outcomes.may_be_paid(result.error.code)
+    chosen[result.index] = picks and not result.ok and draw:chance(0.5) or not picks and wanted or nil
+  end
+  if next(chosen) == nil then
+    return list
+  end
+  world:sent_again(chosen, attempts)
+  local count, why, err = job:retry{ attempts = attempts, only = picks and function(result)
+    return chosen[result.index] == true
+  end or nil }
+  process:trace("sends %s requests again", tostring(count))
+  if not count then
+    return told(process, "retry", why, err)
+  end
+  list, why = read(process, job, math.huge)
+  if list then
+    world:read_all(job)
+  end
+  return list, why
+end
+
+
+local function use(process, job)
+  local world = process.world
+  world:look(process, job)
+  local ok, why = cancel(process, job)
+  if ok then
+    ok, why = come_to_end(process, job)
+  end
+  world:look(process, job)
+  local draw = world.tape:draw("leaves")
   if ok and world.plan.durable and world.tape:event("process.leaves") then
     local _
     _, why = read(process, job, draw:between(0, world.plan.count - 1))
@@ -125,6 +211,9 @@ local function use(process, job)
   list, why = read(process, job, math.huge)
   if list then
     world:read_all(job)
+  end
+  if list and world.plan.durable and world.tape:event("job.retried") then
+    list, why = retry(process, job, list)
   end
   if list and world.plan.durable and draw:chance(0.2) then
     return read(process, job, math.huge)
@@ -143,7 +232,7 @@ function M.main(process)
   end
   local list
   list, why = use(process, job)
-  world:look(job)
+  world:look(process, job)
   job:close()
   world:check_time("a process with a timeout of", process.began, world.plan.timeout or 90000)
   return list, why

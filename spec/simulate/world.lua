@@ -2,6 +2,7 @@
 --- whether every promise was kept.
 
 local clocks = require("simulate.clock")
+local footprint = require("simulate.footprint")
 local invariants = require("simulate.invariants")
 local memory = require("simulated_disk")
 local plans = require("simulate.plan")
@@ -18,6 +19,11 @@ M.__index = M
 local PROCESSES = 7 -- from then on nothing bad happens any more
 local MOST_PROCESSES = PROCESSES + 5
 local SLACK = 3 -- seconds that what has a time may take longer
+-- Fields of tables that a job may keep: of its own, for each part, for what is under way at once.
+local MOST_KEPT, MOST_OF_PART, MOST_OF_CALL = 260, 60, 15
+local MOST_OPEN = 6
+
+local not_there = { written = true, uploaded = true, creating = true, fencing = true }
 
 
 local function new(seed, script, fixed, trace)
@@ -27,6 +33,7 @@ local function new(seed, script, fixed, trace)
     seed = seed, tape = tape, plan = plan, shape = shapes[plan.shape], trace = trace, lines = {},
     clock = clocks.new(), disk = memory.new(), record = records.new(),
     calls = 0, boots = 1, paused = 0, missed = 0, begun = false, out = {}, last = nil,
+    retries = 0, again = {}, -- what the user had sent again, by id: { since, times }
   }, M)
   self.service = self.shape.service.new(self)
   self.requests = self.shape.requests(plan)
@@ -70,10 +77,47 @@ function M:check_time(what, began, seconds)
 end
 
 
---- The user looks how the job stands.
-function M.look(_, job)
+--- The user looks how the job stands; what it keeps in memory and open has a bound.
+function M:look(process, job)
   tostring(job)
-  return job:status()
+  local parts = #(job:status().parts or {})
+  local most = MOST_KEPT + parts * MOST_OF_PART + (self.plan.concurrency + 1) * MOST_OF_CALL
+  local kept = footprint.of(job)
+  if kept > most then
+    self.record:violate("the job keeps %d fields in memory, %d parts and %d at once explain %d", kept, parts,
+      self.plan.concurrency, most)
+  end
+  local open = self.disk:open_files() - process.open_before -- those of the dead are not closed
+  if open > MOST_OPEN + 2 * (self.plan.concurrency + 1) then
+    self.record:violate("%d files are open", open)
+  end
+end
+
+
+--- What a submit promises: all of it is at the service.
+function M:check_submitted(job, status)
+  for _, part in ipairs(status.parts or {}) do
+    if not_there[part.state] then
+      self.record:violate("part %d is %s, and the job says that all is submitted", part.part, part.state)
+    end
+  end
+  for i = 1, job.has_parts and 0 or self.plan.count do
+    local id = "r-" .. i
+    if not (job.store:has(i) or self.record.sent[id] or self.record.answers[id]) then
+      self.record:violate("%s was not sent, and the job says that all is submitted", id)
+    end
+  end
+end
+
+
+--- The user has failed requests sent again: `chosen`, by number.
+function M:sent_again(chosen, attempts)
+  self.retries = self.retries + 1
+  for index in pairs(chosen) do
+    local id = "r-" .. index
+    self.again[id] = { since = self.record.marks, times = (self.again[id] or { times = 0 }).times + attempts }
+    self.out[index] = nil
+  end
 end
 
 
@@ -93,13 +137,15 @@ function M:read_all(job)
   self.kept = {}
   local lines = job:unclaimed()
   while true do
-    local line, why = lines:next()
-    if why then
-      self.record:violate("unclaimed lines: %s", tostring(why))
-    elseif line == nil then
+    local line, why, err = lines:next()
+    if why and not (self.flipped and err.code == "unclaimed_damaged") then
+      return self.record:violate("unclaimed lines: %s", tostring(why))
+    elseif line == nil and not why then
       return
     end
-    self.kept[line:gsub("^\239\187\191", ""):gsub("\r$", "")] = true
+    if line then
+      self.kept[line:gsub("^\239\187\191", ""):gsub("\r$", "")] = true
+    end
   end
 end
 
@@ -211,8 +257,13 @@ local function live(self)
       return nil
     elseif ok and results then
       return results
-    elseif not self.plan.durable or ok and is_told_of_damage(self) then
+    elseif not self.plan.durable then
       return nil
+    elseif ok and is_told_of_damage(self) then
+      if self.salvage or not self.tape:event("job.salvaged") then
+        return nil
+      end
+      self.salvage = true
     end
     wire.died(process, self.plan.count)
     between(self, not ok)

@@ -67,8 +67,9 @@ end
 local function check_files(dir, fail)
   local listing = io.popen(("ls -A '%s'"):format(dir))
   for name in listing:lines() do
-    if not (name == "journal.jsonl" or name == "lock" or name == "results.jsonl" or name:match("^part%-%d+%.jsonl$")
-      or name:match("^part%-%d+%.answer%-%d%.jsonl$") or name:match("^part%-%d+%.unclaimed%.jsonl$")) then
+    if not (name == "journal.jsonl" or name == "journal-copy.jsonl" or name == "lock" or name == "results.jsonl"
+      or name:match("^part%-%d+%.jsonl$") or name:match("^part%-%d+%.answer%-%d%.jsonl$")
+      or name:match("^part%-%d+%.unclaimed%.jsonl$")) then
       fail("%s is left behind", name)
     end
   end

@@ -228,8 +228,9 @@ local function next_pass(job, attempt)
   if job.pass and job.pass.reader then
     job.files:close(job.pass.reader)
   end
-  job.pass = { attempt = attempt, mark = waiting_mark(attempt), index = 0, reader = nil,
-    exhausted = job.requests_damaged or false }
+  local mark = waiting_mark(attempt)
+  job.pass = { attempt = attempt, mark = mark, index = 0, reader = nil,
+    exhausted = job.requests_damaged or job.ledger:tally(mark) == 0 } -- then the file need not be read
   job.kept = {}
 end
 
