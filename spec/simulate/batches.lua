@@ -48,9 +48,12 @@ local function fail(batch, code, message, line)
 end
 
 
+local ways_to_fail = { openai = { "queue", "not_yet", "line", "reason" }, mistral = { "reason" }, anthropic = { "none" } }
+
+
 local function failure_of(world, batch)
   return world.tape:event("batch.fails", function(draw)
-    return draw:pick(batch.form == "openai" and { "queue", "not_yet", "line", "reason" } or { "none" })
+    return draw:pick(ways_to_fail[batch.form])
   end)
 end
 
@@ -77,6 +80,9 @@ function M.validate(world, service, batch, draw)
     end
     for i, id in ipairs(batch.requests) do -- each its own reason; those that have none, the first
       world.record:allow(id, line and i ~= line and (i == other and "duplicate_custom_id" or "failed") or "invalid_json")
+      if batch.form == "mistral" then -- whose reasons have no code
+        world.record:allow(id, "failed")
+      end
     end
     return
   end
@@ -122,9 +128,9 @@ local function write_answers(world, batch, done, word)
   for i, id in ipairs(batch.requests) do
     if i <= done then
       local answer = lines.answer(world, batch.form, id, batch)
-      answer.in_errors = not answer.ok and batch.form == "openai"
+      answer.in_errors = not answer.ok and lines.has_two_files(batch.form)
       lines.put(world, answer.in_errors and errors or out, id, answer, batch, word)
-    elseif batch.form == "anthropic" or word == "expired" and not silent then
+    elseif batch.form == "anthropic" or batch.form == "openai" and word == "expired" and not silent then
       local code = word == "expired" and (batch.form == "openai" and "batch_expired" or "expired") or "canceled"
       local answer = lines.unanswered(world, batch.form, id, batch, code)
       answer.in_errors = batch.form == "openai"
@@ -154,7 +160,7 @@ function M.finish(world, service, batch)
     batch.completed, batch.failed = batch.completed + (ok and 1 or 0), batch.failed + (ok and 0 or 1)
   end
   batch.state, batch.ended = word, true
-  local results, failures = lines.file(world, out, batch.form == "openai"),
+  local results, failures = lines.file(world, out, lines.has_two_files(batch.form)),
     batch.failed + #errors > 0 and lines.file(world, errors, true)
   if lines.is_page(results) or failures and lines.is_page(failures) then
     for _, id in ipairs(batch.requests) do

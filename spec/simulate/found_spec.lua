@@ -46,6 +46,11 @@ local found = {
   { "requests that have their results are not read again", 706, { { "disk.flip", 2, 0.71329183864163 } },
     { shape = "batch", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
       settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
+  { "what an empty page by its number has passed over is not absent", 288,
+    { { "create.unanswered", 1, true }, { "list.empty_page", 1, 11.444 }, { "list.empty_page", 26, 10.758 },
+      { "list.empty_page", 48, 0.363 }, { "list.empty_page", 51, 7.884 } },
+    { shape = "mistral", durable = true, count = 3, per_batch = 2, attempts = 1, concurrency = 1, interval = 5,
+      settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
 }
 
 

@@ -92,7 +92,7 @@ local function settling(world, id)
 end
 
 
-local bodies = { openai = "response.body", anthropic = "result.message" }
+local bodies = { openai = "response.body", mistral = "response.body", anthropic = "result.message" }
 
 
 --- Of an answer that came as a line everything must be there, byte for byte where the line is given.

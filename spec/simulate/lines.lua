@@ -38,9 +38,27 @@ function forms.anthropic(id, answer)
 end
 
 
+--- Mistral's are OpenAI's but for the bodies of failures.
+function forms.mistral(id, answer)
+  local line = forms.openai(id, answer)
+  return answer.ok and line or (line:gsub('"error":(%b{})}},"error":null', function(reason)
+    return reason:sub(2, -2) .. '}},"error":null'
+  end))
+end
+
+
+--- Are the answers in two files, those of failures in the second?
+function M.has_two_files(form)
+  return form ~= "anthropic"
+end
+
+
 local failures = {
   openai = {
     { 400, "invalid_request", false }, { 429, "rate_limit_exceeded", true }, { 500, "server_error", true },
+  },
+  mistral = {
+    { 400, "invalid_request", false }, { 429, "rate_limited", true }, { 500, "internal", true },
   },
   anthropic = {
     { nil, "invalid_request_error", false }, { nil, "overloaded_error", true }, { nil, "api_error", true },

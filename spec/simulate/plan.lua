@@ -10,7 +10,8 @@ M.behaviours = {
   ["http.rate_limit"] = 0.3, ["http.passing"] = 0.3, ["http.page"] = 0.3,
   ["create.lost"] = 0.15, ["create.unanswered"] = 0.6, ["create.late"] = 0.5,
   ["list.late"] = 0.7, ["list.empty_page"] = 0.5, ["batch.late"] = 0.7, ["batch.hidden"] = 0.3, ["batch.gone"] = 0.1,
-  ["file.late"] = 0.6, ["delete.late"] = 0.6, ["create.doomed"] = 0.8, ["result.gone"] = 0.3, ["result.late"] = 0.6,
+  ["file.late"] = 0.6, ["file.pending"] = 0.6, ["delete.late"] = 0.6, ["create.doomed"] = 0.8,
+  ["result.gone"] = 0.3, ["result.late"] = 0.6,
   ["names.late"] = 0.7, ["batch.fails"] = 0.3, ["batch.expires"] = 0.4, ["batch.cancelled"] = 0.3,
   ["line.failed"] = 0.4, ["line.dropped"] = 0.3, ["line.odd"] = 0.4, ["line.unreadable"] = 0.3, ["line.garbage"] = 0.2,
   ["line.doubled"] = 0.3, ["line.foreign"] = 0.3, ["line.reordered"] = 0.7, ["file.crlf"] = 0.5, ["file.mark"] = 0.5,
@@ -64,7 +65,7 @@ function M.draw(tape, fixed)
   tape.rates, hard = draw_rates(tape, draw)
   local count = draw:pick{ 1, 2, 3, 4, 6, 9 }
   local plan = {
-    shape = draw:pick{ "file", "file", "inline", "envelope", "graph", "batch", "single" },
+    shape = draw:pick{ "file", "file", "azure", "mistral", "inline", "envelope", "graph", "batch", "single" },
     count = count,
     per_batch = draw:pick{ 1, 2, 3, 100 },
     attempts = draw:pick{ 1, 1, 2, 3 },

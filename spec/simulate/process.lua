@@ -50,7 +50,8 @@ end
 ---@param dies table|nil { seam = n } or { disk = n }: at which call
 function M.new(world, number, dies)
   local self = setmetatable({
-    world = world, number = number, dead = false, open_before = world.disk:open_files(), seams = 0, reports = {}, sent = {}, dies_at = dies and dies.seam,
+    world = world, number = number, dead = false, open_before = world.disk:open_files(),
+    seams = 0, reports = {}, sent = {}, dies_at = dies and dies.seam,
   }, M)
   local mount = world.disk:mount(M.DIR)
   if dies and dies.disk then

@@ -15,6 +15,9 @@ local function options_of(world)
     attempts = plan.attempts, concurrency = plan.concurrency, interval = plan.interval, ordered = plan.ordered,
     settle = plan.settle, timeout = plan.timeout,
   }
+  for name, value in pairs(shape.options or {}) do
+    options[name] = value
+  end
   if plan.durable then
     options.dir = process_of.DIR
   end

@@ -40,6 +40,33 @@ M.file = {
 }
 
 
+M.azure = {
+  base = "http://127.0.0.1:1/openai", parts = true, deletes = true, lookup = true, dialect = "azure",
+  service = M.file.service,
+  client = function(process)
+    return connect(process, "azure", { endpoint = "http://127.0.0.1:1", api_key = "k" })
+  end,
+  requests = M.file.requests,
+}
+
+
+M.mistral = {
+  base = "http://127.0.0.1:1", parts = true, deletes = true, lookup = true, dialect = "mistral",
+  service = M.file.service,
+  options = { endpoint = "/v1/chat/completions", model = "m" },
+  client = function(process)
+    return connect(process, "mistral", { base_url = M.mistral.base, api_key = "k" })
+  end,
+  requests = function(plan)
+    local list = {}
+    for i, request in ipairs(M.file.requests(plan)) do
+      list[i] = { custom_id = request.custom_id, body = request.body }
+    end
+    return list
+  end,
+}
+
+
 M.inline = {
   base = "http://127.0.0.1:1", parts = true, reads = never, service = require("simulate.services.inline"),
   client = function(process)

@@ -92,6 +92,7 @@ end
 local function go_on(pages, page, items, more)
   local words, cursor = pages._words, cursor_of(pages, page, items)
   pages._empty = #items == 0 and pages._empty + 1 or 0
+  pages._whole = pages._whole and not (#items == 0 and words.from == "number")
   if cursor == nil or cursor == "" or type(cursor) == "table" then
     if words.from == "last_item" and #items > 0 then
       return broken(pages, ("the last item has no '%s' to go on from"):format(words.field))
@@ -193,6 +194,13 @@ function item_methods:next()
 end
 
 
+--- Was no page empty that stood by its number before others? What belonged on it was not seen.
+---@return boolean
+function item_methods:is_whole()
+  return self._whole
+end
+
+
 local page_mt = iterator.metatable(page_methods, "batchapi.pages")
 local item_mt = iterator.metatable(item_methods, "batchapi.each")
 
@@ -220,7 +228,7 @@ local function new(client, operation, arguments, mt, verb)
     _url = nil,                     -- the next page's, where the service gives links
     _cursor = query[operation.page.query], _mark = nil, _count = 0, _next_mark = 1,
     _seen = 0, _empty = 0,          -- items so far; empty pages in a row
-    _done = false, _any = false,
+    _done = false, _any = false, _whole = true,
     _items = nil, _at = 1,          -- each: the page in hand
     _response = nil,                -- of the last page
   }, mt)

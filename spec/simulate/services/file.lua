@@ -1,29 +1,22 @@
---- A simulated OpenAI: files, batches made of files, results in files.
+--- A simulated OpenAI, and those that resemble it (dialects.lua): files, batches made of files, results in
+--- files.
 
 local batches = require("simulate.batches")
 local core = require("batchapi.core")
+local dialects = require("simulate.services.dialects")
 
 local M = {}
 M.__index = M
 
 
 function M.new(world)
-  return setmetatable({ world = world, files = {}, batches = {}, by_id = {}, last = 0, last_file = 0 }, M)
+  return setmetatable({ world = world, dialect = dialects[world.shape.dialect or "openai"], files = {}, batches = {},
+    by_id = {}, last = 0, last_file = 0 }, M)
 end
 
 
-local function quoted(text)
-  return text and ('"%s"'):format(text) or "null"
-end
-
-
-local function error_body(code, message)
-  return ('{"error":{"message":"%s","type":"invalid_request_error","code":"%s"}}'):format(message, code)
-end
-
-
-local function not_found(what)
-  return 404, error_body("not_found", "No such " .. what)
+local function not_found(self, what)
+  return 404, self.dialect.error("not_found", "No such " .. what)
 end
 
 
@@ -32,15 +25,14 @@ end
 function M:add_file(purpose, content)
   self.last_file = self.last_file + 1
   local file = { id = ("file-%d"):format(self.last_file), content = content, purpose = purpose,
-    at = self.world.clock.time, seen_at = self.world.clock.time }
+    at = self.world.clock.time, seen_at = self.world.clock.time, ready_at = 0 }
   self.files[file.id] = file
   return file
 end
 
 
-local function describe_file(file)
-  return ('{"id":"%s","object":"file","bytes":%d,"purpose":"%s","status":"processed","created_at":%d}'):format(
-    file.id, #file.content, file.purpose, math.floor(file.at))
+local function describe_file(self, file)
+  return self.dialect.file(file, file.ready_at > self.world.clock.time and "pending" or "processed")
 end
 
 
@@ -56,7 +48,11 @@ local function upload(self, request)
     return draw:real() * self.world.plan.settle * 1.7
   end)
   file.seen_at = self.world.clock.time + (late or 0)
-  return 200, describe_file(file)
+  late = self.dialect.checks_files and self.world.tape:event("file.pending", function(draw)
+    return draw:wide(0.5, 1500)
+  end)
+  file.ready_at = late and self.world.clock.time + late or 0
+  return 200, describe_file(self, file)
 end
 
 
@@ -90,7 +86,7 @@ end
 local function content(self, id)
   local file = visible(self, id)
   if not file or file.gone then
-    return not_found("file")
+    return not_found(self, "file")
   end
   file.read = true
   return 200, file.content, { ["content-type"] = "application/octet-stream" }
@@ -100,7 +96,7 @@ end
 local function delete(self, id)
   local file = visible(self, id)
   if not file then
-    return not_found("file")
+    return not_found(self, "file")
   end
   self.world.record.deletes[#self.world.record.deletes + 1] = { file = file, at = self.world.clock.time }
   local late = self.world.tape:event("delete.late", function(draw)
@@ -119,18 +115,8 @@ end
 
 -- ---- batches ------------------------------------------------------------------------------------
 
-local function describe(self, batch)
-  local now = self.world.clock.time
-  local named = batch.ended and batch.named_at <= now
-  local reasons = {}
-  for i, reason in ipairs(batch.reasons or {}) do
-    reasons[i] = ('{"code":"%s","message":"%s","line":%s}'):format(reason.code, reason.message, reason.line or "null")
-  end
-  return ('{"id":"%s","object":"batch","status":"%s","input_file_id":"%s","output_file_id":%s,"error_file_id":%s,'
-    .. '"created_at":%d,"errors":%s,"request_counts":{"total":%d,"completed":%d,"failed":%d},"metadata":%s}'):format(
-    batch.id, batch.state, batch.file, quoted(named and batch.output), quoted(named and batch.errors), batch.created,
-    batch.reasons and '{"object":"list","data":[' .. table.concat(reasons, ",") .. "]}" or "null",
-    batch.runs and #batch.requests or 0, batch.completed, batch.failed, batch.metadata)
+function M:describe(batch)
+  return self.dialect.batch(batch, batch.ended and batch.named_at <= self.world.clock.time)
 end
 
 
@@ -145,18 +131,23 @@ end
 
 local function create(self, request)
   local given = core.decode(request.body)
-  local file = visible(self, given.input_file_id)
-  local known = self.files[given.input_file_id]
+  local id = self.dialect.input(given)
+  local file, known = visible(self, id), self.files[id]
+  if not file and self.dialect.takes_new_files and known and not known.deleted then
+    file = known
+  end
   local doomed = not file and known and known.deleted and self.world.tape:event("create.doomed")
   if not file and not doomed then
-    return 400, error_body("invalid_request", "Cannot find file " .. given.input_file_id)
+    return self.dialect.form == "mistral" and 404 or 400, self.dialect.error("invalid_request", "Cannot find file " .. id)
+  elseif known.ready_at > self.world.clock.time then
+    return 400, self.dialect.error("invalid_request", "The file is still being processed")
   end
   local batch = batches.accept(self.world, self, {
-    file = given.input_file_id, token = (given.metadata or {}).batchapi_part,
-    metadata = core.encode(given.metadata or {}), requests = ids_of(known.content), form = "openai",
+    file = id, token = (given.metadata or {}).batchapi_part,
+    metadata = core.encode(given.metadata or {}), requests = ids_of(known.content), form = self.dialect.form,
     doomed = doomed and true or nil, shadow = request.shadow,
   })
-  return 200, describe(self, batch)
+  return 200, self:describe(batch)
 end
 
 
@@ -175,38 +166,29 @@ end
 
 
 local function list(self, query)
-  local now, size, from = self.world.clock.time, tonumber(query.limit) or 20, #self.batches
-  size = math.min(size, self.world.plan.page_size)
-  if query.after then
-    local last = self.by_id[query.after]
-    if not last then
-      return 400, error_body("invalid_after", "no such batch")
-    end
-    from = last.number - 1
-  end
-  local items, last_number = {}, from + 1
-  while from >= 1 and #items < size do
-    local batch = self.batches[from]
-    last_number = from
-    if batch.listed_at <= now and not batch.gone then
-      items[#items + 1] = describe(self, batch)
-    end
-    from = from - 1
+  local now = self.world.clock.time
+  local page = self.dialect.page(self, query)
+  if not page then
+    return 400, self.dialect.error("invalid_after", "no such batch")
   end
   local spell = self.world.tape:event("list.empty_page", function(draw) return draw:wide(0.1, 200) end)
   self.empty_until = spell and now + spell or self.empty_until
   if (self.empty_until or 0) > now and not self.world.tape.calm then
-    return 200, '{"object":"list","data":[],"has_more":true,"first_id":null,"last_id":null}'
+    return 200, self.dialect.empty
   end
-  local more = from >= 1
-  return 200, ('{"object":"list","data":[%s],"has_more":%s,"last_id":%s}'):format(table.concat(items, ","),
-    tostring(more), more and quoted(("batch_%d"):format(last_number)) or "null")
+  return 200, page
+end
+
+
+--- The path as OpenAI has it.
+local function path_of(self, request)
+  return self.dialect.path and self.dialect.path(request.path) or request.path
 end
 
 
 --- Answers a request: status, body, headers.
 function M:handle(request)
-  local method, path = request.method, request.path
+  local method, path = request.method, path_of(self, request)
   if path == "/files" and method == "POST" then
     return upload(self, request)
   elseif path == "/batches" and method == "POST" then
@@ -222,27 +204,27 @@ function M:handle(request)
   elseif kind == "files" then
     local file = visible(self, id)
     if file then
-      return 200, describe_file(file)
+      return 200, describe_file(self, file)
     end
-    return not_found("file")
+    return not_found(self, "file")
   elseif kind == "batches" then
     local batch = found(self, id)
     if not batch then
-      return not_found("batch")
+      return not_found(self, "batch")
     elseif rest == "cancel" then
       batches.cancel(self.world, self, batch)
     else
       batch.polled = true
     end
-    return 200, describe(self, batch)
+    return 200, self:describe(batch)
   end
-  return not_found("path")
+  return not_found(self, "path")
 end
 
 
 --- What a request is for: the name of its faults.
-function M.purpose(_, request)
-  local method, path = request.method, request.path
+function M:purpose(request)
+  local method, path = request.method, path_of(self, request)
   return method == "DELETE" and "delete" or method == "POST" and (path == "/files" and "upload"
     or path == "/batches" and "create" or "cancel")
     or path == "/batches" and "list" or path:find("^/batches") and "poll"

@@ -68,8 +68,11 @@ function M.look(job, part)
     local item, why, err = items:next()
     if err then
       return nil, why, err, matches
-    elseif item == nil then
+    elseif item == nil and items:is_whole() then
       return matches
+    elseif item == nil then
+      return nil, "a page of the list was empty, and others came behind it",
+        { kind = "decode", code = "list_broken", status = 200, sent = true }, matches
     end
     local created = words.created and paths.get(item, words.created)
     created = type(created) == "number" and created or nil
