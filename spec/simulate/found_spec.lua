@@ -51,6 +51,16 @@ local found = {
       { "list.empty_page", 48, 0.363 }, { "list.empty_page", 51, 7.884 } },
     { shape = "mistral", durable = true, count = 3, per_batch = 2, attempts = 1, concurrency = 1, interval = 5,
       settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
+  { "a request that is sent again is not repeated by the part whose answers are asked for again", 12818,
+    { { "line.failed", 3, 2 }, { "batch.expires", 2, 1 }, { "line.garbage", 4, true }, { "job.retried", 1, true } },
+    { shape = "file", durable = true, count = 6, per_batch = 3, attempts = 1, concurrency = 1, interval = 5,
+      settle = 60, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = true, yields = false } },
+  { "what is sent again has its new answer, also in the next process", 533,
+    { { "net.refused", 1, true }, { "net.unsent", 1, true }, { "file.pending", 1, 2.35 }, { "line.dropped", 1, true },
+      { "http.page", 18, true }, { "net.truncated", 3, true }, { "net.lost_answer", 14, true }, { "job.retried", 1, true },
+      { "net.truncated", 6, true } },
+    { shape = "azure", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
+      settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = true, yields = false } },
 }
 
 

@@ -77,7 +77,7 @@ M.list = {
     [[    self.strangers = self.strangers + 1
     return true]] } } },
   { "both_lines_count", "of two lines for a request both make a result", { { "batchapi.job.batch.claim",
-    [[elseif mark ~= self.mine then]], [[elseif not mark then]] } } },
+    [[elseif mark ~= self.mine or self:is_elsewhere(index) then]], [[elseif not mark then]] } } },
   { "first_reason_for_all", "every request of a refused batch gets the first reason", { { "batchapi.job.batch.collect",
     [[if reason.line == line_number then]], [[if reason.line then]] } } },
   { "order_of_arrival", "an ordered job hands out results as they came", { { "batchapi.job.output.results",

@@ -121,7 +121,7 @@ local function poll(process, job)
     world:check_time("a poll of", began, most or 0)
     if not status then
       return told(process, "poll", why, err)
-    elseif status.state == "done" or status.state == "cancelled" and job.done then
+    elseif status.state == "done" or status.state == "cancelled" and status.settled == status.requests then
       return status
     elseif process:is_late() then
       return told(process, "poll", "the time is over", nil)

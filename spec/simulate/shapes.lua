@@ -44,7 +44,7 @@ M.azure = {
   base = "http://127.0.0.1:1/openai", parts = true, deletes = true, lookup = true, dialect = "azure",
   service = M.file.service,
   client = function(process)
-    return connect(process, "azure", { endpoint = "http://127.0.0.1:1", api_key = "k" })
+    return connect(process, "azure", { endpoint = "http://127.0.0.1:1", base_url = M.azure.base, api_key = "k" })
   end,
   requests = M.file.requests,
 }

@@ -2,6 +2,7 @@
 --- whether every promise was kept.
 
 local clocks = require("simulate.clock")
+local faces = require("batchapi.job.face")
 local footprint = require("simulate.footprint")
 local invariants = require("simulate.invariants")
 local memory = require("simulated_disk")
@@ -20,7 +21,7 @@ local PROCESSES = 7 -- from then on nothing bad happens any more
 local MOST_PROCESSES = PROCESSES + 5
 local SLACK = 3 -- seconds that what has a time may take longer
 -- Fields of tables that a job may keep: of its own, for each part, for what is under way at once.
-local MOST_KEPT, MOST_OF_PART, MOST_OF_CALL = 260, 60, 15
+local MOST_KEPT, MOST_OF_PART, MOST_OF_CALL = 260, 60, 40
 local MOST_OPEN = 6
 
 local not_there = { written = true, uploaded = true, creating = true, fencing = true }
@@ -82,7 +83,7 @@ function M:look(process, job)
   tostring(job)
   local parts = #(job:status().parts or {})
   local most = MOST_KEPT + parts * MOST_OF_PART + (self.plan.concurrency + 1) * MOST_OF_CALL
-  local kept = footprint.of(job)
+  local kept = footprint.of(faces.engine(job))
   if kept > most then
     self.record:violate("the job keeps %d fields in memory, %d parts and %d at once explain %d", kept, parts,
       self.plan.concurrency, most)
@@ -101,9 +102,10 @@ function M:check_submitted(job, status)
       self.record:violate("part %d is %s, and the job says that all is submitted", part.part, part.state)
     end
   end
-  for i = 1, job.has_parts and 0 or self.plan.count do
+  local engine = faces.engine(job)
+  for i = 1, engine.has_parts and 0 or self.plan.count do
     local id = "r-" .. i
-    if not (job.store:has(i) or self.record.sent[id] or self.record.answers[id]) then
+    if not (engine.store:has(i) or self.record.sent[id] or self.record.answers[id]) then
       self.record:violate("%s was not sent, and the job says that all is submitted", id)
     end
   end
@@ -223,7 +225,7 @@ function M:explains(id, code)
     return true -- the list could not be gone through
   end
   if (code == "connect" or code == "timeout" or code == "http") and self.missed > 5
-    and (self.plan.attempts > 1 or not self.record.sent[id]) then
+    and (self.plan.attempts > 1 or self.again[id] or not self.record.sent[id]) then
     return true -- given up: not submitted, and it was not
   end
   local reasons = { uncollected = true, gone = true }

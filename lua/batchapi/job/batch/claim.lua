@@ -29,6 +29,14 @@ function settling:find(id)
 end
 
 
+--- Does a request of this part wait in another one? One whose answers are asked for again may have requests that
+--- are sent again meanwhile: these are the other part's.
+function settling:is_elsewhere(index)
+  local waiting = self.part.again and self.job.waiting_in[index]
+  return waiting and waiting ~= self.part or false
+end
+
+
 --- The request of this part that an answer is for; nil when it belongs to none, false when it was
 --- answered before; `settled` when a process that died has given it its result.
 ---@return integer|false|nil index
@@ -45,7 +53,7 @@ function settling:match(line)
   if mark == RECOVERED then
     self.ledger:set(index, store.SETTLED)
     return index, id, true
-  elseif mark ~= self.mine then
+  elseif mark ~= self.mine or self:is_elsewhere(index) then
     self.duplicates = self.duplicates + 1
     return false
   end
@@ -134,7 +142,7 @@ function settling:give_unreadable(line, why)
   for id in self.outcome:ids_in(line) do
     local index = self:find(id)
     local mark = index and self.ledger:state(index)
-    if mark == RECOVERED or mark == self.mine then
+    if mark == RECOVERED or mark == self.mine and not self:is_elsewhere(index) then
       self.known = self.known + 1
       self.unreadable = self.unreadable + 1
       if mark == RECOVERED then

@@ -242,6 +242,9 @@ function settling:fill_gap(writer, line, number)
       parts.name(self.job.run.family, self.part.part), number),
       { kind = "job", code = "part_damaged" }
   end
+  if self:is_elsewhere(index) then
+    return true
+  end
   local mark = self.ledger:state(index)
   if mark == self.mine then
     local result = { ok = false, error = self:absent_reason(number) }

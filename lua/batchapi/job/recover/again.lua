@@ -9,6 +9,8 @@ local tally = require("batchapi.job.store.tally")
 
 local M = {}
 
+local SENT_AGAIN = { status = "written" } -- stands for the part of a round that is just begun
+
 
 ---@class batchapi.job.Notes
 ---@field job table
@@ -76,6 +78,7 @@ function M.mark(notes, part, index)
   if waits(notes, index, part.round) then
     wait_again(notes, index, collect.waiting_mark(part.attempt))
     notes.job.waiting_in[index] = part
+    notes.uncollected[index] = nil -- it is sent again, whatever becomes of that answer
   end
 end
 
@@ -88,6 +91,7 @@ function M.mark_calls(notes)
       for index = retried.requests[i], retried.requests[i + 1] do
         if waits(notes, index, round) then
           wait_again(notes, index, collect.waiting_mark(2))
+          notes.uncollected[index] = nil
         end
       end
     end
@@ -221,6 +225,7 @@ function M.reopen(notes)
   if ok then
     ok, why, err = retry.begin(job, chosen, function(index, mark)
       wait_again(notes, index, mark, chosen[index].error.code)
+      job.waiting_in[index] = SENT_AGAIN
     end)
   end
   if not ok then
