@@ -121,7 +121,7 @@ describe("a job", function()
   end)
 
   it("has what it promises, and nothing else", function()
-    for name in ("submit wait poll status results unclaimed retry write cancel close"):gmatch("%a+") do
+    for name in ("submit wait poll status results unclaimed retry write_failed cancel close"):gmatch("%S+") do
       assert.is_function(job[name])
     end
     assert.matches("^job_", job.id)

@@ -138,7 +138,8 @@ cases.client = {
 }
 for _, name in ipairs{ "create_batch", "retrieve_batch", "list_batches", "cancel_batch", "create_file", "list_files",
   "retrieve_file",
-  "delete_file", "download_file", "create_upload", "add_upload_part", "complete_upload", "cancel_upload" } do
+  "delete_file", "download_file", "create_upload", "add_upload_part", "complete_upload", "cancel_upload",
+  "create_chat_completion", "create_response", "create_embedding", "list_models", "retrieve_model" } do
   cases.client[name] = { function() client[name]({}) end, function() closed[name](closed, "x") end,
     function() client[name](client, 1, 2, 3, 4) end }
 end

@@ -369,6 +369,27 @@ it("gives each result once when a job is closed by another coroutine and run aga
 end)
 
 
+it("closes a job where nothing can yield, and lets go of its directory", function(host)
+  local client = client_of()
+  local dir = os.tmpname()
+  os.remove(dir)
+  local job = assert(client:run(requests(200), { endpoint = "/v1/embeddings", dir = dir, interval = 0.05 }))
+  local results = job:results()
+  assert(results:next())
+  string.gsub("x", "x", function() job:close() end)
+  local _, _, err = job:wait()
+  assert(err.kind == "closed", err.kind)
+  local count, again = 0, assert(batchapi.resume(dir, { client = client, interval = 0.05 })):results()
+  while again:next() do
+    count = count + 1
+  end
+  assert(count == 200, count .. " results")
+  client:close()
+  os.execute("rm -rf " .. dir)
+  still_works(host)
+end)
+
+
 it("starts a call with a callback, and defers a function", function(host)
   local client = client_of()
   local page, seen

@@ -9,8 +9,6 @@ local iterator = require("batchapi.host.iterator")
 ---@overload fun(): any the next value, in a `for`; a failure raises
 local methods = {}
 
-local mt = iterator.metatable(methods, "batchapi.lines")
-
 local M = {}
 
 
@@ -96,6 +94,9 @@ function methods:close()
   end
   self._closed = true
 end
+
+
+local mt = iterator.metatable(methods, "batchapi.lines")
 
 
 ---@param client batchapi.Client

@@ -15,6 +15,8 @@ local loop = require("batchapi.host")
 local M = {}
 M.__index = M
 
+local A_MOMENT = 0.001 -- seconds: reports that are not for it stay where they are
+
 
 local function weak()
   return setmetatable({}, { __mode = "k" })
@@ -62,9 +64,15 @@ local function start(what, ...)
 end
 
 
+-- Who cannot yield has been refused, unless he closes a job: that is done where he stands, in a moment.
 local function finish(self, work)
-  if not work:news() then
-    loop.await(work, loop.host(self._host))
+  local host = loop.host(self._host)
+  if host.yields and not host.stackful and not core.can_yield() then
+    while not work:news() do
+      loop.mailbox():wait(A_MOMENT)
+    end
+  elseif not work:news() then
+    loop.await(work, host)
   end
   return work
 end

@@ -22,12 +22,25 @@ local function call(object)
 end
 
 
---- A metatable for iterator objects with these methods; `next` must be among them.
+-- A method that is called without a colon is told so.
+local function guarded(mt, name, method)
+  return function(object)
+    if getmetatable(object) ~= mt then
+      errors.misuse("bad self to '%s': call it with a colon, object:%s()", name, name)
+    end
+    local value, why, err = method(object)
+    return value, why, err
+  end
+end
+
+
+--- A metatable for iterator objects with these methods, all there are; `next` must be among them.
 ---@param methods table
 ---@param name string
 ---@return table
 function M.metatable(methods, name)
-  return {
+  local mt
+  mt = {
     __name = name,
     __index = methods,
     __call = call,
@@ -40,6 +53,10 @@ function M.metatable(methods, name)
       return ("%s (%s)"):format(name, object._what)
     end,
   }
+  for method, f in pairs(methods) do
+    methods[method] = guarded(mt, method, f)
+  end
+  return mt
 end
 
 

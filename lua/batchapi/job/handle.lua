@@ -4,6 +4,7 @@
 local check = require("batchapi.check.options")
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
+local loop = require("batchapi.host")
 local own_files = require("batchapi.job.store.own_files")
 local results_of = require("batchapi.job.output.results")
 local status_of = require("batchapi.job.output.status")
@@ -94,6 +95,7 @@ function methods:cancel()
   if self.done then
     return self:status()
   end
+  loop.enter(self.machine.host) -- before anything is written down
   local ok, why, err = true, nil, nil
   if not self.state.cancelled then
     ok, why, err = self:record{ type = "cancel" }
