@@ -7,7 +7,7 @@ local merge = require("batchapi.definition.extends")
 
 for _, name in ipairs{
   "client.changes", "client.lines", "client.pages", "client.start", "client.wait", "host.driver.block",
-  "host.driver.custom", "host.driver.uv", "host.parallel", "host.task_waiter", "job", "job.input.dry_run",
+  "host.driver.custom", "host.driver.uv", "host.parallel", "host.task_waiter", "job", "job.dry_run",
   "job.output.listing", "job.output.progress", "job.recover.verify", "jsonl", "oauth", "prompt.help",
   "prompt.show", "webhook",
 } do

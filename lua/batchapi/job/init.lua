@@ -33,7 +33,7 @@ local salvages = require("batchapi.job.recover.salvage")
 local source = require("batchapi.job.input.source")
 local verify = require("batchapi.job.recover.verify")
 local world_of = require("batchapi.job.world")
-local writing = require("batchapi.job.input.writing")
+local writing = require("batchapi.job.writing")
 
 local M = {}
 
@@ -197,7 +197,7 @@ function M.run(client, requests, given, world)
   if not ok then
     return nil, why, err
   elseif options.dry_run then
-    return require("batchapi.job.input.dry_run").run(job, requests)
+    return require("batchapi.job.dry_run").run(job, requests)
   end
   if options.dir then
     ok, why, err = open_dir(job, options.dir, { create = true, group = options.group }, options.lock_timeout)

@@ -2,7 +2,7 @@
 
 local answer_lines = require("batchapi.job.answer.lines")
 local state = require("batchapi.job.store.state")
-local store = require("batchapi.job.store.results")
+local marks = require("batchapi.job.store.marks")
 
 local settling = {}
 
@@ -11,7 +11,7 @@ local CUT_OFF = { expired = "expire", cancelled = "cancel" }
 
 settling.CUT_OFF = CUT_OFF
 
-local RECOVERED = store.RECOVERED
+local RECOVERED = marks.RECOVERED
 
 
 --- The name of the file that the part's answers from a source are in.
@@ -51,7 +51,7 @@ function settling:match(line)
   self.known = self.known + 1
   local mark = self.ledger:state(index)
   if mark == RECOVERED then
-    self.ledger:set(index, store.SETTLED)
+    self.ledger:set(index, marks.SETTLED)
     return index, id, true
   elseif mark ~= self.mine or self:is_elsewhere(index) then
     self.duplicates = self.duplicates + 1
@@ -146,7 +146,7 @@ function settling:give_unreadable(line, why)
       self.known = self.known + 1
       self.unreadable = self.unreadable + 1
       if mark == RECOVERED then
-        self.ledger:set(index, store.SETTLED)
+        self.ledger:set(index, marks.SETTLED)
         return true
       end
       return self.job.store:append({

@@ -6,27 +6,19 @@ local core = require("batchapi.core")
 local outcomes = require("batchapi.job.answer.outcome")
 local parts = require("batchapi.job.input.parts")
 local paths = require("batchapi.util.path")
-local persist = require("batchapi.job.persist")
+local persist = require("batchapi.watch.retry")
 local result_file = require("batchapi.job.answer.file")
-local store = require("batchapi.job.store.results")
 local trouble = require("batchapi.watch.patience")
 local unclaimed = require("batchapi.job.store.unclaimed")
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
 local STRANGE_FILES = 4 -- in the place of a file of results, before one is believed to be all there is
 
 -- In the ledger: settled by a process that died before the part was done.
-local RECOVERED = store.RECOVERED
+local RECOVERED = marks.RECOVERED
 local CUT_OFF = claim.CUT_OFF
-
-
---- The mark of requests that wait for an attempt: one for even and one for odd attempts.
-local function waiting_mark(attempt)
-  return attempt == 1 and store.OPEN or store.REPEAT + attempt % 2 * 3
-end
-
-M.waiting_mark = waiting_mark
 
 
 --- A batch that has completed left a line for each request, in one of its files.
@@ -124,7 +116,7 @@ end
 local function begin(job, part)
   local self = setmetatable({
     job = job, part = part, ledger = job.ledger, outcome = outcomes.new(job.run),
-    mine = waiting_mark(part.attempt), next_mark = waiting_mark(part.attempt + 1),
+    mine = marks.waiting(part.attempt), next_mark = marks.waiting(part.attempt + 1),
     last = part.first + part.span - 1,
     repeats = part.attempt < (part.most or job.options.attempts) and not job.state.cancelled
       and not (job.state.no_repeats or part.damaged or part.vanished),
@@ -135,7 +127,7 @@ local function begin(job, part)
     cut_off = 0, -- answers that say only that the batch ended before
   }, settling)
   for index = part.first, (part.recovered or part.again) and self.last or 0 do
-    if self.ledger:state(index) == store.SETTLED then
+    if self.ledger:state(index) == marks.SETTLED then
       self.ledger:set(index, RECOVERED)
     end
   end
@@ -279,7 +271,7 @@ function settling:close_recovered()
   local missing = self.part.recovered and self:absent_reason().code == "missing" and 1 or 0
   for index = self.part.first, (self.part.recovered or self.part.again) and self.last or 0 do
     if self.ledger:state(index) == RECOVERED then
-      self.ledger:set(index, store.SETTLED)
+      self.ledger:set(index, marks.SETTLED)
       self.missing = self.missing + missing
     end
   end

@@ -15,7 +15,7 @@
 
 local doubles = require("batchapi.job.batch.doubles")
 local lookup = require("batchapi.job.batch.lookup")
-local persist = require("batchapi.job.persist")
+local persist = require("batchapi.watch.retry")
 
 local M = {}
 

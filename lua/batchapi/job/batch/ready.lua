@@ -1,6 +1,7 @@
 --- An uploaded file that the service has not looked through yet: some take a batch of it only then.
 
 local among = require("batchapi.util.among")
+local backoff = require("batchapi.watch.backoff")
 local lookup = require("batchapi.job.batch.lookup")
 local paths = require("batchapi.util.path")
 
@@ -43,7 +44,7 @@ end
 ---@return table|nil err
 function M.wait(job, part)
   local words = job.run.upload and job.run.upload.ready
-  local began, pause = job.clock.now(), math.min(FIRST_PAUSE, job.options.interval)
+  local began, pauses = job.clock.now(), backoff.new(math.min(FIRST_PAUSE, job.options.interval), LONGEST_PAUSE, 1.5)
   while words and part.ready ~= part.file_id and job.clock.now() - began < PATIENCE do
     local answer, why, response = job:call(words, job:known(part.part))
     lookup.note_date(job, answer and response or response.response)
@@ -57,11 +58,10 @@ function M.wait(job, part)
     elseif not response.retryable and response.status ~= 404 then
       return true -- it does not tell: the create will
     end
-    local ok, message, err = job:sleep(not answer and response.retry_after or pause)
+    local ok, message, err = job:sleep(pauses:next(not answer and response.retry_after or nil))
     if not ok then
       return nil, message, err
     end
-    pause = math.min(pause * 1.5, LONGEST_PAUSE)
   end
   return true
 end

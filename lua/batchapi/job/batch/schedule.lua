@@ -1,9 +1,12 @@
 --- Which part of a job is next: uploads run beside the writing of the next part; batches are made
 --- once the whole input is written, one at first, then as many as may be under way.
 
+local backoff = require("batchapi.watch.backoff")
+
 local M = {}
 
 local UPLOADS = 2 -- at once
+local LONGEST_QUEUE_PAUSE = 600 -- seconds
 
 
 local function begin(job, part, f, counter)
@@ -51,8 +54,8 @@ local function release_held(job)
   end
   job.releasing = true
   job.machine:spawn(function()
-    job.queue_pause = math.min((job.queue_pause or job.options.interval) * 2, 600)
-    return job:sleep(job.queue_pause)
+    job.queue_pauses = job.queue_pauses or backoff.new(2 * job.options.interval, LONGEST_QUEUE_PAUSE)
+    return job:sleep(job.queue_pauses:next())
   end, function()
     job.releasing = false
     release_all(job)

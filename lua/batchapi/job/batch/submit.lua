@@ -2,6 +2,7 @@
 --- of a create whose answer was lost is established before anything is repeated: where the service
 --- has files, by job/batch/fence.lua; where it has only a list, by looking over the settling time.
 
+local backoff = require("batchapi.watch.backoff")
 local errors = require("batchapi.util.errors")
 local fence = require("batchapi.job.batch.fence")
 local lookup = require("batchapi.job.batch.lookup")
@@ -14,7 +15,7 @@ local M = {}
 
 -- Repeats of what is surely not accepted: the file not visible yet, a rate limit, no connection.
 local NOT_YET_TRIES = 8
-local LONGEST_PAUSE, LONGEST_REST = 60, 900 -- seconds, between tries; before a part begins anew
+local FIRST_PAUSE, LONGEST_PAUSE, LONGEST_REST = 0.5, 60, 900 -- seconds, between tries; before a part begins anew
 local FIRST_PATIENCE = 120 -- seconds, before the service has accepted anything
 -- How often a create may be made anew after the service was asked and did not have it.
 local LOST_CREATES = 5
@@ -210,8 +211,7 @@ end
 
 
 local function pause_before(job, tries, err)
-  tries.pause = math.min((tries.pause or 0.25) * 2, LONGEST_PAUSE)
-  return job:sleep(err.retry_after or tries.pause)
+  return job:sleep(tries.pauses:next(err.retry_after))
 end
 
 
@@ -289,7 +289,7 @@ end
 ---@return string|nil message
 ---@return table|nil err
 function M.submit(job, part)
-  local tries = { not_yet = 0, lost = 0, began = job.clock.now() }
+  local tries = { not_yet = 0, lost = 0, began = job.clock.now(), pauses = backoff.new(FIRST_PAUSE, LONGEST_PAUSE) }
   local verdict, why, err
   repeat
     if part.status == "creating" or part.status == "fencing" then

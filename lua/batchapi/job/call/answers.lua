@@ -3,15 +3,14 @@
 local core = require("batchapi.core")
 local groups = require("batchapi.job.call.groups")
 local paths = require("batchapi.util.path")
-local persist = require("batchapi.job.persist")
+local persist = require("batchapi.watch.retry")
 local record_file = require("batchapi.job.store.record_file")
 local requests_of = require("batchapi.job.input.request")
-local store = require("batchapi.job.store.results")
 local template = require("batchapi.definition.template")
 local unclaimed = require("batchapi.job.store.unclaimed")
-local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
 local trouble = require("batchapi.watch.patience")
 local watch = require("batchapi.job.batch.watch")
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -122,7 +121,7 @@ end
 local function take(job, item, result, pause, answer)
   if may_repeat(job, item, result) then
     job.pass.pause = math.max(job.pass.pause or 0, pause or REPEAT_PAUSE)
-    job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
+    job.ledger:set(item.index, marks.waiting(job.pass.attempt + 1))
     return 1
   end
   result.custom_id, result.index = item.custom_id, item.index
@@ -258,7 +257,7 @@ function M.of_call(job, call, answer, response)
   local repeated = 0
   for i, item in ipairs(call.items) do
     local more, why, err
-    if job.ledger:state(item.index) ~= store.TAKEN then -- taken before a failure
+    if job.ledger:state(item.index) ~= marks.TAKEN then -- taken before a failure
       more = job.store:has(item.index) and 0 or 1
     elseif found[i] == nil or found[i] == core.null then
       more, why, err = take(job, item, { ok = false,

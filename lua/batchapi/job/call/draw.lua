@@ -4,8 +4,7 @@ local answers = require("batchapi.job.call.answers")
 local groups = require("batchapi.job.call.groups")
 local paths = require("batchapi.util.path")
 local record_file = require("batchapi.job.store.record_file")
-local store = require("batchapi.job.store.results")
-local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -128,7 +127,7 @@ local function draw_together(job)
     into[#into + 1] = item
   end
   for _, item in ipairs(call.items) do
-    job.ledger:set(item.index, store.TAKEN)
+    job.ledger:set(item.index, marks.TAKEN)
   end
   job.kept = rest
   return call
@@ -150,7 +149,7 @@ function M.give_back(job, call)
     local open = held[item.index]
     if open then
       open.found = true
-    elseif job.ledger:state(item.index) == store.TAKEN then
+    elseif job.ledger:state(item.index) == marks.TAKEN then
       job.ledger:set(item.index, job.pass.mark)
       job.kept[#job.kept + 1] = item
     end
@@ -172,7 +171,7 @@ local function hold_back(job, call)
     if standing == "done" then
       left[#left + 1], present[item.custom_id] = item, true
     elseif standing == "waits" then
-      job.ledger:set(item.index, waiting_mark(job.pass.attempt + 1))
+      job.ledger:set(item.index, marks.waiting(job.pass.attempt + 1))
     else
       ok, why, err = answers.settle_all(job, { items = { item } }, "failed_dependency",
         ("it was not sent: it depends on %q, which did not succeed"):format(id))

@@ -2,13 +2,14 @@
 --- apart.
 
 local answers = require("batchapi.job.call.answers")
+local backoff = require("batchapi.watch.backoff")
 local groups = require("batchapi.job.call.groups")
 local submit = require("batchapi.job.batch.submit")
 local trouble = require("batchapi.watch.patience")
 
 local M = {}
 
-local LONGEST_PAUSE = 60
+local FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60 -- seconds
 local PATIENCE = 900 -- seconds, with a call that fails while others are answered
 local SAFE_TRIES = 4
 
@@ -16,8 +17,8 @@ local SAFE_TRIES = 4
 --- Makes the call again after a pause, and each time a longer one.
 local function once_more(job, call, why, err, perform)
   trouble.note(job, call, trouble.more(call.trouble, why, job.clock.wall()))
-  call.pause = math.min((call.pause or 0.25) * 2, LONGEST_PAUSE)
-  local ok, message, failure = job:sleep(err.retry_after or call.pause)
+  call.pauses = call.pauses or backoff.new(FIRST_PAUSE, LONGEST_PAUSE)
+  local ok, message, failure = job:sleep(call.pauses:next(err.retry_after))
   if not ok then
     return nil, message, failure
   end

@@ -6,9 +6,8 @@
 
 local among = require("batchapi.util.among")
 local paths = require("batchapi.util.path")
-local store = require("batchapi.job.store.results")
 local template = require("batchapi.definition.template")
-local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -185,13 +184,13 @@ end
 ---@return "done"|"waits"|"failed" standing
 ---@return string|nil id
 function M.standing(job, item, present)
-  local standing, next_mark = "done", waiting_mark(job.pass.attempt + 1)
+  local standing, next_mark = "done", marks.waiting(job.pass.attempt + 1)
   for _, id in ipairs(item.needs or {}) do
     local index = not present[id] and item.places[id]
     local state = index and job.ledger:state(index)
     if state == next_mark then
       standing = "waits"
-    elseif not present[id] and state ~= store.SETTLED then
+    elseif not present[id] and state ~= marks.SETTLED then
       return "failed", id
     end
   end
@@ -212,7 +211,7 @@ function M.sent(job, item, present)
   local left = setmetatable({}, getmetatable(item.needs))
   for _, id in ipairs(item.needs) do
     local place = item.places[id]
-    local done = not present[id] and place and job.ledger:state(place) == store.SETTLED
+    local done = not present[id] and place and job.ledger:state(place) == marks.SETTLED
     left[#left + 1] = not done and id or nil
   end
   if #left == #item.needs then

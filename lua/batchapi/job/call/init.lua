@@ -10,10 +10,9 @@ local batchapi_array = require("batchapi.core").array_mt
 local drawing = require("batchapi.job.call.draw")
 local failed_call = require("batchapi.job.call.failed")
 local groups = require("batchapi.job.call.groups")
-local store = require("batchapi.job.store.results")
 local submit = require("batchapi.job.batch.submit")
 local trouble = require("batchapi.watch.patience")
-local waiting_mark = require("batchapi.job.batch.collect").waiting_mark
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -228,7 +227,7 @@ local function next_pass(job, attempt)
   if job.pass and job.pass.reader then
     job.files:close(job.pass.reader)
   end
-  local mark = waiting_mark(attempt)
+  local mark = marks.waiting(attempt)
   job.pass = { attempt = attempt, mark = mark, index = 0, reader = nil,
     exhausted = job.requests_damaged or job.ledger:tally(mark) == 0 } -- then the file need not be read
   job.kept = {}
@@ -289,7 +288,7 @@ function M.schedule(job)
     return true
   end
   local attempt = job.pass.attempt + 1
-  if job.ledger:tally(waiting_mark(attempt)) > 0 then
+  if job.ledger:tally(marks.waiting(attempt)) > 0 then
     local pause = job.pass.pause
     if pause then
       job.pass.pause = nil
@@ -315,15 +314,15 @@ function M.restart(job)
   end
   local index = 1
   while index do
-    index = job.ledger:next(index, store.TAKEN)
+    index = job.ledger:next(index, marks.TAKEN)
     if index then
-      job.ledger:set(index, job.pass and job.pass.mark or store.OPEN)
+      job.ledger:set(index, job.pass and job.pass.mark or marks.OPEN)
     end
   end
   for _, open in pairs(job.state.calls) do
     for _, taken in ipairs(open.requests) do
       if not job.store:has(taken) then
-        job.ledger:set(taken, store.TAKEN)
+        job.ledger:set(taken, marks.TAKEN)
       end
     end
   end
@@ -341,8 +340,7 @@ function M.unsent(job)
   for _, open in pairs(job.run.create.id and job.state.calls or {}) do
     sent = sent + (open.batch_id and #open.requests or 0)
   end
-  local waiting = ledger:tally(store.OPEN) + ledger:tally(waiting_mark(2)) + ledger:tally(waiting_mark(3))
-  return math.max(waiting + ledger:tally(store.TAKEN) - sent, 0)
+  return math.max(marks.waiting_count(ledger) + ledger:tally(marks.TAKEN) - sent, 0)
 end
 
 

@@ -2,10 +2,10 @@
 --- paid, and for failed requests that are to be sent again (job/retry.lua). Each such round has a number,
 --- and its results bear it: a request's newest counts.
 
-local collect = require("batchapi.job.batch.collect")
 local parts = require("batchapi.job.input.parts")
 local retry = require("batchapi.job.recover.retry")
 local tally = require("batchapi.job.store.tally")
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -76,7 +76,7 @@ end
 ---@param index integer
 function M.mark(notes, part, index)
   if waits(notes, index, part.round) then
-    wait_again(notes, index, collect.waiting_mark(part.attempt))
+    wait_again(notes, index, marks.waiting(part.attempt))
     notes.job.waiting_in[index] = part
     notes.uncollected[index] = nil -- it is sent again, whatever becomes of that answer
   end
@@ -90,7 +90,7 @@ function M.mark_calls(notes)
     for i = 1, #retried.requests, 2 do
       for index = retried.requests[i], retried.requests[i + 1] do
         if waits(notes, index, round) then
-          wait_again(notes, index, collect.waiting_mark(2))
+          wait_again(notes, index, marks.waiting(2))
           notes.uncollected[index] = nil
         end
       end
@@ -168,7 +168,7 @@ end
 
 
 local function await_part(notes, part)
-  local mark = collect.waiting_mark(part.attempt)
+  local mark = marks.waiting(part.attempt)
   if part.attempt == 1 then
     for index = part.first, part.first + part.span - 1 do
       await(notes, index, mark)
@@ -194,7 +194,7 @@ local function await_all(notes)
   end
   for _, open in pairs(job.state.calls) do
     for _, index in ipairs(open.requests) do
-      await(notes, index, job.store.TAKEN)
+      await(notes, index, marks.TAKEN)
     end
   end
   return true

@@ -5,6 +5,7 @@ local collect = require("batchapi.job.batch.collect")
 local parts = require("batchapi.job.input.parts")
 local record_file = require("batchapi.job.store.record_file")
 local unclaimed = require("batchapi.job.store.unclaimed")
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -229,7 +230,7 @@ local function check_requests(job, damage)
   local input = job.state.input
   job.requests_damaged = (job.state.salvaged or {}).requests
   if job.requests_damaged or job.has_parts or job.store.finished or not input.hash
-    or job.ledger:tally(job.store.OPEN) == 0 then
+    or job.ledger:tally(marks.OPEN) == 0 then
     return true
   end
   local found, why, err = job.files:sha256("requests.jsonl")

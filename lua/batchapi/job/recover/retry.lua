@@ -5,13 +5,13 @@
 --- into parts of a further attempt, whose files lie there before the record that names them; those of
 --- calls are named by their numbers.
 
-local collect = require("batchapi.job.batch.collect")
 local core = require("batchapi.core")
 local drawing = require("batchapi.job.call.draw")
 local outcomes = require("batchapi.job.answer.outcome")
 local parts = require("batchapi.job.input.parts")
 local record_file = require("batchapi.job.store.record_file")
 local requests_of = require("batchapi.job.input.request")
+local marks = require("batchapi.job.store.marks")
 
 local M = {}
 
@@ -301,7 +301,7 @@ function M.begin(job, chosen, mark)
   if not ok then
     return nil, why, err
   end
-  local count, waiting = 0, collect.waiting_mark(record.parts and record.parts[1].attempt or FIRST_PASS)
+  local count, waiting = 0, marks.waiting(record.parts and record.parts[1].attempt or FIRST_PASS)
   for index in pairs(chosen) do
     mark(index, waiting)
     count = count + 1

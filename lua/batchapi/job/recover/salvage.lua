@@ -19,6 +19,7 @@ local M = {}
 
 
 ---@class batchapi.job.Salvage
+---@field take fun(salvage: batchapi.job.Salvage, state: table, record: table): true applies a record
 ---@field damage batchapi.Damage[] of the journal
 ---@field kept table[] its records that count
 ---@field last_part integer highest number that any of its records names
@@ -26,7 +27,7 @@ local M = {}
 
 ---@return batchapi.job.Salvage
 function M.new()
-  return { damage = {}, kept = {}, last_part = 0, last_call = 0 }
+  return { take = M.take, damage = {}, kept = {}, last_part = 0, last_call = 0 }
 end
 
 

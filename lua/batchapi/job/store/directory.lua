@@ -6,7 +6,6 @@ local errors = require("batchapi.util.errors")
 local journal = require("batchapi.job.store.journal")
 local migrate = require("batchapi.job.store.migrate")
 local own_files = require("batchapi.job.store.own_files")
-local salvages = require("batchapi.job.recover.salvage")
 local states = require("batchapi.job.store.state")
 
 local M = {}
@@ -265,7 +264,7 @@ function M.read(files, dir, salvage)
   local opened
   opened, why, err = journal.open(files, M.journal, function(record)
     if salvage then
-      return salvages.take(salvage, state, record)
+      return salvage.take(salvage, state, record)
     end
     return state:apply(record)
   end, salvage and salvage.damage)

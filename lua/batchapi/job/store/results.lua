@@ -8,15 +8,12 @@
 local errors = require("batchapi.util.errors")
 local core = require("batchapi.core")
 local in_order = require("batchapi.job.store.order")
+local marks = require("batchapi.job.store.marks")
 local record_file = require("batchapi.job.store.record_file")
 local tally = require("batchapi.job.store.tally")
 
 local M = {}
 M.__index = M
-
--- States of a request in the ledger; REPEAT + 3 is one too. FAILED: settled where requests depend on one
--- another, and what depends on it must not run; SETTLED then says that it succeeded.
-M.OPEN, M.SETTLED, M.REPEAT, M.TAKEN, M.RECOVERED, M.FAILED = 0, 1, 2, 3, 4, 6
 
 local FLUSH_BYTES = 262144
 
@@ -37,7 +34,7 @@ end
 function M.new(job, dir)
   local part = FINAL .. ".part"
   return setmetatable({
-    files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and M.FAILED or M.SETTLED,
+    files = job.files, sleep = job.clock.sleep, failed = (job.run.request or {}).depends and marks.FAILED or marks.SETTLED,
     dir = dir, final = FINAL, part = part, path = part, ledger = job.ledger, durable = job.durable,
     outcome = job.outcome, seed = core.crc32c(job.id), number = 0, -- number: of the last line
     visible = 0, counts = tally.new(), round = 0, reopened = false, writer = nil, opening = false, finished = false,
@@ -55,8 +52,7 @@ end
 ---@param index integer
 ---@return boolean
 function M:has(index)
-  local mark = self.ledger:state(index)
-  return mark == M.SETTLED or mark == M.FAILED or mark == M.RECOVERED
+  return marks.is_settled(self.ledger:state(index))
 end
 
 
@@ -65,7 +61,7 @@ end
 ---@param place integer
 function M:settle(result, place)
   self.ledger:put(result.index, place)
-  self.ledger:set(result.index, result.ok and M.SETTLED or self.failed)
+  self.ledger:set(result.index, result.ok and marks.SETTLED or self.failed)
 end
 
 
