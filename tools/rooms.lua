@@ -35,6 +35,7 @@ local rooms = {
   { "prompt", doors = "help show", uses = "call check client core definition host job util" },
   { "everything", uses = "*" }, -- loads them all
   { "init", uses = "client core definition everything host job json oauth prompt util version webhook" },
+  { "cli", uses = "core definition host init json util version" },
 }
 
 -- The names of the rooms and files of a list.
