@@ -3,15 +3,10 @@
 #include "binding/base/binding.h"
 #include "binding/base/compat.h"
 
+#include "batchapi/after.h"
 #include "batchapi/error.h"
 
 #include <errno.h>
-#include <math.h>
-#include <time.h>
-#include <unistd.h>
-#ifdef __linux__
-#include <sys/timerfd.h>
-#endif
 
 #define TIMER_TYPE "batchapi.timer"
 
@@ -19,26 +14,6 @@ struct box {
   int fd;
   bool open;
 };
-
-/* A descriptor that is readable after `seconds`; -1 and errno on failure. */
-static int timer_open(double seconds)
-{
-#ifdef __linux__
-  struct itimerspec when = {0};
-  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  when.it_value.tv_sec = (time_t)seconds;
-  when.it_value.tv_nsec = (long)((seconds - floor(seconds)) * 1e9);
-  if(when.it_value.tv_sec == 0 && when.it_value.tv_nsec == 0)
-    when.it_value.tv_nsec = 1; /* zero would disarm it */
-  if(fd >= 0)
-    timerfd_settime(fd, 0, &when, NULL);
-  return fd;
-#else
-  (void)seconds;
-  errno = ENOSYS;
-  return -1;
-#endif
-}
 
 static struct box *check_timer(lua_State *L)
 {
@@ -53,7 +28,7 @@ static int timer_new(lua_State *L)
   double seconds = luaL_checknumber(L, 1);
   luaL_argcheck(L, seconds >= 0 && seconds <= 1e9, 1, "seconds, at most 1e9");
   struct box *box = ba_new_userdata(L, sizeof(*box), TIMER_TYPE);
-  box->fd = timer_open(seconds);
+  box->fd = ba_after(seconds);
   box->open = box->fd >= 0;
   if(box->open)
     return 1;
@@ -72,8 +47,7 @@ static int timer_fd(lua_State *L)
 /* timer:expired() -> boolean   [-0, +1, e] */
 static int timer_expired(lua_State *L)
 {
-  uint64_t times = 0;
-  lua_pushboolean(L, read(check_timer(L)->fd, &times, sizeof(times)) == (ssize_t)sizeof(times));
+  lua_pushboolean(L, ba_after_expired(check_timer(L)->fd));
   return 1;
 }
 
@@ -82,7 +56,7 @@ static int timer_close(lua_State *L)
 {
   struct box *box = luaL_checkudata(L, 1, TIMER_TYPE);
   if(box->open)
-    close(box->fd);
+    ba_after_close(box->fd);
   box->open = false;
   return 0;
 }

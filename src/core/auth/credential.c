@@ -7,6 +7,7 @@
 #include "batchapi/base64.h"
 #include "http/headers.h"
 #include "http/origin.h"
+#include "system/system.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -450,7 +451,7 @@ bool ba_credential_guard(struct ba_credential *credential, const char *secret, s
 static bool shows(const struct ba_buffer *secret, const char *text, size_t length)
 {
   return secret->length >= BA_SECRET_SURE && length >= secret->length &&
-         memmem(text, length, secret->bytes, secret->length) != NULL;
+         ba_find_bytes(text, length, secret->bytes, secret->length) != NULL;
 }
 
 void ba_credential_redact_answer(struct ba_credential *credential, char *head, size_t head_length,

@@ -4,6 +4,8 @@
  * and costs the same at each place. */
 #include "auth/secret.h"
 
+#include "system/system.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -211,7 +213,7 @@ static void find(const struct wanted *wanted, char *text, const char *end)
 static void find_as_is(const struct wanted *wanted, char *text, char *end)
 {
   char *at = text;
-  while((at = memmem(at, (size_t)(end - at), wanted->secret, wanted->length)) != NULL) {
+  while((at = ba_find_bytes(at, (size_t)(end - at), wanted->secret, wanted->length)) != NULL) {
     memset(at, '*', wanted->length);
     at += wanted->length;
   }

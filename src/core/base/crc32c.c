@@ -1,5 +1,7 @@
 #include "batchapi/crc32c.h"
 
+#include "system/system.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -43,11 +45,6 @@ uint32_t ba_crc32c_table(uint32_t crc, const void *bytes, size_t length)
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-static bool has_instruction(void)
-{
-  return __builtin_cpu_supports("sse4.2");
-}
-
 __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const void *bytes,
                                                                  size_t length)
 {
@@ -64,15 +61,9 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, c
   return ~narrow;
 }
 
-#elif defined(__aarch64__) && defined(__linux__) && defined(__GNUC__)
+#elif defined(__aarch64__) && defined(__GNUC__)
 
 #include <arm_acle.h>
-#include <sys/auxv.h>
-
-static bool has_instruction(void)
-{
-  return (getauxval(AT_HWCAP) & (1ul << 7)) != 0; /* HWCAP_CRC32 */
-}
 
 __attribute__((target("+crc"))) static uint32_t by_instruction(uint32_t crc, const void *bytes,
                                                                size_t length)
@@ -91,11 +82,6 @@ __attribute__((target("+crc"))) static uint32_t by_instruction(uint32_t crc, con
 
 #else
 
-static bool has_instruction(void)
-{
-  return false;
-}
-
 static uint32_t by_instruction(uint32_t crc, const void *bytes, size_t length)
 {
   return ba_crc32c_table(crc, bytes, length);
@@ -105,6 +91,6 @@ static uint32_t by_instruction(uint32_t crc, const void *bytes, size_t length)
 
 uint32_t ba_crc32c(uint32_t crc, const void *bytes, size_t length)
 {
-  return has_instruction() ? by_instruction(crc, bytes, length)
-                           : ba_crc32c_table(crc, bytes, length);
+  return ba_cpu_has_crc32c() ? by_instruction(crc, bytes, length)
+                             : ba_crc32c_table(crc, bytes, length);
 }

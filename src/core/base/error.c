@@ -1,6 +1,7 @@
 #include "batchapi/error.h"
 
 #include "batchapi/printable.h"
+#include "system/system.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -50,7 +51,7 @@ bool ba_error_set(struct ba_error *err, enum ba_kind kind, const char *code, con
 
 bool ba_error_errno(struct ba_error *err, int errnum, const char *what)
 {
-  const char *name = strerrorname_np(errnum);
+  const char *name = ba_errno_name(errnum);
   return ba_error_set(err, BA_IO, name ? name : "EUNKNOWN", "%s: %s", what, strerror(errnum));
 }
 

@@ -1,14 +1,11 @@
 #include "base/vault.h"
 
 #include "batchapi/alloc.h"
+#include "system/pages.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { GRAIN = 64, GRAINS = BA_VAULT_BYTES / GRAIN };
 
@@ -30,30 +27,14 @@ static void after_fork(void)
   pthread_mutex_unlock(&lock);
 }
 
-/* Not counted as a failure: an unprivileged process may lock little, or nothing. */
-static void protect(void *pages)
-{
-#if defined(MADV_DONTDUMP)
-  (void)madvise(pages, BA_VAULT_BYTES, MADV_DONTDUMP);
-#elif defined(MADV_NOCORE)
-  (void)madvise(pages, BA_VAULT_BYTES, MADV_NOCORE);
-#endif
-#if defined(MLOCK_ONFAULT)
-  if(mlock2(pages, BA_VAULT_BYTES, MLOCK_ONFAULT) == 0)
-    return;
-#endif
-  (void)mlock(pages, BA_VAULT_BLOCK_MAX / 2); /* where the first secrets lie */
-}
-
 void ba_vault_open(void)
 {
   if(vault)
     return;
-  void *pages =
-      mmap(NULL, BA_VAULT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if(pages == MAP_FAILED)
+  /* the first secrets lie at its beginning */
+  void *pages = ba_pages_take(BA_VAULT_BYTES, BA_VAULT_BLOCK_MAX / 2);
+  if(!pages)
     return;
-  protect(pages);
   pthread_atfork(before_fork, after_fork, after_fork);
   vault = pages;
 }
@@ -116,40 +97,6 @@ void ba_vault_give_back(void *block)
     lowest = at;
   pthread_mutex_unlock(&lock);
 }
-
-#if defined(__GLIBC__) && defined(MADV_DONTDUMP) && UINTPTR_MAX > UINT32_MAX
-/* glibc gives a thread an arena: a range of 64 MiB, aligned to its size, of which
- * the beginning can be used and the rest is reserved. That it is so is looked up. */
-enum { ARENA = 64 << 20 };
-
-static bool is_arena(uintptr_t base)
-{
-  FILE *maps = fopen("/proc/self/maps", "re");
-  char line[512], may[5];
-  uintptr_t from, to, expected = base;
-  while(maps && expected < base + ARENA && fgets(line, sizeof(line), maps)) {
-    if(sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, may) == 3 && from == expected &&
-       may[0] == (from == base ? 'r' : '-') && !strchr(line, '['))
-      expected = to;
-  }
-  if(maps)
-    fclose(maps);
-  return expected == base + ARENA;
-}
-
-void ba_vault_hide_heap(void)
-{
-  void *block = malloc(GRAIN);
-  uintptr_t base = (uintptr_t)block & ~(uintptr_t)(ARENA - 1);
-  if(block && is_arena(base))
-    (void)madvise((void *)base, ARENA, MADV_DONTDUMP);
-  free(block);
-}
-#else
-void ba_vault_hide_heap(void)
-{
-}
-#endif
 
 size_t ba_vault_used(void)
 {

@@ -1,5 +1,5 @@
-/* Pages for secrets: no core dump holds them (MADV_DONTDUMP) and they are not
- * swapped out (mlock), as far as the system has that and lets us. A few MiB at
+/* Pages for secrets: no core dump holds them (system/pages.h) and they are not
+ * swapped out, as far as the system has that and lets us. A few MiB at
  * a fixed place, in blocks of one array; what does not fit is alloc.c's affair.
  * Blocks are wiped when they are given back. Any thread. */
 #ifndef BA_VAULT_H
@@ -18,11 +18,6 @@ void *ba_vault_take(size_t size); /* NULL: none is left, or the block is too lar
 bool ba_vault_owns(const void *block);
 size_t ba_vault_room(const void *block); /* of one that it owns: what may be written */
 void ba_vault_give_back(void *block);
-
-/* What the calling thread allocates from now on is not dumped either, where
- * malloc() keeps it apart (glibc): libcurl and what it stands on copy a request's
- * head, and wipe nothing. */
-void ba_vault_hide_heap(void);
 
 /* Bytes that are taken, with what it costs to keep them; for tests. */
 size_t ba_vault_used(void);

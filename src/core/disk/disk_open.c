@@ -17,7 +17,16 @@ static bool refuse(struct ba_error *err, const char *code, const char *path, con
 
 static bool is_of_our_groups(gid_t group)
 {
-  return geteuid() == 0 || getegid() == group || group_member(group);
+  if(geteuid() == 0 || getegid() == group)
+    return true;
+  int count = getgroups(0, NULL);
+  gid_t *groups = count > 0 ? ba_malloc((size_t)count * sizeof(*groups)) : NULL;
+  count = groups ? getgroups(count, groups) : 0;
+  bool found = false;
+  for(int i = 0; i < count; i++)
+    found = found || groups[i] == group;
+  ba_free(groups);
+  return found;
 }
 
 static bool note_name(void *user, const char *name)

@@ -3,6 +3,7 @@
 #include "disk/disk_private.h"
 
 #include "batchapi/alloc.h"
+#include "system/system.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -147,19 +148,10 @@ static int system_size(void *place, intptr_t file, uint64_t *size)
   return 0;
 }
 
-/* By the open file description (F_OFD_SETLK), so that a second one of the same
- * process is refused too. */
 static int system_lock(void *place, intptr_t file)
 {
   (void)place;
-  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  int result;
-  do {
-    result = fcntl((int)file, F_OFD_SETLK, &whole);
-  } while(result < 0 && errno == EINTR);
-  if(result == 0)
-    return 0;
-  return errno == EACCES ? EAGAIN : errno;
+  return ba_lock_file((int)file);
 }
 
 static int system_stat_raw(void *place, const char *name, struct stat *info)

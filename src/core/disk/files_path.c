@@ -237,7 +237,7 @@ bool ba_fs_temporary(const char *directory, struct ba_buffer *path, struct ba_er
   size_t start = path->length;
   if(!ba_buffer_printf(path, err, "%s/batchapi-XXXXXX", directory))
     return false;
-  int fd = mkostemp(path->bytes + start, O_CLOEXEC);
+  int fd = mkstemp(path->bytes + start);
   if(fd < 0) {
     path->length = start;
     return ba_error_errno(err, errno, directory);

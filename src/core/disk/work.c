@@ -1,6 +1,7 @@
 #include "batchapi/work.h"
 
 #include "batchapi/alloc.h"
+#include "system/system.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -49,12 +50,9 @@ static void drop(struct ba_work *work)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-static bool wait_locked(time_t seconds)
+static bool wait_locked(double seconds)
 {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += seconds;
-  return pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
+  return ba_condition_wait(&changed, &lock, seconds);
 }
 
 static struct ba_work *take_locked(void)
@@ -116,21 +114,12 @@ static void after_fork_in_parent(void)
   pthread_mutex_unlock(&lock);
 }
 
-static void make_condition(void)
-{
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&changed, &attributes);
-  pthread_condattr_destroy(&attributes);
-}
-
 /* The thread does not exist here: what it had to do is not done. The condition
  * is made anew, for it counts that thread among those who wait, and would wait
  * for it. */
 static void after_fork_in_child(void)
 {
-  make_condition();
+  ba_condition_init(&changed);
   struct ba_work *work = current ? current : first;
   if(current)
     current->next = first;
@@ -147,7 +136,7 @@ static void after_fork_in_child(void)
 
 static void register_once(void)
 {
-  make_condition();
+  ba_condition_init(&changed);
   atexit(stop_at_exit);
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

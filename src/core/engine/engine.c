@@ -6,12 +6,13 @@
 #include "engine/engine.h"
 
 #include "base/owner.h"
-#include "base/vault.h"
 #include "batchapi/clock.h"
 #include "engine/exchange.h"
 #include "engine/flow.h"
 #include "engine/spares.h"
 #include "host/mailboxes.h"
+#include "system/pages.h"
+#include "system/system.h"
 #include "wire/loop.h"
 #include "wire/watchdog.h"
 
@@ -169,7 +170,7 @@ static void *run(void *unused)
 {
   (void)unused;
   pthread_mutex_lock(&engine.gate);
-  ba_vault_hide_heap();
+  ba_pages_hide_heap(); /* libcurl copies a request's head, and wipes nothing */
   raise_heap();
   for(;;) {
     ba_watchdog_start();
@@ -215,7 +216,7 @@ static bool start_thread_locked(struct ba_error *err)
     ba_loop_close();
     return ba_error_errno(err, failure, "the I/O thread cannot be started");
   }
-  pthread_setname_np(engine.thread, "batchapi-io");
+  ba_thread_name(engine.thread, "batchapi-io");
   ba_queue_open_locked(ba_loop_bell());
   return true;
 }

@@ -1,10 +1,11 @@
 #include "engine/queue.h"
 
+#include "system/wake.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/eventfd.h>
 
 static struct {
   pthread_mutex_t lock;
@@ -29,7 +30,7 @@ void ba_unlock(void)
     atomic_fetch_add(&queue.waking, 1); /* it is not closed before this is taken back */
   pthread_mutex_unlock(&queue.lock);
   if(bell >= 0) {
-    eventfd_write(bell, 1);
+    ba_wake_ring(bell);
     atomic_fetch_sub(&queue.waking, 1);
   }
 }

@@ -2,6 +2,7 @@
 #include "batchapi/doorbell.h"
 
 #include "batchapi/alloc.h"
+#include "system/system.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -61,7 +62,7 @@ static bool make_directory(struct ba_doorbell *doorbell, struct ba_error *err)
 static bool listen_there(struct ba_doorbell *doorbell, struct ba_error *err)
 {
   struct sockaddr_un *address = &doorbell->address;
-  doorbell->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  doorbell->listener = ba_socket(AF_UNIX, SOCK_STREAM, 0, false);
   if(doorbell->listener < 0)
     return ba_error_errno(err, errno, "socket");
   address->sun_family = AF_UNIX;
@@ -93,13 +94,6 @@ const char *ba_doorbell_path(const struct ba_doorbell *doorbell)
   return doorbell->address.sun_path;
 }
 
-static bool is_ours(int fd)
-{
-  struct ucred peer = {0};
-  socklen_t size = sizeof(peer);
-  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
-}
-
 static void shut(int *fd)
 {
   if(*fd >= 0)
@@ -110,12 +104,12 @@ static void shut(int *fd)
 int ba_doorbell_accept(struct ba_doorbell *doorbell, struct ba_error *err)
 {
   while(doorbell->bell < 0) {
-    int fd = accept4(doorbell->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = ba_socket_accept(doorbell->listener);
     if(fd < 0) {
       ba_error_errno(err, errno, "nobody has connected");
       return -1;
     }
-    if(is_ours(fd))
+    if(ba_socket_is_ours(fd))
       doorbell->bell = fd;
     else
       close(fd);

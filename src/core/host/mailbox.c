@@ -2,18 +2,19 @@
 
 #include "batchapi/alloc.h"
 #include "batchapi/clock.h"
+#include "system/wake.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct ba_mailbox { /* under the lock, but for the count */
-  int fd;
+  struct ba_wake wake;
   atomic_uint references;
   bool dead;      /* its owner has deleted it */
   bool polled;    /* someone has the descriptor: it must tell the truth */
@@ -21,7 +22,7 @@ struct ba_mailbox { /* under the lock, but for the count */
   int announce;   /* the host's descriptor that is written to instead; -1: none */
   bool socket;    /* that is a socket */
   bool signalled; /* it was said that a report waits */
-  bool raised;    /* fd is readable */
+  bool raised;    /* its descriptor is readable */
   struct ba_notice *first, *last;
   struct ba_mailbox *previous, *next; /* all of the process, for fork */
 };
@@ -43,9 +44,9 @@ struct ba_mailbox *ba_mailbox_new(struct ba_error *err)
     ba_error_nomem(err);
     return NULL;
   }
-  mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if(mailbox->fd < 0) {
-    ba_error_errno(err, errno, "no descriptor for a mailbox");
+  int failure = ba_wake_open(&mailbox->wake);
+  if(failure) {
+    ba_error_errno(err, failure, "no descriptor for a mailbox");
     ba_free(mailbox);
     return NULL;
   }
@@ -103,9 +104,7 @@ void ba_mailbox_delete(struct ba_mailbox *mailbox)
   unlink_locked(mailbox);
   while(mailbox->first)
     take_out_locked(mailbox, mailbox->first);
-  if(mailbox->fd >= 0)
-    close(mailbox->fd);
-  mailbox->fd = -1;
+  ba_wake_close(&mailbox->wake);
   bool last = all == NULL;
   pthread_mutex_unlock(&lock);
   ba_mailbox_release(mailbox);
@@ -117,7 +116,7 @@ void ba_mailbox_delete(struct ba_mailbox *mailbox)
 static void signal_locked(struct ba_mailbox *mailbox)
 {
   static const uint64_t one = 1;
-  if(mailbox->signalled || mailbox->fd < 0)
+  if(mailbox->signalled || mailbox->wake.fd < 0)
     return;
   if(mailbox->announce >= 0) {
     mailbox->signalled = true;
@@ -126,20 +125,19 @@ static void signal_locked(struct ba_mailbox *mailbox)
     if(mailbox->socket)
       send(mailbox->announce, &one, sizeof(one), MSG_NOSIGNAL);
     else
-      eventfd_write(mailbox->announce, one);
+      ba_wake_ring(mailbox->announce);
   }
   if(mailbox->waiting || (mailbox->polled && mailbox->announce < 0)) {
     mailbox->signalled = true;
     mailbox->raised = true;
-    eventfd_write(mailbox->fd, one);
+    ba_wake_ring(mailbox->wake.bell);
   }
 }
 
 static void quiet_locked(struct ba_mailbox *mailbox)
 {
-  eventfd_t value;
-  if(mailbox->raised && mailbox->fd >= 0)
-    eventfd_read(mailbox->fd, &value);
+  if(mailbox->raised && mailbox->wake.fd >= 0)
+    ba_wake_quiet(&mailbox->wake);
   mailbox->signalled = mailbox->raised = false;
 }
 
@@ -163,7 +161,7 @@ int ba_mailbox_fd(const struct ba_mailbox *mailbox)
   writable->polled = true;
   if(writable->first)
     signal_locked(writable);
-  int fd = writable->fd;
+  int fd = writable->wake.fd;
   pthread_mutex_unlock(&lock);
   return fd;
 }
@@ -205,20 +203,16 @@ bool ba_mailbox_wait(struct ba_mailbox *mailbox, double seconds)
   pthread_mutex_lock(&lock);
   bool ready = mailbox->first != NULL;
   mailbox->waiting = !ready;
-  int fd = mailbox->fd;
+  int fd = mailbox->wake.fd;
   pthread_mutex_unlock(&lock);
   if(ready || fd < 0)
     return ready;
   for(;;) {
     double left = until - ba_now();
-    struct timespec limit = {0};
-    if(left > 0) {
-      left = left < 86400 ? left : 86400;
-      limit.tv_sec = (time_t)left;
-      limit.tv_nsec = (long)((left - (double)limit.tv_sec) * 1e9);
-    }
+    left = left > 0 ? left : 0;
+    left = left < 86400 ? left : 86400;
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-    int count = ppoll(&poll_fd, 1, &limit, NULL);
+    int count = poll(&poll_fd, 1, (int)ceil(left * 1000));
     pthread_mutex_lock(&lock);
     ready = mailbox->first != NULL;
     bool over = ready || count < 0 || ba_now() >= until;
@@ -277,14 +271,13 @@ void ba_mailboxes_after_fork(void)
   pthread_mutex_unlock(&lock);
 }
 
-/* The child shares the parent's eventfd: it would steal the parent's wake-ups. */
+/* The child shares the parent's descriptor: it would steal the parent's wake-ups. */
 void ba_mailboxes_in_child(void)
 {
   pthread_mutex_init(&lock, NULL);
   for(struct ba_mailbox *mailbox = all; mailbox; mailbox = mailbox->next) {
-    if(mailbox->fd >= 0)
-      close(mailbox->fd);
-    mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ba_wake_close(&mailbox->wake);
+    ba_wake_open(&mailbox->wake);
     mailbox->announce = -1;
     mailbox->signalled = mailbox->raised = false;
     mailbox->waiting = false;

@@ -2,12 +2,14 @@
 #include "batchapi/nginx.h"
 
 #include "batchapi/alloc.h"
+#include "system/system.h"
+#include "system/wake.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
+#ifdef __linux__
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#endif
 #include <unistd.h>
 
 /* ---- a map from call ids to semaphores ----------------------------------- */
@@ -159,7 +161,7 @@ void ba_parking_post(struct ba_parking *parking)
  * forked from a process that had one makes its own. */
 static struct {
   pid_t pid;
-  int fd;
+  struct ba_wake wake;
   bool proven;
   struct ba_parking *parkings;
 } hook;
@@ -169,8 +171,7 @@ typedef intptr_t (*add_channel_event)(void *cycle, int fd, intptr_t event, void 
 static void on_wakeup(void *event)
 {
   (void)event;
-  eventfd_t value;
-  eventfd_read(hook.fd, &value);
+  ba_wake_quiet(&hook.wake);
   hook.proven = true;
   for(struct ba_parking *parking = hook.parkings; parking; parking = parking->next)
     ba_parking_post(parking);
@@ -178,9 +179,16 @@ static void on_wakeup(void *event)
 
 static bool find_symbol(const char *name, void **symbol, struct ba_error *err)
 {
-  *symbol = dlsym(RTLD_DEFAULT, name);
+  *symbol = ba_program_symbol(name);
   return *symbol || ba_error_set(err, BA_INVALID, "", "not inside an nginx that exports %s", name);
 }
+
+/* What nginx's own constant NGX_READ_EVENT is, where its loop is epoll's. */
+#ifdef __linux__
+static const intptr_t READ_EVENT = EPOLLIN | EPOLLRDHUP;
+#else
+static const intptr_t READ_EVENT = -1;
+#endif
 
 /* Gives nginx the descriptor, once per process. */
 static bool hook_install(struct ba_error *err)
@@ -192,16 +200,20 @@ static bool hook_install(struct ba_error *err)
   if(!find_symbol("ngx_add_channel_event", &symbol, err) || !find_symbol("ngx_cycle", &cycle, err))
     return false;
   memcpy(&add, &symbol, sizeof(add));
-  int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* 1: the proof of ba_parking_proven() */
-  if(fd < 0)
-    return ba_error_errno(err, errno, "eventfd");
+  if(READ_EVENT < 0)
+    return ba_error_set(err, BA_INVALID, "", "nginx's loop is not known on this system");
+  struct ba_wake wake;
+  int failure = ba_wake_open(&wake);
+  if(failure)
+    return ba_error_errno(err, failure, "no descriptor for nginx's loop");
+  ba_wake_ring(wake.bell); /* the proof of ba_parking_proven() */
   void *current = *(void **)cycle;
-  if(!current || add(current, fd, EPOLLIN | EPOLLRDHUP, on_wakeup) != 0) {
-    close(fd);
+  if(!current || add(current, wake.fd, READ_EVENT, on_wakeup) != 0) {
+    ba_wake_close(&wake);
     return ba_error_set(err, BA_INVALID, "", "nginx did not take the descriptor");
   }
   hook.pid = getpid();
-  hook.fd = fd;
+  hook.wake = wake;
   hook.proven = false;
   hook.parkings = NULL;
   return true;
@@ -231,7 +243,7 @@ struct ba_parking *ba_parking_new(struct ba_mailbox *mailbox, bool stream, struc
   parking->mailbox = mailbox;
   parking->next = hook.parkings;
   hook.parkings = parking;
-  ba_mailbox_announce(mailbox, hook.fd);
+  ba_mailbox_announce(mailbox, hook.wake.bell);
   return parking;
 }
 

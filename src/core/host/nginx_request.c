@@ -1,7 +1,8 @@
 /* See nginx_request.h. */
 #include "batchapi/nginx_request.h"
 
-#include <dlfcn.h>
+#include "system/system.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static cleanup_add find_cleanup_add(void)
   static cleanup_add found;
   static bool looked;
   if(!looked) {
-    void *symbol = dlsym(RTLD_DEFAULT, "ngx_http_cleanup_add");
+    void *symbol = ba_program_symbol("ngx_http_cleanup_add");
     memcpy(&found, &symbol, sizeof(found));
     looked = true;
   }

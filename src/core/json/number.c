@@ -32,7 +32,11 @@ static double parse_double(const char *text)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, make_c_locale);
-  return c_locale ? strtod_l(text, NULL, c_locale) : strtod(text, NULL);
+  locale_t before = c_locale ? uselocale(c_locale) : (locale_t)0; /* this thread's alone */
+  double value = strtod(text, NULL);
+  if(before)
+    uselocale(before);
+  return value;
 }
 
 /* ---- reading ----------------------------------------------------------- */

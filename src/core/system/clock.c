@@ -1,5 +1,7 @@
 #include "batchapi/clock.h"
 
+#include "system/system.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,7 +26,7 @@ double ba_wall(void)
 /* A container may have a boot clock of its own: its namespace is named too. */
 bool ba_boot(char id[BA_BOOT_ID_MAX], double *seconds)
 {
-#ifdef CLOCK_BOOTTIME
+#if defined(BA_LINUX) && defined(CLOCK_BOOTTIME)
   char boot[40] = "";
   struct stat space = {0};
   struct timespec t;

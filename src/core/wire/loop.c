@@ -1,37 +1,32 @@
-/* libcurl's multi driven by epoll: with a thousand calls parked,
- * curl_multi_poll() looks at each of them on every turn, this looks at none. */
+/* libcurl's multi driven by its sockets' events: with a thousand calls parked,
+ * curl_multi_poll() looks at each of them on every turn, epoll looks at none. */
 #include "wire/loop.h"
 
 #include "batchapi/clock.h"
+#include "system/poller.h"
+#include "system/wake.h"
 #include "wire/multi.h"
 #include "wire/sockets.h"
 #include "wire/watchdog.h"
 
-#include <errno.h>
-#include <math.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EVENTS = 128 };
-
 /* I/O, once the thread that begins it has opened it. */
 static struct {
-  int epoll, bell;
+  struct ba_wake wake;
   CURLM *multi;
   CURLSH *shares[BA_VERSIONS]; /* NULL: nobody has asked for it yet */
   double curl_timer;           /* < 0: none */
-  struct epoll_event events[EVENTS];
-} loop = {.epoll = -1, .bell = -1, .curl_timer = -1};
+} loop = {.wake = BA_NO_WAKE, .curl_timer = -1};
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
 {
   (void)easy;
   (void)user;
   (void)known;
-  return ba_sockets_watch(loop.epoll, fd, what);
+  return ba_sockets_watch(fd, what);
 }
 
 static int on_timer(CURLM *multi, long milliseconds, void *user)
@@ -92,12 +87,13 @@ static bool open_curl(void)
 bool ba_loop_open(struct ba_error *err)
 {
   loop.curl_timer = -1;
-  loop.epoll = epoll_create1(EPOLL_CLOEXEC);
-  loop.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = loop.bell};
-  if(loop.epoll < 0 || loop.bell < 0 ||
-     epoll_ctl(loop.epoll, EPOLL_CTL_ADD, loop.bell, &event) != 0) {
-    ba_error_errno(err, errno, "no descriptor for the I/O thread");
+  int failure = ba_wake_open(&loop.wake);
+  if(!failure)
+    failure = ba_poller_open();
+  if(!failure)
+    failure = ba_poller_add(loop.wake.fd, BA_POLL_READ);
+  if(failure) {
+    ba_error_errno(err, failure, "no descriptor for the I/O thread");
     ba_loop_close();
     return false;
   }
@@ -118,28 +114,23 @@ void ba_loop_close(void)
       curl_share_cleanup(loop.shares[version]);
     loop.shares[version] = NULL;
   }
-  if(loop.epoll >= 0)
-    close(loop.epoll);
-  if(loop.bell >= 0)
-    close(loop.bell);
-  loop.epoll = loop.bell = -1;
+  ba_poller_close();
+  ba_wake_close(&loop.wake);
 }
 
 void ba_loop_in_child(void)
 {
-  if(loop.epoll >= 0)
-    close(loop.epoll);
-  if(loop.bell >= 0)
-    close(loop.bell);
+  ba_poller_close();
+  ba_wake_close(&loop.wake);
   memset(&loop, 0, sizeof(loop)); /* what it knew of libcurl is left alone */
-  loop.epoll = loop.bell = -1;
+  loop.wake = (struct ba_wake)BA_NO_WAKE;
   loop.curl_timer = -1;
   ba_sockets_in_child();
 }
 
 int ba_loop_bell(void)
 {
-  return loop.bell;
+  return loop.wake.bell;
 }
 
 CURLM *ba_multi(void)
@@ -154,18 +145,17 @@ int ba_loop_sleep(double seconds)
     if(left < seconds)
       seconds = left > 0 ? left : 0;
   }
-  int count = epoll_wait(loop.epoll, loop.events, EVENTS, (int)ceil(seconds * 1000));
-  return count > 0 ? count : 0;
+  return ba_poller_wait(seconds);
 }
 
 static int act(int fd, unsigned happened)
 {
   int running = 0, what = 0;
-  if(happened & EPOLLIN)
+  if(happened & BA_POLL_READ)
     what |= CURL_CSELECT_IN;
-  if(happened & EPOLLOUT)
+  if(happened & BA_POLL_WRITE)
     what |= CURL_CSELECT_OUT;
-  if(happened & (EPOLLERR | EPOLLHUP))
+  if(happened & BA_POLL_FAILED)
     what |= CURL_CSELECT_ERR;
   ba_watchdog_step(fd);
   curl_multi_socket_action(loop.multi, fd, what, &running);
@@ -174,7 +164,7 @@ static int act(int fd, unsigned happened)
 
 int ba_multi_poke(int fd)
 {
-  return act(fd, EPOLLIN);
+  return act(fd, BA_POLL_READ);
 }
 
 int ba_loop_work(int from, int ready)
@@ -183,12 +173,12 @@ int ba_loop_work(int from, int ready)
   double began = ba_now();
   int running;
   for(int i = from; i < ready; i++) {
-    int fd = loop.events[i].data.fd;
-    if(fd == loop.bell) {
-      eventfd_t value;
-      eventfd_read(fd, &value);
-    } else if(!ba_sockets_idle(loop.epoll, fd)) {
-      act(fd, loop.events[i].events);
+    unsigned happened;
+    int fd = ba_poller_ready(i, &happened);
+    if(fd == loop.wake.fd) {
+      ba_wake_quiet(&loop.wake);
+    } else if(!ba_sockets_idle(fd)) {
+      act(fd, happened);
       if(i + 1 < ready && ba_now() - began >= LONG)
         return i + 1;
     }

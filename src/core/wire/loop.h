@@ -8,7 +8,7 @@
 bool ba_loop_open(struct ba_error *err);
 void ba_loop_close(void);
 void ba_loop_in_child(void);
-int ba_loop_bell(void); /* an eventfd: who writes to it wakes the loop. -1: not open */
+int ba_loop_bell(void); /* of system/wake.h: who rings it wakes the loop. -1: not open */
 
 int ba_loop_sleep(double seconds); /* how many descriptors are ready */
 /* Sockets, from that one on, and libcurl's timer. Many sockets that cost much

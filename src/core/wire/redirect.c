@@ -87,6 +87,15 @@ bool ba_redirect_forget(struct ba_transfer *transfer)
   return true;
 }
 
+/* Whatever the case of its letters. */
+static bool holds(const char *text, const char *word)
+{
+  size_t length = strlen(word);
+  while(*text && strncasecmp(text, word, length) != 0)
+    text++;
+  return *text != '\0';
+}
+
 bool ba_redirect_to_login(const struct ba_transfer *transfer)
 {
   static const char *const words[] = {"login", "signin", "sign-in", "auth", "sso"};
@@ -98,7 +107,7 @@ bool ba_redirect_to_login(const struct ba_transfer *transfer)
   if(target && !ba_url_same_origin(ba_transfer_url(transfer), target)) {
     target[strcspn(target, "?")] = '\0';
     for(size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-      login = login || strcasestr(target, words[i]) != NULL;
+      login = login || holds(target, words[i]);
   }
   ba_free(target);
   return login;

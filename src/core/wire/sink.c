@@ -2,6 +2,7 @@
 
 #include "batchapi/alloc.h"
 #include "batchapi/clock.h"
+#include "system/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,10 +39,9 @@ static bool in_place(const char *path, bool *out, struct ba_error *err)
  * process. It is emptied only once it is ours, and never reached by a link. */
 static int lock_part(const char *part, int fd)
 {
-  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   struct stat mine, there;
   /* a file system without locks has none that is held */
-  if(fcntl(fd, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
+  if(ba_lock_file(fd) == EAGAIN)
     return EBUSY;
   /* another download may have given the file its name meanwhile, or removed it */
   if(fstat(fd, &mine) != 0 || lstat(part, &there) != 0 || mine.st_ino != there.st_ino ||

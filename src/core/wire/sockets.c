@@ -2,19 +2,21 @@
  *   - a child of fork closes its copies, or the peer would not see the end of
  *     a connection that the parent has closed; and no program that is started
  *     inherits one (close-on-exec);
- *   - a kept connection stays in the epoll set while it is idle, which saves
+ *   - a kept connection stays in the poller's set while it is idle, which saves
  *     two system calls for each request. */
 #include "wire/sockets.h"
+
+#include "system/poller.h"
+#include "system/system.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* For each descriptor: OURS, and the events it is in the epoll set for. I/O. */
+/* For each descriptor: OURS, and the events it is in the poller's set for. I/O. */
 static unsigned char known[BA_SOCKETS_MAX];
 
 /* For the watchdog, under a lock: which of them are open, each by a number that
@@ -24,14 +26,14 @@ static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t serials[BA_SOCKETS_MAX], last_serial;
 static int highest = -1;
 
-enum { OURS = 1, IN_EPOLL = 2, IN = 4, OUT = 8, IDLE = 16 };
+enum { OURS = 1, WATCHED = 2, IN = 4, OUT = 8, IDLE = 16 };
 
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
   struct ba_opened *opened = user;
   (void)purpose;
   pthread_mutex_lock(&open_lock);
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  int fd = ba_socket(address->family, address->socktype, address->protocol, true);
   if(fd >= 0 && fd < BA_SOCKETS_MAX) {
     known[fd] = OURS;
     serials[fd] = opened->serial = ++last_serial;
@@ -95,10 +97,11 @@ void ba_ports_note(const struct ba_opened *opened, int local_port)
 static int close_socket(void *user, curl_socket_t fd)
 {
   (void)user;
+  ba_poller_closing(fd);
   pthread_mutex_lock(&open_lock);
   if(fd < BA_SOCKETS_MAX) {
     forget_port(fd);
-    known[fd] = 0; /* closing takes it out of the epoll set */
+    known[fd] = 0;
     serials[fd] = 0;
   }
   int failure = close(fd);
@@ -123,23 +126,18 @@ void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *u
   pthread_mutex_unlock(&open_lock);
 }
 
-static int in_epoll(int epoll, int operation, int fd, int what)
+static unsigned events_of(int what)
 {
-  struct epoll_event event = {.data.fd = fd};
-  if(what & CURL_POLL_IN)
-    event.events |= EPOLLIN;
-  if(what & CURL_POLL_OUT)
-    event.events |= EPOLLOUT;
-  return epoll_ctl(epoll, operation, fd, &event);
+  return (what & CURL_POLL_IN ? BA_POLL_READ : 0) | (what & CURL_POLL_OUT ? BA_POLL_WRITE : 0);
 }
 
 /* A socket that is not ours (the resolver's) comes and goes by the book. */
-static int watch_foreign(int epoll, int fd, int what)
+static int watch_foreign(int fd, int what)
 {
   if(what == CURL_POLL_REMOVE)
-    in_epoll(epoll, EPOLL_CTL_DEL, fd, 0);
-  else if(in_epoll(epoll, EPOLL_CTL_MOD, fd, what) != 0 && errno == ENOENT)
-    return in_epoll(epoll, EPOLL_CTL_ADD, fd, what);
+    ba_poller_remove(fd);
+  else if(ba_poller_change(fd, events_of(what)) == ENOENT)
+    return ba_poller_add(fd, events_of(what)) ? -1 : 0;
   return 0;
 }
 
@@ -150,33 +148,35 @@ struct ba_handle **ba_ports_user(int local_port)
   return local_port > 0 && local_port <= UINT16_MAX ? &users[local_port] : NULL;
 }
 
-int ba_sockets_watch(int epoll, int fd, int what)
+int ba_sockets_watch(int fd, int what)
 {
   if(fd >= BA_SOCKETS_MAX || !(known[fd] & OURS))
-    return watch_foreign(epoll, fd, what);
+    return watch_foreign(fd, what);
   if(what == CURL_POLL_REMOVE) {
     known[fd] |= IDLE;
     return 0;
   }
-  unsigned char wanted = OURS | IN_EPOLL;
+  unsigned char wanted = OURS | WATCHED;
   wanted |= what & CURL_POLL_IN ? IN : 0;
   wanted |= what & CURL_POLL_OUT ? OUT : 0;
   unsigned char before = known[fd];
   known[fd] = wanted;
-  if((before & (IN_EPOLL | IN | OUT)) == (wanted & (IN_EPOLL | IN | OUT)))
+  if((before & (WATCHED | IN | OUT)) == (wanted & (WATCHED | IN | OUT)))
     return 0;
-  if(!(before & IN_EPOLL))
+  if(!(before & WATCHED))
     note_port(fd);
-  return in_epoll(epoll, before & IN_EPOLL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
+  int failure =
+      before & WATCHED ? ba_poller_change(fd, events_of(what)) : ba_poller_add(fd, events_of(what));
+  return failure ? -1 : 0;
 }
 
 /* An idle connection has become readable (its peer has closed it, as a rule):
  * it leaves the set, libcurl finds out when it next looks at it. */
-bool ba_sockets_idle(int epoll, int fd)
+bool ba_sockets_idle(int fd)
 {
   if(fd >= BA_SOCKETS_MAX || !(known[fd] & IDLE))
     return false;
-  in_epoll(epoll, EPOLL_CTL_DEL, fd, 0);
+  ba_poller_remove(fd);
   known[fd] = OURS;
   return true;
 }

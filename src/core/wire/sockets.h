@@ -1,4 +1,4 @@
-/* The sockets that libcurl opens: which are open, in the epoll set, and at which
+/* The sockets that libcurl opens: which are open, in the poller's set, and at which
  * local port. All of the I/O thread, but for ba_sockets_each(). */
 #ifndef BA_SOCKETS_H
 #define BA_SOCKETS_H
@@ -28,9 +28,9 @@ int ba_sockets_port(int fd); /* the local one; 0: it has none */
 /* Any thread: each that is open, with its number, in which it differs from all
  * others of the process, under a lock that keeps it open. */
 void ba_sockets_each(void (*visit)(int fd, uint64_t serial, void *user), void *user);
-int ba_sockets_watch(int epoll, int fd, int what); /* libcurl's CURL_POLL_* */
+int ba_sockets_watch(int fd, int what); /* libcurl's CURL_POLL_* */
 /* True: an event of an idle connection, dealt with. */
-bool ba_sockets_idle(int epoll, int fd);
+bool ba_sockets_idle(int fd);
 void ba_sockets_in_child(void);
 
 #endif
