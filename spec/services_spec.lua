@@ -125,6 +125,16 @@ describe("azure and groq", function()
     local groq = assert(batchapi.groq{ base_url = origin .. "/groq/openai/v1", api_key = "gsk-sandbox-groq" })
     assert.truthy(answered(groq:list_batches{ limit = 1 }).data)
   end)
+
+  it("Groq's address is taken with and without the path that its own SDKs add", function()
+    for _, address in ipairs{ origin .. "/groq", origin .. "/groq/", origin .. "/groq/openai/v1/" } do
+      local groq = assert(batchapi.groq{ base_url = address, api_key = "gsk-sandbox-groq" })
+      assert.truthy(answered(groq:list_batches{ limit = 1 }).data, address)
+    end
+    local other = assert(batchapi.client({ extends = "groq", name = "other", base_url = origin .. "/groq/openai/v1" },
+      { api_key = "gsk-sandbox-groq" }))
+    assert.truthy(answered(other:list_batches{ limit = 1 }).data)
+  end)
 end)
 
 describe("asana", function()
@@ -370,6 +380,21 @@ describe("anthropic", function()
     assert.equal(404, err.status)
     assert.equal("not_found_error", err.code, message)
   end)
+
+  it("does not repeat what a spend limit refuses, and names the cause", function()
+    local used_up = { type = "error", error = { type = "rate_limit_error", message = "The limit is reached.",
+      details = { error_code = "enforced_spend_limit_reached" } } }
+    sandbox.faults{ { match = { operation = "anthropic.list_batches" }, fault = { type = "status", status = 429,
+      body = used_up } } }
+    local _, message, err = client:list_batches()
+    assert.same({ 429, "enforced_spend_limit_reached", false, 1 },
+      { err.status, err.code, err.retryable, err.attempts }, message)
+    used_up.error.details.error_code = "another_cause"
+    sandbox.faults{ { match = { operation = "anthropic.retrieve_batch" }, fault = { type = "status", status = 400,
+      body = used_up } } }
+    _, message, err = client:retrieve_batch("msgbatch_1")
+    assert.equal("another_cause", err.code, message)
+  end)
 end)
 
 describe("mistral", function()
@@ -387,6 +412,9 @@ describe("mistral", function()
     assert.equal("SUCCESS", done.status)
     local text = answered(client:download_file(done.output_file))
     assert.truthy(text:find('"custom_id"', 1, true))
+    assert.equal("a", answered(client:retrieve_job(job.id, { inline = true })).outputs[1].custom_id)
+    assert.is_true(answered(client:delete_job(job.id)).deleted)
+    assert.equal(404, select(3, client:retrieve_job(job.id)).status)
   end)
 
   it("lists over page numbers", function()

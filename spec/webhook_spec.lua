@@ -87,9 +87,55 @@ describe("webhook.verify", function()
     end
     misuse("headers must be a table", nil, body, secret)
     misuse("body must be a string", {}, nil, secret)
-    misuse("secret must be a string", {}, body, nil)
+    misuse("secret must be a string", {}, body, 5)
     misuse("no option 'tolerence'", {}, body, secret, { tolerence = 3 })
     misuse("tolerance must be a number", {}, body, secret, { tolerance = "3" })
     misuse("tolerance must be at least 0", {}, body, secret, { tolerance = -3 })
+  end)
+end)
+
+
+describe("webhook.unwrap", function()
+  it("gives what a genuine message says", function()
+    assert.are.same({ test = 2432232314 }, webhook.unwrap(headers(), body, secret, { now = sent }))
+  end)
+
+  it("decodes nothing that is not genuine", function()
+    local event, why, err = webhook.unwrap(headers(), body .. " ", secret, { now = sent })
+    assert.is_nil(event)
+    assert.matches("^webhook%.unwrap: ", why)
+    assert.equal("bad_signature", err.code)
+  end)
+
+  it("says when a genuine message is not JSON", function()
+    local text, key = "no json", "spec-key-0123456789abcdef"
+    local function said(command)
+      local pipe = assert(io.popen(command))
+      local out = pipe:read("*a")
+      pipe:close()
+      return out
+    end
+    local signed = "v1," .. said(("printf '%%s' 'msg_1.%d.%s' | openssl dgst -sha256 -hmac '%s' -binary | openssl base64 -A")
+      :format(sent, text, key))
+    local own = "whsec_" .. said(("printf '%%s' '%s' | openssl base64 -A"):format(key))
+    local event, why, err = webhook.unwrap(headers{ ["webhook-id"] = "msg_1", ["webhook-signature"] = signed }, text, own,
+      { now = sent })
+    assert.is_nil(event)
+    assert.equal("decode", err.kind, why)
+  end)
+end)
+
+
+describe("without a secret", function()
+  it("the variable's is taken, and its lack is said", function()
+    local program = require("support.program")
+    local script = ([[
+      local webhook = require("batchapi.webhook")
+      local ok, why, err = webhook.verify({ ["webhook-id"] = "msg_p5jXN8AQM9LWM0D4loKWxJek", ["webhook-timestamp"] = "%d",
+        ["webhook-signature"] = %q }, %q, nil, { now = %d })
+      print(ok, why, err and err.code)
+    ]]):format(sent, signature, body, sent)
+    assert.matches("^true", program.said(script, "env OPENAI_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+    assert.matches("OPENAI_WEBHOOK_SECRET%s+no_credentials", program.said(script, "env -u OPENAI_WEBHOOK_SECRET"))
   end)
 end)

@@ -31,7 +31,7 @@ local rooms = {
     .. "job/store util watch" },
   { "client", doors = "init credentials options wait", uses = "call check core definition host job json util watch" },
   { "oauth", uses = "check client core definition util" },
-  { "webhook", uses = "check core util" },
+  { "webhook", uses = "check core json util" },
   { "prompt", doors = "help show", uses = "call check client core definition host job util" },
   { "everything", uses = "*" }, -- loads them all
   { "init", uses = "client core definition everything host job json oauth prompt util version webhook" },

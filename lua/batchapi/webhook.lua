@@ -1,8 +1,9 @@
---- Checks that a webhook comes from the service (Standard Webhooks, as OpenAI signs them).
+--- Checks that a webhook comes from the service (Standard Webhooks, as OpenAI signs them), and decodes it.
 
 local check = require("batchapi.check.options")
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
+local json = require("batchapi.json")
 
 ---@class batchapi.WebhookOptions
 ---@field tolerance number|nil seconds the message may be old, or ahead of this clock: 300
@@ -37,11 +38,47 @@ local function find_headers(headers)
 end
 
 
-local function refused(message, err)
+local VARIABLE = "OPENAI_WEBHOOK_SECRET"
+
+
+local function refused(name, message, err)
   return errors.fail(errors.new{
     kind = err and err.kind or "auth", code = err and err.code or "bad_header",
-    operation = "webhook.verify", message = (message:gsub("^webhook: ", "")), sent = false,
+    operation = name, message = (message:gsub("^webhook: ", "")), sent = false,
   })
+end
+
+
+local function check_arguments(name, headers, body, secret, given)
+  if type(headers) ~= "table" then
+    errors.misuse("%s: the headers must be a table, got a %s", name, type(headers))
+  elseif type(body) ~= "string" then
+    errors.misuse("%s: the body must be a string, got a %s", name, type(body))
+  elseif secret ~= nil and type(secret) ~= "string" then
+    errors.misuse("%s: the secret must be a string, got a %s", name, type(secret))
+  end
+  check.check(given or {}, M.options, name)
+end
+
+
+local function verify(name, headers, body, secret, given)
+  check_arguments(name, headers, body, secret, given)
+  secret = secret or os.getenv(VARIABLE)
+  if not secret or secret == "" then
+    return errors.fail(errors.new{ kind = "auth", code = "no_credentials", operation = name,
+      message = "no secret: give it, or set " .. VARIABLE })
+  end
+  local found, why = find_headers(headers)
+  if not found then
+    return refused(name, why)
+  end
+  local ok, message, err = core.webhook_verify(found["webhook-id"], found["webhook-timestamp"],
+    found["webhook-signature"], body, secret, given and given.tolerance or 300,
+    given and given.now or os.time())
+  if not ok then
+    return refused(name, message, err)
+  end
+  return true
 end
 
 
@@ -50,32 +87,37 @@ end
 --- differs.
 ---@param headers table<string, string> the request's headers; names in any case
 ---@param body string
----@param secret string "whsec_…" as the service shows it
+---@param secret string|nil "whsec_…" as the service shows it; nil: the variable OPENAI_WEBHOOK_SECRET
 ---@param given batchapi.WebhookOptions|nil
 ---@return boolean|nil genuine true
 ---@return string|nil message
 ---@return batchapi.Error|nil err kind "auth" (codes missing_header, bad_header, bad_timestamp,
---- too_old, too_new, bad_signature), or "invalid" when the secret cannot be one
+--- too_old, too_new, bad_signature, no_credentials), or "invalid" when the secret cannot be one
 function M.verify(headers, body, secret, given)
-  if type(headers) ~= "table" then
-    errors.misuse("webhook.verify: the headers must be a table, got a %s", type(headers))
-  elseif type(body) ~= "string" then
-    errors.misuse("webhook.verify: the body must be a string, got a %s", type(body))
-  elseif type(secret) ~= "string" then
-    errors.misuse("webhook.verify: the secret must be a string, got a %s", type(secret))
+  local genuine, why, err = verify("webhook.verify", headers, body, secret, given)
+  return genuine, why, err
+end
+
+
+--- What a webhook says: verified as by `verify`, then decoded.
+---@param headers table<string, string>
+---@param body string
+---@param secret string|nil
+---@param given batchapi.WebhookOptions|nil
+---@return table|nil event { id, type, data, … } as the service's reference says
+---@return string|nil message
+---@return batchapi.Error|nil err as of `verify`; kind "decode" when a genuine body is not JSON
+function M.unwrap(headers, body, secret, given)
+  local genuine, why, err = verify("webhook.unwrap", headers, body, secret, given)
+  if not genuine then
+    return nil, why, err
   end
-  check.check(given or {}, M.options, "webhook.verify")
-  local found, why = find_headers(headers)
-  if not found then
-    return refused(why)
+  local event
+  event, why, err = json.decode(body)
+  if type(event) ~= "table" then
+    return errors.adopt("webhook.unwrap", err, why or "the body is no object")
   end
-  local ok, message, err = core.webhook_verify(found["webhook-id"], found["webhook-timestamp"],
-    found["webhook-signature"], body, secret, given and given.tolerance or 300,
-    given and given.now or os.time())
-  if not ok then
-    return refused(message, err)
-  end
-  return true
+  return event
 end
 
 

@@ -116,6 +116,17 @@ local function outputs_of(job)
 end
 
 
+-- The results of a job of files, for who asks for them inline.
+local function lines_of_files(job)
+  local ranges = {}
+  for _, id in ipairs { job.output_file or false, job.error_file or false } do
+    local file = id and files.find(id)
+    ranges[#ranges + 1] = file and file.range or nil
+  end
+  return outputs_of { outputs = ranges }
+end
+
+
 local function render(job)
   local counts = job.counts or { succeeded = 0, failed = 0 }
   local named = not job.ended or clock.now() >= job.ended + (tonumber(job.wishes.unnamed) or 0)
@@ -260,7 +271,24 @@ end
 
 local function retrieve(request)
   local job, refusal = find(request)
-  return job and { status = 200, json = render(job) } or refusal
+  if not job then
+    return refusal
+  end
+  local answer = render(job)
+  if ngx.req.get_uri_args().inline == "true" and job.ended and not job.outputs then
+    answer.outputs = lines_of_files(job)
+  end
+  return { status = 200, json = answer }
+end
+
+
+local function delete(request)
+  local job, refusal = find(request)
+  if not job then
+    return refusal
+  end
+  store.delete(KIND, job)
+  return { status = 200, json = { id = job.id, object = "batch", deleted = true } }
 end
 
 
@@ -308,6 +336,7 @@ M.services = { {
     { "POST", "/batch/jobs", create, "create_job" },
     { "GET", "/batch/jobs", list, "list_jobs" },
     { "GET", "/batch/jobs/{id}", retrieve, "retrieve_job" },
+    { "DELETE", "/batch/jobs/{id}", delete, "delete_job" },
     { "POST", "/batch/jobs/{id}/cancel", cancel, "cancel_job" },
     { "POST", "/chat/completions", answers.direct("/v1/chat/completions"), "chat_completions" },
   },

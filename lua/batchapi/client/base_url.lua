@@ -35,7 +35,9 @@ local function base_url(definition, settings)
     end
   end
   if given then
-    return (given:gsub("/+$", ""))
+    given = given:gsub("/+$", "")
+    local tail = definition.base_path
+    return tail and given:sub(-#tail) ~= tail and given .. tail or given
   end
   local why
   local filled = definition.base_url:gsub("{([%w_]+)}", function(name)

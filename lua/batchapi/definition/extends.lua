@@ -124,6 +124,9 @@ function M.extended(definition)
   local result = over(base, definition)
   result.extends, result.credentials = nil, nil
   if definition.base_url then
+    result.base_path = definition.base_path
+  end
+  if definition.base_url then
     inherits = definition.credentials and (inherits or base.name) or nil
   end
   for word in pairs(word_by_word) do

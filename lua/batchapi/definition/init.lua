@@ -231,6 +231,7 @@ local function compile(raw)
   local compiled = {
     name = raw.name, title = raw.title or raw.name, documentation = raw.documentation,
     base_url = raw.base_url:gsub("/+$", ""), environment = raw.environment,
+    base_path = raw.base_path,
     headers = raw.headers or {}, query = raw.query or {},
     auth = type(raw.auth) == "table" and raw.auth or {},
     errors = raw.errors or {}, response = raw.response or {}, limits = raw.limits or {},

@@ -21,9 +21,9 @@ return {
     { "beta", "array", items = "string", header = "anthropic-beta", help = "beta features" },
   },
   errors = {
-    code = { "error.type" },
+    code = { "error.details.error_code", "error.type" },
     message = { "error.message" },
-    final = { "billing_error" },
+    final = { "billing_error", "enforced_spend_limit_reached", "contract_spend_limit_reached" },
   },
   response = {
     request_id = { "request-id" },

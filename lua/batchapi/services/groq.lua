@@ -8,6 +8,7 @@ return {
   documentation = "https://console.groq.com/docs/batch",
   base_url = "https://api.groq.com/openai/v1",
   environment = "GROQ_BASE_URL",
+  base_path = "/openai/v1", -- which Groq's own SDKs add to the variable
   auth = {
     { kind = "bearer", option = "api_key", environment = "GROQ_API_KEY" },
   },

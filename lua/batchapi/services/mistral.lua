@@ -49,6 +49,9 @@ return {
       name = "retrieve_job", method = "GET", path = "/v1/batch/jobs/{job_id}",
         parameters = { job_id },
       summary = "A job as it stands now.",
+      query = {
+        { "inline", "boolean", help = "with the results of a job that has ended in `outputs`" },
+      },
       example = [[mistral:retrieve_job("5d3f…")]],
     },
     {
@@ -62,6 +65,8 @@ return {
           help = "only jobs in these states" },
         { "created_after", "string", help = "only later jobs, a date and time" },
         { "created_by_me", "boolean", help = "only the caller's own" },
+        { "agent_id", "string", help = "only jobs of this agent" },
+        { "order_by", "string", one_of = { "created", "-created" }, help = "oldest or newest first" },
       },
       page = { items = "data", query = "page", from = "number", first = 0, total = "total",
         size = "page_size" },
@@ -73,6 +78,12 @@ return {
       summary = "Asks for a job to end early; what is finished stays.",
       repeats = "idempotent",
       example = [[mistral:cancel_job("5d3f…")]],
+    },
+    {
+      name = "delete_job", method = "DELETE", path = "/v1/batch/jobs/{job_id}",
+        parameters = { job_id },
+      summary = "Deletes a job; its files stay.",
+      example = [[mistral:delete_job("5d3f…")]],
     },
     {
       name = "create_file", method = "POST", path = "/v1/files", content = "multipart",

@@ -622,14 +622,15 @@ function mistral:create_job(body) end
 --- A job as it stands now.
 ---@async
 ---@param job_id string id of a job
+---@param query? { inline?: boolean }
 ---@return table|nil answer
 ---@return string|nil message
 ---@return batchapi.Response|batchapi.Error
-function mistral:retrieve_job(job_id) end
+function mistral:retrieve_job(job_id, query) end
 
 --- One page of jobs.
 ---@async
----@param query? { page?: integer, page_size?: integer, model?: string, status?: string[], created_after?: string, created_by_me?: boolean }
+---@param query? { page?: integer, page_size?: integer, model?: string, status?: string[], created_after?: string, created_by_me?: boolean, agent_id?: string, order_by?: "created"|"-created" }
 ---@return table|nil answer
 ---@return string|nil message
 ---@return batchapi.Response|batchapi.Error
@@ -642,6 +643,14 @@ function mistral:list_jobs(query) end
 ---@return string|nil message
 ---@return batchapi.Response|batchapi.Error
 function mistral:cancel_job(job_id) end
+
+--- Deletes a job; its files stay.
+---@async
+---@param job_id string id of a job
+---@return table|nil answer
+---@return string|nil message
+---@return batchapi.Response|batchapi.Error
+function mistral:delete_job(job_id) end
 
 --- Uploads a file, streamed from disk.
 ---@async

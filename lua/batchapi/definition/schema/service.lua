@@ -20,6 +20,8 @@ return function(section, described)
       example = [[credentials = "inherit"]] },
     { "base_url", text, required = true, help = "where paths begin; {option} stands for the value of an option" },
     { "environment", text, help = "variable that overrides base_url" },
+    { "base_path", text, help = "path that is added to an address that is given, in the variable or the option, without it",
+      example = [[base_path = "/openai/v1"]] },
     { "auth", either(one_of{ "none" }, "string", array_of(section"way")), help = "how a request proves who sends it. "
       .. "The first way whose options are given is taken, then the first whose variables are set" },
     { "options", array_of(section"option"), help = "client options of this service beyond the general ones" },
@@ -70,7 +72,8 @@ return function(section, described)
     { "code", texts, help = "paths into the answer, of which the first that is there counts; the usual shapes are "
       .. "understood without" },
     { "message", texts, help = "the same for the message" },
-    { "final", texts, help = "codes that no repeat can mend although the status is 429" },
+    { "final", texts, help = "codes that no repeat can mend although the status is 429",
+      example = [[final = { "insufficient_quota" }]] },
     { "auth", numbers, help = "statuses that mean a refused credential besides 401 and 403" },
   })
 
