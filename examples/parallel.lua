@@ -13,11 +13,7 @@ end
 
 -- map: one function over many items, at most 16 at once; the answers come in the items' order.
 local answers = assert(batchapi.map(questions, function(question)
-  return openai:request{
-    method = "POST",
-    path = "/chat/completions",
-    body = { model = "gpt-4o-mini", messages = { { role = "user", content = question } } },
-  }
+  return openai:create_chat_completion{ model = "gpt-4o-mini", messages = { { role = "user", content = question } } }
 end, { concurrency = 16 }))
 print(#answers, answers[100].choices[1].message.content)
 
