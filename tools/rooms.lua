@@ -12,12 +12,13 @@ local rooms = {
   { "check", doors = "*", uses = "core util" },
   { "host", doors = "init background detect driver/custom files iterator parallel queue scheduler",
     uses = "check core util" },
+  { "show", uses = "check core util" },
   { "json", doors = "init codec options", uses = "check core util" },
   { "jsonl", uses = "check core host json util" },
   { "services" },
   { "definition", doors = "init extends run_options schema/init template", uses = "check services util" },
   { "watch", doors = "*", uses = "core util" },
-  { "call", doors = "init clients failure operation request response send", uses = "check core host json util" },
+  { "call", doors = "init clients failure operation request response send", uses = "check core host json show util" },
   -- Within a job: what is on disk, what an answer says, what is asked, the two ways to ask, going on after a
   -- crash, what comes out.
   { "job/store", doors = "*", uses = "check core host util watch" },
@@ -32,9 +33,9 @@ local rooms = {
   { "client", doors = "init credentials options wait", uses = "call check core definition host job json util watch" },
   { "oauth", uses = "check client core definition util" },
   { "webhook", uses = "check core json util" },
-  { "prompt", doors = "help show", uses = "call check client core definition host job util" },
+  { "prompt", doors = "help", uses = "show call check client core definition host job util" },
   { "everything", uses = "*" }, -- loads them all
-  { "init", uses = "client core definition everything host job json oauth prompt util version webhook" },
+  { "init", uses = "client core definition everything host job json oauth prompt show util version webhook" },
   { "cli", uses = "core definition host init json util version" },
 }
 

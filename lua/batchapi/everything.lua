@@ -9,7 +9,7 @@ for _, name in ipairs{
   "client.changes", "client.lines", "client.pages", "client.start", "client.wait", "host.driver.block",
   "host.driver.custom", "host.driver.uv", "host.parallel", "host.task_waiter", "job", "job.dry_run",
   "job.output.listing", "job.output.progress", "job.recover.verify", "jsonl", "oauth", "prompt.help",
-  "prompt.show", "webhook",
+  "show", "webhook",
 } do
   require("batchapi." .. name)
 end

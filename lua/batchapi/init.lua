@@ -85,7 +85,7 @@ end
 ---@param given batchapi.ShowOptions|nil
 ---@return string
 function M.show(value, given)
-  local text = require("batchapi.prompt.show").show(value, given)
+  local text = require("batchapi.show").show(value, given)
   return text
 end
 

@@ -24,7 +24,7 @@ local takers = {
   { "map", require("batchapi.host.parallel").map_options, function(given) batchapi.map({}, print, given) end },
   { "parallel", require("batchapi.host.parallel").parallel_options,
     function(given) batchapi.parallel(given, print) end },
-  { "show", require("batchapi.prompt.show").options, function(given) batchapi.show(1, given) end },
+  { "show", require("batchapi.show").options, function(given) batchapi.show(1, given) end },
   { "encode", require("batchapi.json.options").encode, function(given) json.encode(1, given) end },
   { "decode", require("batchapi.json.options").decode, function(given) json.decode("1", given) end },
   { "read", require("batchapi.json.options").decode, function(given) jsonl.read(path, given) end },

@@ -5,6 +5,7 @@ local exchange = require("batchapi.call.send")
 local failure = require("batchapi.call.failure")
 local request = require("batchapi.call.request")
 local response = require("batchapi.call.response")
+local readable = require("batchapi.show").readable
 
 
 --- The value of a successful call; nil, why and an error's kind when its answer cannot be read.
@@ -43,6 +44,8 @@ local function success_of(client, call, to, kind)
   local value, message, why = value_of(client, call, came, kind, is_json)
   if value == nil then
     return nil, message, why, came
+  elseif type(value) == "table" and getmetatable(value) == nil then
+    setmetatable(value, readable)
   end
   return value, nil, came
 end

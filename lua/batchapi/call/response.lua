@@ -126,6 +126,16 @@ local function ratelimit_of(limit, remaining, reset)
 end
 
 
+local mt = {
+  __tostring = function(response)
+    return ("%d%s, %d %s, %.3g s%s"):format(response.status,
+      response.request_id and ", request " .. response.request_id or "", response.attempts,
+      response.attempts == 1 and "attempt" or "attempts", response.elapsed or 0,
+      response.ratelimit.remaining and (", %s requests left"):format(response.ratelimit.remaining) or "")
+  end,
+}
+
+
 --- The response of a call that has ended.
 ---@param call batchapi.core.Call
 ---@param names string[][] as M.names() gives them
@@ -138,11 +148,11 @@ function M.take(call, names)
   if not status then
     return nil
   end
-  return {
+  return setmetatable({
     status = status, headers = headers, attempts = attempts, elapsed = elapsed, reused = reused,
     retry_after = retry_after, request_id = request_id,
     ratelimit = ratelimit_of(limit, remaining, reset), trailers = trailers,
-  }, is_json, bytes
+  }, mt), is_json, bytes
 end
 
 
@@ -172,13 +182,13 @@ function M.of(definition, outcome)
   end
   local headers, names = outcome.headers or {}, M.names(definition)
   local request_id = header(headers, names[1])
-  return {
+  return setmetatable({
     status = outcome.status, headers = headers, attempts = outcome.attempts,
     elapsed = outcome.elapsed, reused = outcome.reused, retry_after = outcome.retry_after,
     request_id = request_id and core.printable(request_id), trailers = outcome.trailers,
     ratelimit = ratelimit_of(number(headers, names[2]), number(headers, names[3]),
       header(headers, names[4])),
-  }
+  }, mt)
 end
 
 

@@ -31,6 +31,7 @@ local origin = require("batchapi.util.origin")
 local perform = require("batchapi.call")
 local request = require("batchapi.call.request")
 local response = require("batchapi.call.response")
+local readable_stats = require("batchapi.client.stats")
 local settings_of = require("batchapi.client.settings")
 local suggest = require("batchapi.util.suggest")
 
@@ -242,7 +243,7 @@ function methods:stats()
   if not clients.is(self) then
     check_open(self, "stats")
   end
-  return self._core:stats()
+  return setmetatable(self._core:stats(), readable_stats)
 end
 
 

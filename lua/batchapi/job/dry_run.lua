@@ -107,6 +107,25 @@ local function check_one(job, report, sizes, text, id, inputs, line, request)
 end
 
 
+local MOST_SHOWN = 10
+
+local report_mt = {
+  __tostring = function(report)
+    local lines = { ("%d requests, %d bytes, %d %s: %s"):format(report.requests, report.bytes, #report.parts,
+      #report.parts == 1 and "part" or "parts",
+      report.ok and "all is right, nothing was sent" or ("%d cannot be sent"):format(report.fault_count)) }
+    for i = 1, math.min(#report.faults, MOST_SHOWN) do
+      local fault = report.faults[i]
+      lines[#lines + 1] = fault.line and ("  %d: %s"):format(fault.line, fault.message) or "  " .. fault.message
+    end
+    if report.fault_count > MOST_SHOWN then
+      lines[#lines + 1] = ("  and %d more"):format(report.fault_count - MOST_SHOWN)
+    end
+    return table.concat(lines, "\n")
+  end,
+}
+
+
 --- Reads all requests and reports.
 ---@param job table one that is in no directory
 ---@param requests any as given to run
@@ -151,7 +170,7 @@ function M.run(job, requests)
   end
   job.machine:stop()
   report.ok = report.fault_count == 0
-  return report
+  return setmetatable(report, report_mt)
 end
 
 

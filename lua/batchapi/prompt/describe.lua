@@ -1,7 +1,7 @@
 --- A service and its operations as texts for people, from the service's definition.
 
 local operation = require("batchapi.call.operation")
-local show = require("batchapi.prompt.show")
+local show = require("batchapi.show")
 
 local M = {}
 

@@ -128,12 +128,20 @@ end
 
 function render(value, indent, limits, state)
   local mt = type(value) == "table" and getmetatable(value)
-  local own_text = type(mt) == "table" and mt.__tostring and not errors.is(value)
+  local own_text = type(mt) == "table" and mt.__tostring and mt ~= M.readable and not errors.is(value)
   if type(value) ~= "table" or own_text then
     return scalar(value, limits)
   end
   return render_table(value, indent, limits, state)
 end
+
+
+--- The metatable of what the service answered: its tostring is something to read.
+M.readable = {
+  __tostring = function(value)
+    return M.show(value)
+  end,
+}
 
 
 --- A readable text of any value.
