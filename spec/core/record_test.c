@@ -50,7 +50,7 @@ static struct ba_buffer make(uint64_t number, const char *line, uint32_t seed)
   assert_true(ba_record_begin(&out, number, &err));
   assert_true(ba_buffer_append(&out, ",\"index\":3", 10, &err));
   if(line)
-    assert_true(ba_record_add_line(&out, line, strlen(line), &err));
+    assert_true(ba_record_add_line(&out, line, strlen(line), false, &err));
   assert_true(ba_record_end(&out, 0, seed, &err));
   return out;
 }
@@ -83,6 +83,28 @@ static void what_is_no_json_of_one_line_goes_as_base64(void **state)
     assert_null(strstr(out.bytes, "\"line\""));
     ba_buffer_free(&out);
   }
+}
+
+/* How long its own fields are: in front of what a service sent, which must be as long as it says.
+ */
+static void its_own_fields_are_found(void **state)
+{
+  (void)state;
+  static const char *const lines[] = {"{\"a\":[1,null]}", "nan", "na", "",
+                                      "{\"b\":\",\\\"bytes\\\":3\"}"};
+  static const char own[] = "{\"n\":17,\"index\":3";
+  for(size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+    struct ba_buffer out = make(17, lines[i], 5);
+    assert_int_equal(ba_record_fields(out.bytes, out.length - 1), sizeof(own) - 1);
+    assert_memory_equal(out.bytes, own, sizeof(own) - 1);
+    ba_buffer_free(&out);
+  }
+  struct ba_buffer none = make(17, NULL, 5);
+  assert_int_equal(ba_record_fields(none.bytes, none.length - 1), 0);
+  ba_buffer_free(&none);
+  static const char other[] =
+      "{\"n\":1,\"body\":{\"a\":1,\"bytes\":2,\"line\":{}},\"crc\":\"1b2a3c4d\"}";
+  assert_int_equal(ba_record_fields(other, sizeof(other) - 1), 0);
 }
 
 static void every_flipped_bit_is_found(void **state)
@@ -120,6 +142,7 @@ int main(void)
       cmocka_unit_test(both_ways_agree_at_any_length_and_split),
       cmocka_unit_test(a_line_is_what_it_should_be),
       cmocka_unit_test(what_is_no_json_of_one_line_goes_as_base64),
+      cmocka_unit_test(its_own_fields_are_found),
       cmocka_unit_test(every_flipped_bit_is_found),
       cmocka_unit_test(it_can_have_another_number),
   };

@@ -113,9 +113,10 @@ end
 ---@field writer fun(self, path: string, options?: { append?: boolean }): batchapi.Writer|nil
 ---@field reader fun(self, path: string, options?: table): batchapi.Reader|nil
 ---@field encode fun(self, writer: batchapi.Writer, value: any, options?: table): integer|nil
----@field record fun(self, writer: batchapi.Writer, fields: table, number: integer, seed: integer, line?: any): integer|nil
+---@field record fun(self, writer: batchapi.Writer, fields: table, number: integer, seed: integer, line?: any, strict?: boolean): integer|nil
 ---@field renumber fun(self, writer: batchapi.Writer, record: string, number: integer, seed: integer): integer|nil
 ---@field proven fun(self, reader: batchapi.Reader, seed: integer, options?: table): table|nil a line that proves itself
+---@field fields fun(self, reader: batchapi.Reader, seed: integer, options?: table): table|nil the same; what a service sent may be left out
 ---@field write fun(self, writer: batchapi.Writer, bytes: string): true|nil
 ---@field flush fun(self, writer: batchapi.Writer): true|nil
 ---@field sync fun(self, writer: batchapi.Writer): true|nil
@@ -151,7 +152,8 @@ function Direct:directory(path, options)
 end
 
 
-for _, name in ipairs({ "encode", "record", "renumber", "write", "flush", "sync", "close", "json", "proven", "next" }) do
+for _, name in ipairs({ "encode", "record", "renumber", "write", "flush", "sync", "close", "json", "proven", "fields",
+  "next" }) do
   Direct[name] = function(_, object, ...)
     return object[name](object, ...)
   end
@@ -257,7 +259,7 @@ local function fill(self, reader)
 end
 
 
-for _, name in ipairs({ "json", "proven", "next" }) do
+for _, name in ipairs({ "json", "proven", "fields", "next" }) do
   M[name] = function(self, reader, ...)
     while true do
       local value, why, err = reader[name](reader, ...)

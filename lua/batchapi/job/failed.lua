@@ -142,7 +142,7 @@ function methods:retry(given)
   else
     count, why, err = begin_anew(self)
   end
-  self.wish = nil
+  self.wish, self.reading = nil, nil
   if not count then
     return errors.adopt("retry", err, why)
   elseif count > 0 then

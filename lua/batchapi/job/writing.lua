@@ -135,6 +135,7 @@ local function finish_part(job, writer)
     if not ok then
       return nil, why, err
     end
+    parts.seen(job, job.state.parts[record.part])
   end
   job:changed()
   job:schedule()

@@ -30,10 +30,11 @@ function M.get(value, path)
     steps = split(path)
     steps_of[path] = steps
   end
-  for _, step in ipairs(steps) do
+  for i = 1, #steps do
     if type(value) ~= "table" then
       return nil
     end
+    local step = steps[i]
     local found = value[step]
     if found == nil and type(step) == "number" then
       found = value[tostring(step)]

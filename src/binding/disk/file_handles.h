@@ -54,7 +54,7 @@ void ba_push_stat(lua_State *L, const struct ba_stat *info);
 /* A list of what ba_fs_list() gave.   [-0, +1, m] */
 void ba_push_names(lua_State *L, const struct ba_buffer *names);
 
-/* Appends the record of writer:record()'s arguments, which stand from 2 to 5.
+/* Appends the record of writer:record()'s arguments, which stand from 2 to 6.
  *   [-0, +0, e] */
 bool ba_record_append(lua_State *L, struct ba_buffer *out, struct ba_error *err);
 /* Pushes why a line is no record: nil, message, err.   [-0, +3, m] */

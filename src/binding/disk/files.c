@@ -115,14 +115,14 @@ static int writer_encode(lua_State *L)
   return appended(L, writer, before, ok, &err);
 }
 
-/* writer:record(fields, number, seed [, line]) -> bytes of the line | nil, message, err
+/* writer:record(fields, number, seed [, line [, strict]]) -> bytes of the line | nil, message, err
  *   [-0, +1|3, v] */
 static int writer_record(lua_State *L)
 {
   struct writer *writer = check_writer(L);
   struct ba_error err;
   luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   size_t before = writer->buffer.length;
   bool ok = ba_file_sound(writer->file, &err) && ba_record_append(L, &writer->buffer, &err);
   return appended(L, writer, before, ok, &err);

@@ -16,7 +16,7 @@
 #define LINES "batchapi.lines"
 #define READER "batchapi.reader"
 
-enum { CHUNK = 256 << 10 };
+enum { CHUNK = 256 << 10, FIELDS_AT_ONCE = 1024 };
 
 struct reader {
   struct ba_lines lines;
@@ -179,9 +179,7 @@ static int reader_json(lua_State *L)
   return push_decoded(L, &decoding);
 }
 
-/* lines:proven(seed [, options]) -> table | nil | nil, message, err: of a line that proves
- * itself   [-0, +1|3, v] */
-static int reader_proven(lua_State *L)
+static int read_proven(lua_State *L, int (*push)(lua_State *L, struct decoding *decoding))
 {
   struct decoding decoding = {.reader = check_reader(L)};
   struct reader *reader = decoding.reader;
@@ -193,9 +191,37 @@ static int reader_proven(lua_State *L)
   if(line != BA_LINE_READY)
     return push_none(L, reader, line, &err);
   if(ba_record_check(reader->line, reader->length, seed, &number))
-    return push_decoded(L, &decoding);
+    return push(L, &decoding);
   ba_push_broken_record(L);
   return add_position(L, reader);
+}
+
+/* lines:proven(seed [, options]) -> table | nil | nil, message, err: of a line that proves
+ * itself   [-0, +1|3, v] */
+static int reader_proven(lua_State *L)
+{
+  return read_proven(L, push_decoded);
+}
+
+/* The fields of a record's own, without what the service sent.   [-0, +1|3, m] */
+static int push_fields(lua_State *L, struct decoding *decoding)
+{
+  char fields[FIELDS_AT_ONCE + 1];
+  const struct reader *reader = decoding->reader;
+  size_t length = ba_record_fields(reader->line, reader->length);
+  if(length == 0 || length >= FIELDS_AT_ONCE)
+    return push_decoded(L, decoding);
+  memcpy(fields, reader->line, length);
+  fields[length] = '}';
+  int count = ba_json_push_value(L, fields, length + 1, &decoding->options);
+  return count == 1 ? 1 : push_decoded(L, decoding);
+}
+
+/* lines:fields(seed [, options]) -> table | nil | nil, message, err: the same, but of what the
+ * service sent it need not hold anything   [-0, +1|3, v] */
+static int reader_fields(lua_State *L)
+{
+  return read_proven(L, push_fields);
 }
 
 /* lines:cut() -> boolean: the last line given had no line feed   [-0, +1, v] */
@@ -431,22 +457,24 @@ static int reader_new(lua_State *L)
 
 void ba_open_lines(lua_State *L)
 {
-  static const luaL_Reg line_methods[] = {
-      {"push", lines_push},      {"take", lines_take},      {"finish", lines_finish},
+  static const luaL_Reg line_methods[] = {{"push", lines_push},
+                                          {"take", lines_take},
+                                          {"finish", lines_finish},
+                                          {"next", reader_next},
+                                          {"json", reader_json},
+                                          {"raw", reader_raw},
+                                          {"number", reader_number},
+                                          {"offset", reader_offset},
+                                          {"proven", reader_proven},
+                                          {"fields", reader_fields},
+                                          {"cut", reader_cut},
+                                          {"close", reader_close},
+                                          {NULL, NULL}};
+  static const luaL_Reg reader_methods[] = {
       {"next", reader_next},     {"json", reader_json},     {"raw", reader_raw},
-      {"number", reader_number}, {"offset", reader_offset}, {"proven", reader_proven},
+      {"number", reader_number}, {"offset", reader_offset}, {"starved", reader_starved},
+      {"take", reader_take},     {"proven", reader_proven}, {"fields", reader_fields},
       {"cut", reader_cut},       {"close", reader_close},   {NULL, NULL}};
-  static const luaL_Reg reader_methods[] = {{"next", reader_next},
-                                            {"json", reader_json},
-                                            {"raw", reader_raw},
-                                            {"number", reader_number},
-                                            {"offset", reader_offset},
-                                            {"starved", reader_starved},
-                                            {"take", reader_take},
-                                            {"proven", reader_proven},
-                                            {"cut", reader_cut},
-                                            {"close", reader_close},
-                                            {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", reader_gc}, {"__tostring", reader_tostring}, {NULL, NULL}};
   ba_new_type(L, LINES, line_methods, metamethods);

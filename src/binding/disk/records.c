@@ -26,14 +26,15 @@ uint64_t ba_check_record_number(lua_State *L, int index)
 
 /* `fields` is an object: its own braces become a comma and nothing. `line` NULL: none. */
 static bool append(struct ba_buffer *out, uint64_t number, const struct ba_buffer *fields,
-                   const char *line, size_t length, uint32_t seed, struct ba_error *err)
+                   const char *line, size_t length, bool strict, uint32_t seed,
+                   struct ba_error *err)
 {
   size_t start = out->length;
   if(fields->length <= 2 || fields->bytes[0] != '{')
     return ba_error_set(err, BA_INVALID, NULL, "a record has fields");
   bool ok = ba_record_begin(out, number, err) && ba_buffer_append(out, ",", 1, err) &&
             ba_buffer_append(out, fields->bytes + 1, fields->length - 2, err) &&
-            (!line || ba_record_add_line(out, line, length, err)) &&
+            (!line || ba_record_add_line(out, line, length, strict, err)) &&
             ba_record_end(out, start, seed, err);
   if(!ok)
     out->length = start;
@@ -68,13 +69,14 @@ bool ba_record_append(lua_State *L, struct ba_buffer *out, struct ba_error *err)
   size_t length = 0;
   const char *line = lua_type(L, 5) == LUA_TSTRING ? lua_tolstring(L, 5, &length) : NULL;
   bool encoded = !line && !lua_isnoneornil(L, 5);
+  bool strict = line && lua_toboolean(L, 6);
   struct ba_json_codec *codec = ba_json_codec_take(L);
   bool ok = (!encoded || encode_line(L, codec, err)) && ba_json_encode(L, 2, codec, &plain, err);
   if(encoded) {
     line = codec->scratch.bytes;
     length = codec->scratch.length;
   }
-  ok = ok && append(out, number, &codec->out, line, length, seed, err);
+  ok = ok && append(out, number, &codec->out, line, length, strict, seed, err);
   ba_buffer_clear(&codec->scratch);
   ba_json_codec_release(codec);
   return ok;

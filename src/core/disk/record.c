@@ -7,9 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Lines deeper than this go as base64: the line around them is one level more. */
-enum { DEEPEST = BA_JSON_DEFAULT_DEPTH - 2 };
-
 static const char BEGIN[] = "{\"n\":";
 
 bool ba_record_begin(struct ba_buffer *out, uint64_t number, struct ba_error *err)
@@ -26,7 +23,7 @@ static bool is_embeddable(const char *line, size_t length)
   struct ba_json_scanner scanner;
   enum ba_json_token token;
   ba_buffer_init(&scratch, BA_JSON_MAX_BYTES);
-  ba_json_scanner_init(&scanner, line, length, DEEPEST, &scratch);
+  ba_json_scanner_init(&scanner, line, length, BA_RECORD_DEPTH, &scratch);
   do
     token = ba_json_next(&scanner);
   while(token > BA_JSON_END);
@@ -34,12 +31,12 @@ static bool is_embeddable(const char *line, size_t length)
   return token == BA_JSON_END;
 }
 
-bool ba_record_add_line(struct ba_buffer *out, const char *line, size_t length,
+bool ba_record_add_line(struct ba_buffer *out, const char *line, size_t length, bool strict,
                         struct ba_error *err)
 {
   if(!ba_buffer_printf(out, err, ",\"bytes\":%zu", length))
     return false;
-  if(is_embeddable(line, length))
+  if(strict || is_embeddable(line, length))
     return ba_buffer_append(out, ",\"line\":", 8, err) && ba_buffer_append(out, line, length, err);
   return ba_buffer_append(out, ",\"base64\":\"", 11, err) &&
          ba_base64_encode(out, line, length, err) && ba_buffer_append(out, "\"", 1, err);
@@ -92,6 +89,36 @@ bool ba_record_check(const char *line, size_t length, uint32_t seed, uint64_t *n
     return false;
   length -= BA_RECORD_TAIL;
   return ba_crc32c(seed, line, length) == crc && read_number(line, length, number);
+}
+
+static bool begins(const char *at, const char *end, const char *word, size_t length)
+{
+  return (size_t)(end - at) >= length && memcmp(at, word, length) == 0;
+}
+
+/* Do as many bytes follow as the number says, in one of both forms? */
+static bool is_followed(const char *at, const char *end)
+{
+  static const char plain[] = ",\"line\":", packed[] = ",\"base64\":\"";
+  size_t bytes = 0;
+  for(; at < end && *at >= '0' && *at <= '9' && bytes < SIZE_MAX / 20; at++)
+    bytes = bytes * 10 + (size_t)(*at - '0');
+  if(begins(at, end, plain, sizeof(plain) - 1))
+    return (size_t)(end - at) == sizeof(plain) - 1 + bytes;
+  return begins(at, end, packed, sizeof(packed) - 1) &&
+         (size_t)(end - at) == sizeof(packed) - 1 + (bytes + 2) / 3 * 4 + 1;
+}
+
+size_t ba_record_fields(const char *line, size_t length)
+{
+  static const char mark[] = ",\"bytes\":"; /* not within a string: its quotes would be escaped */
+  const char *end = line + length - BA_RECORD_TAIL, *at = line;
+  while((at = memchr(at, ',', (size_t)(end - at)))) {
+    if(begins(at, end, mark, sizeof(mark) - 1))
+      return is_followed(at + sizeof(mark) - 1, end) ? (size_t)(at - line) : 0;
+    at++;
+  }
+  return 0;
 }
 
 bool ba_record_renumber(struct ba_buffer *out, const char *line, size_t length, uint64_t number,

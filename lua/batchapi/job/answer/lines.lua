@@ -6,6 +6,8 @@ local core = require("batchapi.core")
 local M = {}
 
 local keep_null = { null = "keep" }
+-- A record holds a line as it came up to this depth (src/include/batchapi/record.h, BA_RECORD_DEPTH).
+local strictly = { null = "keep", max_depth = 510 }
 local BYTE_ORDER_MARK = "\239\187\191"
 
 
@@ -30,11 +32,12 @@ end
 ---@return any value or message
 ---@return any line or error
 ---@return string|nil repaired or why
+---@return boolean|nil strict it was read strictly, and is no deeper than a record may hold as it is
 function M.next(files, reader)
   while true do
-    local value, why, err = files:json(reader, keep_null)
+    local value, why, err = files:json(reader, strictly)
     if value ~= nil then
-      return "read", value, reader:raw()
+      return "read", value, reader:raw(), nil, true
     elseif not why then
       return "end"
     elseif err.kind == "too_large" then

@@ -9,7 +9,7 @@ local text = require("batchapi.util.text")
 local M = {}
 M.__index = M
 
-local null = core.null
+local get = paths.get -- what is null is absent there
 
 -- Codes of ours that say that the service may have done the work: it may have been paid.
 local MAY_BE_PAID = { missing = true, unreadable = true, uncollected = true, gone = true, damaged = true,
@@ -28,11 +28,7 @@ local function value_at(value, path)
   if path == nil then
     return nil
   end
-  local found = paths.get(value, path)
-  if found == null then
-    return nil
-  end
-  return found
+  return get(value, path)
 end
 
 

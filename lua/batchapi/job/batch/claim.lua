@@ -71,9 +71,9 @@ function settling:each_line(i, read, unreadable)
   end
   local ok = true
   while ok do
-    local what, value, line, note = answer_lines.next(files, reader)
+    local what, value, line, note, strict = answer_lines.next(files, reader)
     if what == "read" then
-      ok, why, err = read(self, value, line, note)
+      ok, why, err = read(self, value, line, note, strict)
     elseif what == "unreadable" then
       ok, why, err = unreadable(self, line, note)
     elseif what == "too_long" then
@@ -90,7 +90,7 @@ function settling:each_line(i, read, unreadable)
 end
 
 
-function settling:answer(value, line, repaired)
+function settling:answer(value, line, repaired, strict)
   local index, id, settled = self:match(value)
   self.seen = self.seen + 1
   if index == nil then
@@ -110,7 +110,7 @@ function settling:answer(value, line, repaired)
   if settled then
     return true
   end
-  return self:take(index, id, result, line)
+  return self:take(index, id, result, line, strict)
 end
 
 

@@ -141,7 +141,7 @@ end
 
 
 --- Settles a request, or marks it for its next attempt.
-function settling:take(index, id, result, line)
+function settling:take(index, id, result, line, strict)
   if self.repeats and self.outcome:retryable(result) then
     self.ledger:set(index, self.next_mark)
     self.repeated = self.repeated + 1
@@ -152,7 +152,7 @@ function settling:take(index, id, result, line)
     -- it may have been repeated, and the record of that is lost
     result, line = { index = index, custom_id = id, ok = false, error = damaged_reason() }, nil
   end
-  return self.job.store:append(result, line)
+  return self.job.store:append(result, line, strict)
 end
 
 

@@ -50,7 +50,7 @@ end
 local function upload(job, part)
   local known = job:known(part.part)
   known.path = job:path(parts.name(job.run.family, part.part))
-  local whole, why, err = parts.check(job, part)
+  local whole, why, err = parts.check_unchanged(job, part)
   local answer
   if whole then
     answer, why, err = send_file(job, part, known)

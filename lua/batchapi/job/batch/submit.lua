@@ -58,7 +58,7 @@ end
 local function create(job, part)
   local ok, why, err = true, nil, nil
   if job.run.family == "inline" then -- the file is what is sent
-    ok, why, err = parts.check(job, part)
+    ok, why, err = parts.check_unchanged(job, part)
   end
   if not ok then
     return nil, why, err

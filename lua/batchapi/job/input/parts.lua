@@ -204,10 +204,34 @@ function M.check(job, part)
     return nil, why, err
   end
   if found == (part.digest or part.hash) then
+    M.seen(job, part)
     return true
   end
   return record_file.refuse({ { file = name, what = found == "nothing" and "it is not there" or "it is not what was written",
     known = { part = part.part, batch_id = part.batch_id, file_id = part.file_id } } }, "part_damaged")
+end
+
+
+--- This process has the file of a part whole: it has just written it, or has hashed it.
+---@param job table
+---@param part table
+function M.seen(job, part)
+  part.file_stat = job.files:stat(M.name(job.run.family, part.part))
+end
+
+
+--- Is a part's file what was written, as far as its size and time tell since this process has had it whole?
+---@param job table
+---@param part table
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.check_unchanged(job, part)
+  local before, now = part.file_stat, job.files:stat(M.name(job.run.family, part.part))
+  if before and now and before.size == now.size and before.mtime == now.mtime then
+    return true
+  end
+  return M.check(job, part)
 end
 
 

@@ -102,6 +102,16 @@ local function check_id(spec, id)
 end
 
 
+--- Templates of one level, filled once: the options do not change any more.
+local function filled(templates, options)
+  local values = {}
+  for name, content in pairs(templates or {}) do
+    values[name] = template.fill(content, options)
+  end
+  return values
+end
+
+
 --- An option that the first request can tell (word `infer`) is taken from it.
 function M:infer_options(value)
   for name, rule in pairs(self.run.options or {}) do
@@ -112,15 +122,15 @@ function M:infer_options(value)
       return nil, ("option '%s' is missing, and the first request has no '%s'"):format(name, rule.infer)
     end
   end
+  self.defaults, self.equal = filled(self.spec.defaults, self.options), filled(self.spec.equal, self.options)
   self.inferred = true
   return true
 end
 
 
 function M:check_equal(value)
-  for name, wanted in pairs(self.spec.equal or {}) do
-    local expected = template.fill(wanted, self.options)
-    if expected ~= nil and value[name] ~= expected then
+  for name, expected in pairs(self.equal) do
+    if value[name] ~= expected then
       return nil, ("'%s' is %q, but this job is for %q: the service refuses the whole batch")
         :format(name, tostring(value[name]), tostring(expected))
     end
@@ -205,10 +215,9 @@ function M:prepare_table(value, raw, index)
     for name, content in pairs(value) do
       whole[name] = content
     end
-    for name, default in pairs(spec.defaults or {}) do
+    for name, default in pairs(self.defaults) do
       if absent(whole[name]) then
-        whole[name] = template.fill(default, self.options)
-        added[name] = whole[name]
+        whole[name], added[name] = default, default
       end
     end
     if spec.id and absent(whole[spec.id]) then

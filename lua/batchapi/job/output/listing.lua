@@ -67,7 +67,7 @@ local function count_results(state, files)
         seen[result.index] = result.ok and { ok = true } or { ok = false, error = { code = reason.code } }
         tally.add(counts, result)
         return true
-      end, {})
+      end, {}, "fields")
       if not found then
         return nil, why, err
       end

@@ -70,7 +70,7 @@ local function read_results(files, found, state)
         .. "or a second one" }
     end
     return true
-  end, found.damage)
+  end, found.damage, "fields")
 end
 
 

@@ -92,10 +92,12 @@ end
 ---@param seed integer|fun(line: integer): integer of a line of the file, from 1
 ---@param each fun(record: table, place: integer, reader: userdata): true|nil, string|nil, table|nil
 ---@param damage batchapi.Damage[]
+---@param how "proven"|"fields"|nil fields: what a service sent need not be in the records
 ---@return batchapi.job.RecordFile|nil found
 ---@return string|nil message
 ---@return table|nil err
-function M.read(files, name, seed, each, damage)
+function M.read(files, name, seed, each, damage, how)
+  how = how or "proven"
   local reader, why, err = files:reader(name, M.any_length)
   if not reader then
     return nil, why, err
@@ -106,7 +108,7 @@ function M.read(files, name, seed, each, damage)
   local ok = true
   while ok do
     local of_line = fixed or seed(reader:number() + 1)
-    local record, message, failure = files:proven(reader, of_line, keep_null)
+    local record, message, failure = files[how](files, reader, of_line, keep_null)
     if record == nil and not message then
       break
     elseif record == nil and (failure or {}).code ~= "checksum" then

@@ -118,7 +118,7 @@ function M:recover(settled, damage)
     settled(result, place)
     tally.add(self.counts, result)
     return true
-  end, here)
+  end, here, "fields")
   if not found then
     return nil, why, err
   elseif not damage and #here > 0 then
@@ -159,10 +159,11 @@ end
 --- again from the line; where there is none, a body is a field of our own.
 ---@param result table { index, custom_id, ok, status, error, repaired }
 ---@param line string|table|nil
+---@param strict boolean|nil the line's bytes were read strictly, by job/answer/lines.lua
 ---@return true|nil ok
 ---@return string|nil message
 ---@return table|nil err
-function M:append(result, line)
+function M:append(result, line, strict)
   local ok, why, err = self:open_writer()
   if not ok then
     return nil, why, err
@@ -176,7 +177,7 @@ function M:append(result, line)
   tally.add(self.counts, result)
   result.round = self.round > 0 and self.round or nil
   self.number = self.number + 1
-  local length, message, failure = self.files:record(writer, result, self.number, self.seed, line)
+  local length, message, failure = self.files:record(writer, result, self.number, self.seed, line, strict)
   if not length then
     self.number = self.number - 1
     self.ledger:set(index, before)
