@@ -96,6 +96,24 @@ describe("the answers of a batch", function()
     assert.are.equal(1, job:status().unclaimed)
   end)
 
+  each_way("that are as deep as can be read are kept as they are", function(more)
+    local lines = {}
+    for i, depth in ipairs{ 505, 507, 508, 509 } do -- and three levels around
+      lines[i] = ('{"custom_id":"request-%d","response":{"status_code":200,"body":{"a":%s1%s}},"error":null}\n'):format(
+        i, ("["):rep(depth), ("]"):rep(depth))
+    end
+    sandbox.faults{ { match = { operation = "openai.download_file" },
+      fault = { type = "body", body = table.concat(lines) } } }
+    for _, result in ipairs(all(run(4, "", more))) do
+      local value = result.ok and result.body.a
+      for _ = 1, 505 do
+        value = value and value[1]
+      end
+      assert.is_not_nil(value)
+      assert.is_nil(result.repaired)
+    end
+  end)
+
   -- What job:unclaimed() gives, as an array.
   local function unclaimed(job)
     local lines = {}
