@@ -179,6 +179,12 @@ function lines:offset() end
 ---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
 function lines:proven(seed, options) end
 
+---The same; what a service sent (`bytes`, and `line` or `base64`) may be left out of the record.
+---@param seed integer
+---@param options? batchapi.core.DecodeOptions
+---@return table|nil record, string|nil message, batchapi.core.Error|nil err
+function lines:fields(seed, options) end
+
 ---Had the last line no line feed?
 ---@return boolean
 function lines:cut() end
@@ -216,6 +222,12 @@ function reader:offset() end
 ---@param options? batchapi.core.DecodeOptions
 ---@return table|nil record, string|nil message, batchapi.core.Error|nil err code "checksum": it is not what was written
 function reader:proven(seed, options) end
+
+---The same; what a service sent (`bytes`, and `line` or `base64`) may be left out of the record.
+---@param seed integer
+---@param options? batchapi.core.DecodeOptions
+---@return table|nil record, string|nil message, batchapi.core.Error|nil err
+function reader:fields(seed, options) end
 
 ---Had the last line no line feed?
 ---@return boolean
@@ -257,8 +269,9 @@ function writer:encode(value, options) end
 ---@param number integer of the line, from 1
 ---@param seed integer of its checksum
 ---@param line? any what a service sent: its bytes as they came, or a decoded value
+---@param strict? boolean the bytes are known to be JSON of one line, at most 510 deep: they are not looked through
 ---@return integer|nil bytes of the line, string|nil message, batchapi.core.Error|nil err
-function writer:record(fields, number, seed, line) end
+function writer:record(fields, number, seed, line, strict) end
 
 ---Such a line, given as text, with another number.
 ---@param record string
