@@ -14,8 +14,9 @@
 #include "support/server.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
-enum { FRAME_BYTES = 9, BLOCK_FRAMES = 4096 };
+enum { FRAME_BYTES = 9, BLOCK_FRAMES = 4096, FLOOD_ROOM = 256 << 20 };
 
 static struct ba_mailbox *mailbox;
 static struct ba_client *client;
@@ -48,6 +49,10 @@ static void floods(struct exchange *exchange)
   for(int i = 0; i < BLOCK_FRAMES; i++)
     memcpy(block + FRAME_BYTES * i, data, FRAME_BYTES);
   exchange->close = true;
+  /* where others want the processors it is not this thread that keeps the reader busy,
+   * but what lies in the kernel: a second's worth of frames (as root; else what there is) */
+  int room = FLOOD_ROOM;
+  setsockopt(exchange->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
   bool taken = send_bytes(exchange, begin, sizeof(begin));
   while(taken)
     taken = send_bytes(exchange, block, sizeof(block));

@@ -76,6 +76,7 @@ function M.new(world, number, dies)
       end,
       rmdir = function() return true end,
       temporary = function() return "/simulated" end,
+      goes_at_exit = function() return true end,
     }, { __index = files_of.direct }),
   }
   self.given.files.direct = self.given.files

@@ -16,6 +16,9 @@ io.write(io.popen("stat -c %a " .. os.getenv("TMPDIR") .. "/batchapi-* | sort -u
 io.stdout:flush()
 os.exit(0) -- and nothing is finalised
 ]]
+local KILLED = SCRIPT:gsub("os%.exit%b()", function()
+  return 'os.execute("kill -TERM " .. require("batchapi.core").pid())'
+end)
 
 
 describe("a job without a directory", function()
@@ -39,21 +42,26 @@ describe("a job without a directory", function()
     return count
   end
 
-  it("that was left by os.exit is its owner's alone, and goes with the next process that comes", function()
+  it("is its owner's alone, and goes when the process exits, though nothing is finalised", function()
     assert.are.equal("700\n", program.said(SCRIPT, "env TMPDIR=" .. base))
+    assert.are.equal(0, left())
+  end)
+
+  it("that a signal left goes with the next process that comes", function()
+    assert.match("^700\n", program.said(KILLED, "env TMPDIR=" .. base))
     assert.are.equal(1, left())
     assert(os.execute(("touch -d '2 hours ago' %s/batchapi-*"):format(base)))
-    assert.are.equal("700\n", program.said(SCRIPT, "env TMPDIR=" .. base))
+    assert.match("^700\n", program.said(KILLED, "env TMPDIR=" .. base))
     assert.are.equal(1, left()) -- the second one's own
   end)
 
   it("is not swept while somebody has it, nor one that is just being made", function()
-    program.said(SCRIPT, "env TMPDIR=" .. base) -- young
+    program.said(KILLED, "env TMPDIR=" .. base) -- young
     local dir = base .. "/batchapi-0123456789abcdef"
     local held = assert(files.direct:directory(dir, { create = true }))
     local lock = assert(held:lock("lock"))
     assert(os.execute(("touch -d '2 hours ago' %s"):format(dir)))
-    program.said(SCRIPT, "env TMPDIR=" .. base)
+    program.said(KILLED, "env TMPDIR=" .. base)
     assert.are.equal(3, left())
     lock:release()
   end)

@@ -3,6 +3,7 @@
 #include "binding/base/binding.h"
 #include "binding/base/compat.h"
 
+#include "batchapi/files.h"
 #include "batchapi/version.h"
 
 #if defined(__GNUC__)
@@ -16,6 +17,7 @@ EXPORT int luaopen_batchapi_core(lua_State *L); /* [-0, +1, e] */
 int luaopen_batchapi_core(lua_State *L)
 {
   ba_check_version(L);
+  ba_fs_watch_exit(); /* before the threads, which end before it */
   lua_newtable(L);
   lua_pushstring(L, ba_version());
   lua_setfield(L, -2, "_VERSION");

@@ -129,6 +129,7 @@ end
 ---@field lock fun(self, path: string): batchapi.core.Lock|nil
 ---@field ends_whole fun(self, path: string, size: integer): boolean
 ---@field temporary fun(self): string where files that nothing is to survive belong
+---@field goes_at_exit fun(self, path: string): true|nil the directory is of no use when the process has ended
 ---@field direct batchapi.Files
 
 
@@ -308,6 +309,11 @@ function Direct.temporary()
 end
 
 
+function Direct.goes_at_exit(_, path)
+  return core.fs.goes_at_exit(path)
+end
+
+
 --- Is the last byte of a file of that size a line feed?
 function Direct:ends_whole(path, size)
   return self:lines(path, { size - 1 }) == "\n"
@@ -315,6 +321,7 @@ end
 
 
 M.lock, M.temporary, M.ends_whole = Direct.lock, Direct.temporary, Direct.ends_whole
+M.goes_at_exit = Direct.goes_at_exit
 
 
 -- What is done to a path: see core.fs.

@@ -357,6 +357,12 @@ function fs.unlink(path) end
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err
 function fs.rmdir(path) end
 
+
+--- The directory and the files in it are removed when the process exits, if it has not gone before.
+---@param path string
+---@return true|nil ok, string|nil message, table|nil err
+function fs.goes_at_exit(path) end
+
 ---@param path string
 ---@param size integer
 ---@return true|nil ok, string|nil message, batchapi.core.Error|nil err

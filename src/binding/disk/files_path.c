@@ -46,6 +46,13 @@ static int fs_unlink(lua_State *L)
   return push_true(L, ba_fs_unlink(disk, luaL_checkstring(L, at), &err), &err);
 }
 
+/* fs.goes_at_exit(path) -> true | nil, message, err   [-0, +1|3, v] */
+static int fs_goes_at_exit(lua_State *L)
+{
+  struct ba_error err = {0};
+  return push_true(L, ba_fs_goes_at_exit(luaL_checkstring(L, 1), &err), &err);
+}
+
 /* fs.rmdir(path) -> true | nil, message, err   [-0, +1|3, v] */
 static int fs_rmdir(lua_State *L)
 {
@@ -244,12 +251,14 @@ void ba_open_fs(lua_State *L)
 {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg bytes_meta[] = {{"__gc", bytes_gc}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"rename", fs_rename},   {"mkdir", fs_mkdir},       {"unlink", fs_unlink},
-      {"rmdir", fs_rmdir},     {"truncate", fs_truncate}, {"sync_dir", fs_sync_dir},
-      {"replace", fs_replace}, {"stat", fs_stat},         {"sha256", fs_sha256},
-      {"read", fs_read},       {"private", fs_private},   {"lines", fs_lines},
-      {"list", fs_list},       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"rename", fs_rename},     {"mkdir", fs_mkdir},
+                                       {"unlink", fs_unlink},     {"goes_at_exit", fs_goes_at_exit},
+                                       {"rmdir", fs_rmdir},       {"truncate", fs_truncate},
+                                       {"sync_dir", fs_sync_dir}, {"replace", fs_replace},
+                                       {"stat", fs_stat},         {"sha256", fs_sha256},
+                                       {"read", fs_read},         {"private", fs_private},
+                                       {"lines", fs_lines},       {"list", fs_list},
+                                       {"tmpfile", fs_tmpfile},   {NULL, NULL}};
   ba_new_type(L, BYTES, none, bytes_meta);
   ba_set_functions(L, functions);
 }

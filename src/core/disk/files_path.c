@@ -137,7 +137,10 @@ bool ba_fs_mkdir(const char *path, unsigned mode, struct ba_error *err)
 
 bool ba_fs_rmdir(const char *path, struct ba_error *err)
 {
-  return rmdir(path) == 0 || ba_error_errno(err, errno, path);
+  if(rmdir(path) != 0)
+    return ba_error_errno(err, errno, path);
+  ba_fs_has_gone(path);
+  return true;
 }
 
 bool ba_fs_read(struct ba_disk *disk, const char *name, struct ba_buffer *out, struct ba_error *err)

@@ -79,6 +79,14 @@ bool ba_fs_sha256(struct ba_disk *disk, const char *name, uint64_t length, char 
  * made as usual; one that is there already is no failure. */
 bool ba_fs_mkdir(const char *path, unsigned mode, struct ba_error *err);
 bool ba_fs_rmdir(const char *path, struct ba_error *err);
+/* A directory of files that nobody needs when the process has ended: when it
+ * returns from main or calls exit() they are removed, and the directory, unless
+ * it has gone before (ba_fs_rmdir()). A child of fork leaves it alone. */
+bool ba_fs_goes_at_exit(const char *path, struct ba_error *err);
+void ba_fs_has_gone(const char *path);
+/* To be called before anything else asks for atexit(): what that does at the
+ * end may still write into them. */
+void ba_fs_watch_exit(void);
 /* The names in a directory, as ba_fs_list() gives them. */
 bool ba_fs_list_directory(const char *path, struct ba_buffer *out, struct ba_error *err);
 bool ba_fs_sync_directory(const char *path, struct ba_error *err);

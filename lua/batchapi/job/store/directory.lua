@@ -139,6 +139,7 @@ function M.make_temporary(files, random, now)
     files:rmdir(dir)
     return errors.adopt("run", err, why)
   end
+  files:goes_at_exit(dir) -- what a signal or a crash leaves is swept by whoever comes next
   return dir, opened, lock
 end
 
