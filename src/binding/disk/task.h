@@ -33,19 +33,23 @@ struct ba_task {
   char hex[BA_SHA256_HEX];
 };
 
+/* What the bytes of a task are: nothing of the file's, meant for it, from it. */
+enum ba_task_bytes { BA_TASK_OTHER, BA_TASK_WRITES, BA_TASK_FILLS };
+
 struct ba_task_kind {
   const char *name;
   void (*prepare)(lua_State *L, struct ba_task *task);     /* arguments from 3 on; may raise */
   bool (*run)(struct ba_task *task, struct ba_error *err); /* on the file thread */
   int (*push)(lua_State *L, struct ba_task *task);         /* NULL: true */
+  enum ba_task_bytes bytes;
 };
 
-/* Raises for a name that is none. [-0, +0, v] */
-const struct ba_task_kind *ba_task_kind(lua_State *L, const char *name);
-extern const struct ba_task_kind ba_task_close; /* of the bytes and the file that are in it */
-bool ba_task_is_fill(const struct ba_task *task);
+/* Starts core.work()'s piece; its arguments stand from 1 to 6. [-0, +1|3, v] */
+int ba_start_work(lua_State *L, struct ba_mailbox *mailbox, const struct ba_task_kind *kind);
+void ba_open_work_type(lua_State *L); /* [-0, +0, m] */
 
-void ba_task_free(void *task); /* NULL is allowed */
-bool ba_task_run(void *task, struct ba_error *err);
+/* Of the bytes and the file that are in it. */
+bool ba_task_flush(struct ba_task *task, struct ba_error *err);
+bool ba_task_close(struct ba_task *task, struct ba_error *err);
 
 #endif

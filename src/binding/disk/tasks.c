@@ -9,34 +9,6 @@
 
 enum { CHUNK = 256 << 10, PATH_BYTES = 8192 };
 
-static void prepare_flush(lua_State *L, struct ba_task *task);
-static void prepare_close(lua_State *L, struct ba_task *task);
-
-void ba_task_free(void *data)
-{
-  struct ba_task *task = data;
-  if(!task)
-    return;
-  /* bytes that never came to be written leave a hole in the file */
-  if(task->kind->prepare == prepare_flush || task->kind->prepare == prepare_close) {
-    if(task->bytes.length)
-      ba_file_spoil(task->file);
-  }
-  ba_file_release(task->file);
-  ba_disk_release(task->disk);
-  ba_buffer_wipe(&task->bytes);
-  ba_free(task->path);
-  ba_free(task->to);
-  ba_free(task->offsets);
-  ba_free(task);
-}
-
-bool ba_task_run(void *data, struct ba_error *err)
-{
-  struct ba_task *task = data;
-  return task->kind->run(task, err);
-}
-
 static int raise_nomem(lua_State *L)
 {
   return luaL_error(L, "not enough memory");
@@ -114,22 +86,9 @@ static void prepare_close(lua_State *L, struct ba_task *task)
   task->file = ba_writer_give(L, 3, true, &task->bytes);
 }
 
-static bool run_flush(struct ba_task *task, struct ba_error *err)
-{
-  bool ok = ba_file_write(task->file, task->bytes.bytes, task->bytes.length, err);
-  ba_buffer_free(&task->bytes);
-  return ok;
-}
-
 static bool run_sync(struct ba_task *task, struct ba_error *err)
 {
-  return run_flush(task, err) && ba_file_sync(task->file, err);
-}
-
-static bool run_close(struct ba_task *task, struct ba_error *err)
-{
-  bool flushed = run_flush(task, err);
-  return ba_file_close(task->file, flushed ? err : NULL) && flushed;
+  return ba_task_flush(task, err) && ba_file_sync(task->file, err);
 }
 
 static void prepare_fill(lua_State *L, struct ba_task *task)
@@ -333,32 +292,30 @@ static int push_bytes(lua_State *L, struct ba_task *task)
   return 1;
 }
 
-const struct ba_task_kind ba_task_close = {"close", prepare_close, run_close, NULL};
-
 static const struct ba_task_kind kinds[] = {
-    {"writer", prepare_writer, run_writer, push_writer},
-    {"reader", prepare_reader, run_reader, push_reader},
-    {"flush", prepare_flush, run_flush, NULL},
-    {"sync", prepare_flush, run_sync, NULL},
-    {"close", prepare_close, run_close, NULL},
-    {"fill", prepare_fill, run_fill, push_fill},
-    {"rename", prepare_two_paths, run_rename, NULL},
-    {"mkdir", prepare_mkdir, run_mkdir, NULL},
-    {"unlink", prepare_path, run_unlink, NULL},
-    {"rmdir", prepare_path, run_rmdir, NULL},
-    {"truncate", prepare_path_and_size, run_truncate, NULL},
-    {"sync_dir", prepare_path, run_sync_dir, NULL},
-    {"replace", prepare_replace, run_replace, NULL},
-    {"stat", prepare_path, run_stat, push_stat},
-    {"sha256", prepare_path_and_limit, run_sha256, push_hex},
-    {"read", prepare_path_and_limit, run_read, push_bytes},
-    {"lines", prepare_lines, run_lines, push_bytes},
-    {"list", prepare_list, run_list, push_names},
-    {"disk", prepare_disk, run_disk, push_disk},
-    {"tmpfile", prepare_tmpfile, run_tmpfile, push_bytes},
+    {"writer", prepare_writer, run_writer, push_writer, BA_TASK_OTHER},
+    {"reader", prepare_reader, run_reader, push_reader, BA_TASK_OTHER},
+    {"flush", prepare_flush, ba_task_flush, NULL, BA_TASK_WRITES},
+    {"sync", prepare_flush, run_sync, NULL, BA_TASK_WRITES},
+    {"close", prepare_close, ba_task_close, NULL, BA_TASK_WRITES},
+    {"fill", prepare_fill, run_fill, push_fill, BA_TASK_FILLS},
+    {"rename", prepare_two_paths, run_rename, NULL, BA_TASK_OTHER},
+    {"mkdir", prepare_mkdir, run_mkdir, NULL, BA_TASK_OTHER},
+    {"unlink", prepare_path, run_unlink, NULL, BA_TASK_OTHER},
+    {"rmdir", prepare_path, run_rmdir, NULL, BA_TASK_OTHER},
+    {"truncate", prepare_path_and_size, run_truncate, NULL, BA_TASK_OTHER},
+    {"sync_dir", prepare_path, run_sync_dir, NULL, BA_TASK_OTHER},
+    {"replace", prepare_replace, run_replace, NULL, BA_TASK_OTHER},
+    {"stat", prepare_path, run_stat, push_stat, BA_TASK_OTHER},
+    {"sha256", prepare_path_and_limit, run_sha256, push_hex, BA_TASK_OTHER},
+    {"read", prepare_path_and_limit, run_read, push_bytes, BA_TASK_OTHER},
+    {"lines", prepare_lines, run_lines, push_bytes, BA_TASK_OTHER},
+    {"list", prepare_list, run_list, push_names, BA_TASK_OTHER},
+    {"disk", prepare_disk, run_disk, push_disk, BA_TASK_OTHER},
+    {"tmpfile", prepare_tmpfile, run_tmpfile, push_bytes, BA_TASK_OTHER},
 };
 
-const struct ba_task_kind *ba_task_kind(lua_State *L, const char *name)
+static const struct ba_task_kind *find_kind(lua_State *L, const char *name)
 {
   for(size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
     if(strcmp(kinds[i].name, name) == 0)
@@ -368,7 +325,18 @@ const struct ba_task_kind *ba_task_kind(lua_State *L, const char *name)
   return NULL;
 }
 
-bool ba_task_is_fill(const struct ba_task *task)
+/* core.work(mailbox, what, [disk,] …) -> work | nil, message, err   [-0, +1|3, v] */
+static int work_new(lua_State *L)
 {
-  return task->kind->push == push_fill;
+  struct ba_mailbox *mailbox = ba_check_mailbox(L, 1);
+  const struct ba_task_kind *kind = find_kind(L, luaL_checkstring(L, 2));
+  lua_settop(L, 6); /* so that an argument left out is nil */
+  return ba_start_work(L, mailbox, kind);
+}
+
+void ba_open_work(lua_State *L)
+{
+  ba_open_work_type(L);
+  lua_pushcfunction(L, work_new);
+  lua_setfield(L, -2, "work");
 }

@@ -20,6 +20,44 @@ struct box {
   bool taken;
 };
 
+/* ---- a task on the thread -------------------------------------------------- */
+
+static void task_free(void *data)
+{
+  struct ba_task *task = data;
+  if(!task)
+    return;
+  /* bytes that never came to be written leave a hole in the file */
+  if(task->kind->bytes == BA_TASK_WRITES && task->bytes.length)
+    ba_file_spoil(task->file);
+  ba_file_release(task->file);
+  ba_disk_release(task->disk);
+  ba_buffer_wipe(&task->bytes);
+  ba_free(task->path);
+  ba_free(task->to);
+  ba_free(task->offsets);
+  ba_free(task);
+}
+
+static bool task_run(void *data, struct ba_error *err)
+{
+  struct ba_task *task = data;
+  return task->kind->run(task, err);
+}
+
+bool ba_task_flush(struct ba_task *task, struct ba_error *err)
+{
+  bool ok = ba_file_write(task->file, task->bytes.bytes, task->bytes.length, err);
+  ba_buffer_free(&task->bytes);
+  return ok;
+}
+
+bool ba_task_close(struct ba_task *task, struct ba_error *err)
+{
+  bool flushed = ba_task_flush(task, err);
+  return ba_file_close(task->file, flushed ? err : NULL) && flushed;
+}
+
 /* ---- the userdata -------------------------------------------------------- */
 
 static struct box *check_work(lua_State *L, int index)
@@ -29,12 +67,8 @@ static struct box *check_work(lua_State *L, int index)
   return box;
 }
 
-/* core.work(mailbox, what, [disk,] …) -> work | nil, message, err   [-0, +1|3, v] */
-static int work_new(lua_State *L)
+int ba_start_work(lua_State *L, struct ba_mailbox *mailbox, const struct ba_task_kind *kind)
 {
-  struct ba_mailbox *mailbox = ba_check_mailbox(L, 1);
-  const struct ba_task_kind *kind = ba_task_kind(L, luaL_checkstring(L, 2));
-  lua_settop(L, 6); /* so that an argument left out is nil */
   struct box *box = ba_new_userdata(L, sizeof(*box), WORK);
   struct ba_error err = {0};
   box->task = ba_calloc(1, sizeof(*box->task));
@@ -47,7 +81,7 @@ static int work_new(lua_State *L)
   kind->prepare(L, box->task);
   struct ba_task *task = box->task;
   box->task = NULL; /* the start takes it over, also when it fails */
-  box->work = ba_work_start(mailbox, ba_task_run, ba_task_free, task, &err);
+  box->work = ba_work_start(mailbox, task_run, task_free, task, &err);
   if(!box->work)
     return ba_fail(L, &err);
   box->task = task;
@@ -64,7 +98,7 @@ static int work_gc(lua_State *L)
   if(was.work)
     ba_work_release(was.work);
   else
-    ba_task_free(was.task);
+    task_free(was.task);
   return 0;
 }
 
@@ -104,7 +138,7 @@ static int work_result(lua_State *L)
 {
   struct box *box = check_work(L, 1);
   struct ba_error err;
-  if(ba_task_is_fill(box->task))
+  if(box->task->kind->bytes == BA_TASK_FILLS)
     return box->task->kind->push(L, NULL);
   if(!take_result(L, 1, box, &err))
     return ba_fail(L, &err);
@@ -118,7 +152,7 @@ bool ba_work_take_fill(lua_State *L, int index, const struct ba_file *file, stru
                        struct ba_error *err)
 {
   struct box *box = check_work(L, index);
-  luaL_argcheck(L, ba_task_is_fill(box->task) && box->task->file == file, index,
+  luaL_argcheck(L, box->task->kind->bytes == BA_TASK_FILLS && box->task->file == file, index,
                 "not a fill of this reader");
   if(!take_result(L, index, box, err))
     return false;
@@ -136,8 +170,8 @@ static int work_tostring(lua_State *L)
 
 static bool run_and_free(void *task, struct ba_error *err)
 {
-  bool ok = ba_task_run(task, err);
-  ba_task_free(task);
+  bool ok = task_run(task, err);
+  task_free(task);
   return ok;
 }
 
@@ -145,6 +179,8 @@ static void keep(void *task)
 {
   (void)task; /* run_and_free() frees it */
 }
+
+static const struct ba_task_kind closing = {"close", NULL, ba_task_close, NULL, BA_TASK_WRITES};
 
 void ba_work_close(struct ba_file *file, struct ba_buffer *bytes)
 {
@@ -155,7 +191,7 @@ void ba_work_close(struct ba_file *file, struct ba_buffer *bytes)
     ba_buffer_free(bytes);
     return;
   }
-  task->kind = &ba_task_close;
+  task->kind = &closing;
   task->file = file;
   task->bytes = *bytes;
   ba_buffer_init(bytes, bytes->cap);
@@ -165,7 +201,7 @@ void ba_work_close(struct ba_file *file, struct ba_buffer *bytes)
   ba_work_release(work);
 }
 
-void ba_open_work(lua_State *L)
+void ba_open_work_type(lua_State *L)
 {
   static const luaL_Reg methods[] = {{"id", work_id},
                                      {"news", work_news},
@@ -175,6 +211,4 @@ void ba_open_work(lua_State *L)
   static const luaL_Reg metamethods[] = {
       {"__gc", work_gc}, {"__tostring", work_tostring}, {NULL, NULL}};
   ba_new_type(L, WORK, methods, metamethods);
-  lua_pushcfunction(L, work_new);
-  lua_setfield(L, -2, "work");
 }

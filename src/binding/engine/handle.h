@@ -36,9 +36,6 @@ struct ba_call_handle {
 
 struct ba_client_handle *ba_check_client(lua_State *L, int index); /* an open one */
 
-/* The parking of a mailbox that has joined nginx, or an argument error. */
-struct ba_parking *ba_check_parking(lua_State *L, int index);
-
 /* A call without a request yet: the released one at `index`, or, where there is
  * nil, a new one. [-0, +1, e] */
 struct ba_call_handle *ba_new_call(lua_State *L, int index);

@@ -1,5 +1,6 @@
 /* core.mailbox(): where the calls of one Lua state report. */
-#include "binding/engine/handle.h"
+#include "binding/base/compat.h"
+#include "binding/host/park.h"
 
 #include "batchapi/doorbell.h"
 #include "batchapi/mailbox.h"

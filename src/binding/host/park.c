@@ -1,7 +1,5 @@
 #include "binding/host/park.h"
 
-#include "binding/engine/handle.h"
-
 void ba_unpark(lua_State *L, struct ba_parked *parked, uint64_t id)
 {
   if(!parked->parking)

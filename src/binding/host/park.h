@@ -21,4 +21,7 @@ void ba_park(lua_State *L, struct ba_parked *parked, uint64_t id);
 /* Takes the entry out and lets go of the semaphore.   [-0, +0, -] */
 void ba_unpark(lua_State *L, struct ba_parked *parked, uint64_t id);
 
+/* The parking of a mailbox that has joined nginx, or an argument error. [-0, +0, v] */
+struct ba_parking *ba_check_parking(lua_State *L, int index);
+
 #endif

@@ -138,6 +138,7 @@ struct ba_json_codec {
 struct ba_json_codec *ba_json_codec_take(lua_State *L);
 void ba_json_codec_release(struct ba_json_codec *codec);
 
+void ba_json_open_codec(lua_State *L); /* [-0, +0, m] */
 /* Pushes the metatable that marks arrays.   [-0, +1, -] */
 void ba_json_push_array_mt(lua_State *L);
 

@@ -67,14 +67,6 @@ struct ba_credential *ba_credential_oauth_refresh(const struct ba_oauth_refresh_
 
 /* ---- exchanges ----------------------------------------------------------- */
 
-void ba_exchange_free(struct ba_exchange *exchange)
-{
-  ba_free(exchange->url);
-  exchange->url = NULL;
-  ba_wipe(exchange->body.bytes, exchange->body.capacity);
-  ba_buffer_free(&exchange->body);
-}
-
 bool ba_credential_next(struct ba_credential *credential, int64_t wall_seconds,
                         struct ba_exchange *out, struct ba_error *err)
 {

@@ -363,3 +363,11 @@ const struct ba_buffer *ba_oauth_secret(const struct ba_oauth *oauth, size_t ind
                                          &oauth->assertion};
   return index < sizeof(all) / sizeof(all[0]) ? all[index] : NULL;
 }
+
+void ba_exchange_free(struct ba_exchange *exchange)
+{
+  ba_free(exchange->url);
+  exchange->url = NULL;
+  ba_wipe(exchange->body.bytes, exchange->body.capacity);
+  ba_buffer_free(&exchange->body);
+}

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 static void *system_resize(void *user, void *block, size_t size)
 {
   (void)user;
@@ -87,12 +85,6 @@ char *ba_strndup(const char *text, size_t length)
 char *ba_strdup(const char *text)
 {
   return ba_strndup(text, strlen(text));
-}
-
-void ba_wipe(void *block, size_t size)
-{
-  if(block)
-    OPENSSL_cleanse(block, size);
 }
 
 void ba_wipe_free(void *block, size_t size)

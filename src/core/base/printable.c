@@ -1,6 +1,6 @@
 #include "batchapi/printable.h"
 
-#include "batchapi/json.h"
+#include "batchapi/utf8.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -17,12 +17,12 @@ static unsigned char taken[GRAINS]; /* 1: part of a block */
 static uint16_t lengths[GRAINS];    /* of the block that begins there, in grains */
 static size_t grains_taken, lowest; /* no grain below `lowest` is free */
 
-static void before_fork(void)
+void ba_vault_before_fork(void)
 {
   pthread_mutex_lock(&lock);
 }
 
-static void after_fork(void)
+void ba_vault_after_fork(void)
 {
   pthread_mutex_unlock(&lock);
 }
@@ -35,7 +35,6 @@ void ba_vault_open(void)
   void *pages = ba_pages_take(BA_VAULT_BYTES, BA_VAULT_BLOCK_MAX / 2);
   if(!pages)
     return;
-  pthread_atfork(before_fork, after_fork, after_fork);
   vault = pages;
 }
 

@@ -1,6 +1,7 @@
 #include "batchapi/work.h"
 
 #include "batchapi/alloc.h"
+#include "disk/work_thread.h"
 #include "system/system.h"
 
 #include <errno.h>
@@ -104,12 +105,12 @@ static void stop_at_exit(void)
   pthread_mutex_unlock(&lock);
 }
 
-static void before_fork(void)
+void ba_work_before_fork(void)
 {
   pthread_mutex_lock(&lock);
 }
 
-static void after_fork_in_parent(void)
+void ba_work_after_fork(void)
 {
   pthread_mutex_unlock(&lock);
 }
@@ -117,7 +118,7 @@ static void after_fork_in_parent(void)
 /* The thread does not exist here: what it had to do is not done. The condition
  * is made anew, for it counts that thread among those who wait, and would wait
  * for it. */
-static void after_fork_in_child(void)
+void ba_work_in_child(void)
 {
   ba_condition_init(&changed);
   struct ba_work *work = current ? current : first;
@@ -138,7 +139,6 @@ static void register_once(void)
 {
   ba_condition_init(&changed);
   atexit(stop_at_exit);
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 static bool start_thread_locked(struct ba_error *err)

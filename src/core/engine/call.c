@@ -122,6 +122,20 @@ void ba_call_drop(struct ba_call *call)
   ba_call_free_list(dead);
 }
 
+void ba_call_keep_error(struct ba_call *call, const struct ba_error *error)
+{
+  if(!call->error)
+    call->error = ba_malloc(sizeof(*call->error));
+  if(call->error)
+    *call->error = *error;
+}
+
+const struct ba_error *ba_call_error(const struct ba_call *call)
+{
+  static const struct ba_error nomem = {BA_NOMEM, "ENOMEM", "not enough memory"};
+  return call->error ? call->error : &nomem;
+}
+
 /* ---- news out ---------------------------------------------------------------- */
 
 void ba_call_tell(struct ba_call *call, unsigned news)

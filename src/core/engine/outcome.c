@@ -33,20 +33,6 @@ void ba_call_keep_record(struct ba_call *call, const struct ba_error *error, dou
     ba_call_tell(call, BA_CALL_ATTEMPTED);
 }
 
-void ba_call_keep_error(struct ba_call *call, const struct ba_error *error)
-{
-  if(!call->error)
-    call->error = ba_malloc(sizeof(*call->error));
-  if(call->error)
-    *call->error = *error;
-}
-
-const struct ba_error *ba_call_error(const struct ba_call *call)
-{
-  static const struct ba_error nomem = {BA_NOMEM, "ENOMEM", "not enough memory"};
-  return call->error ? call->error : &nomem;
-}
-
 static bool make_views(struct ba_call *call)
 {
   size_t count = call->transfer.head.count + call->transfer.head.trailers;

@@ -4,6 +4,7 @@
 #include "batchapi/libcurl.h"
 #include "batchapi/version.h"
 #include "crypto/tls.h"
+#include "disk/work_thread.h"
 #include "engine/client_state.h"
 #include "engine/engine.h"
 #include "engine/exchange.h"
@@ -31,6 +32,7 @@ static struct ba_process {
 static const struct {
   void (*before)(void), (*after)(void), (*in_child)(void);
 } parts[] = {
+    {ba_vault_before_fork, ba_vault_after_fork, ba_vault_after_fork},
     {ba_mailboxes_before_fork, ba_mailboxes_after_fork, ba_mailboxes_in_child},
     {ba_streams_before_fork, ba_streams_after_fork, ba_streams_in_child},
     {NULL, NULL, ba_clients_in_child},
@@ -39,6 +41,7 @@ static const struct {
     {NULL, NULL, ba_watchdog_in_child},
     {NULL, NULL, ba_tokens_in_child},
     {ba_engine_before_fork, ba_engine_after_fork, ba_engine_in_child},
+    {ba_work_before_fork, ba_work_after_fork, ba_work_in_child},
 };
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 
@@ -81,7 +84,7 @@ static void at_exit(void)
 
 static bool load(struct ba_error *err)
 {
-  ba_vault_open(); /* registers for fork first: its lock is taken last */
+  ba_vault_open();
   if(!ba_curl_start(ba_tls_versions().running, err))
     return false;
   ba_tls_start(); /* registers its exit handler: ours runs before it */

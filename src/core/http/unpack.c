@@ -1,8 +1,8 @@
 #include "http/unpack.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/utf8.h"
 #include "batchapi/version.h"
-#include "json/escape.h"
 
 #include <stdint.h>
 #include <string.h>

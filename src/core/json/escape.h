@@ -3,7 +3,7 @@
 #ifndef BA_JSON_ESCAPE_H
 #define BA_JSON_ESCAPE_H
 
-#include <stddef.h>
+#include "batchapi/utf8.h"
 
 /* A hexadecimal digit's value, and DIGIT to tell it from what is none. */
 enum { DIGIT = 0x10 };
@@ -23,31 +23,6 @@ static inline int ba_hex4(const char *at, const char *end)
   if(!(a & b & c & d & DIGIT))
     return -1;
   return (a & 15) << 12 | (b & 15) << 8 | (c & 15) << 4 | (d & 15);
-}
-
-/* Writes one to four bytes. */
-static inline size_t ba_put_utf8(char *out, unsigned code)
-{
-  if(code < 0x80) {
-    out[0] = (char)code;
-    return 1;
-  }
-  if(code < 0x800) {
-    out[0] = (char)(0xC0 | code >> 6);
-    out[1] = (char)(0x80 | (code & 0x3F));
-    return 2;
-  }
-  if(code < 0x10000) {
-    out[0] = (char)(0xE0 | code >> 12);
-    out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[2] = (char)(0x80 | (code & 0x3F));
-    return 3;
-  }
-  out[0] = (char)(0xF0 | code >> 18);
-  out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-  out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-  out[3] = (char)(0x80 | (code & 0x3F));
-  return 4;
 }
 
 /* What stands for the letter of a two-letter escape; 0: no such escape. */

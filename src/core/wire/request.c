@@ -93,9 +93,10 @@ static void part_free(struct ba_part *part)
 
 void ba_request_delete(struct ba_request *request)
 {
-  if(request && request->base) {
-    ba_request_delete_like(request);
-    return;
+  if(request && request->base) { /* all but its one block is the base's */
+    struct ba_request *base = request->base;
+    ba_free(request);
+    request = base;
   }
   if(!request || atomic_fetch_sub(&request->references, 1) > 1)
     return;
@@ -368,4 +369,38 @@ bool ba_request_set_options(struct ba_request *request, const struct ba_request_
   return copy_statuses(request, options->unaccepted, err) &&
          copy_list(&request->final_codes, options->final_codes, err) &&
          copy_list(&request->code_paths, options->code_paths, err);
+}
+
+/* One block, with its URL and its body. */
+struct ba_request *ba_request_like(struct ba_request *base, const char *url, const void *bytes,
+                                   size_t length, struct ba_error *err)
+{
+  if(!ba_request_check_url(url, err))
+    return NULL;
+  size_t url_size = strlen(url) + 1;
+  struct ba_request *request = ba_malloc(sizeof(*request) + url_size + length);
+  if(!request) {
+    ba_error_nomem(err);
+    return NULL;
+  }
+  memset(request, 0, sizeof(*request));
+  atomic_fetch_add_explicit(&base->references, 1, memory_order_relaxed);
+  request->base = base;
+  request->method = base->method;
+  request->headers = base->headers;
+  request->accept_encoding = base->accept_encoding;
+  request->has_type = base->has_type;
+  request->has_agent = base->has_agent;
+  request->options = base->options;
+  request->unaccepted = base->unaccepted;
+  request->final_codes = base->final_codes;
+  request->code_paths = base->code_paths;
+  request->url = memcpy(request + 1, url, url_size);
+  request->source.fd = -1;
+  if(bytes) {
+    request->body = BA_BODY_MEMORY;
+    request->source.bytes = memcpy((char *)(request + 1) + url_size, bytes, length);
+    request->source.length = (int64_t)length;
+  }
+  return request;
 }

@@ -43,7 +43,6 @@ struct ba_request {
   char **final_codes, **code_paths;
 };
 
-void ba_request_delete_like(struct ba_request *request); /* one that has a base */
 bool ba_request_check_url(const char *url, struct ba_error *err);
 /* Another body in the place of one in memory, which is wiped. Takes it over. */
 void ba_request_replace_body(struct ba_request *request, char *bytes, size_t length);

@@ -20,6 +20,7 @@
 
 #include "buffer.h"
 #include "error.h"
+#include "utf8.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -98,10 +99,6 @@ enum ba_json_token ba_json_next(struct ba_json_scanner *scanner);
 size_t ba_json_offset(const struct ba_json_scanner *scanner);
 
 /* ---- text -------------------------------------------------------------- */
-
-/* The length of the UTF-8 sequence at `at` (before `end`): 1 to 4, or 0 if it
- * is none (cut, overlong, surrogate, beyond U+10FFFF). */
-unsigned ba_utf8_sequence(const unsigned char *at, const unsigned char *end);
 
 /* Reads a string whose opening quote has been taken: *at stands behind it and
  * afterwards behind the closing quote, or at the offending byte. A string

@@ -6,7 +6,7 @@
  * It blocks all signals. A child of fork makes its own; pieces that were under
  * way there end as BA_CLOSED. At exit what is queued is finished first. The
  * engine is loaded (ba_engine_load()) before the first piece starts, so that
- * its fork handlers enclose these. */
+ * fork mends it. */
 #ifndef BA_WORK_H
 #define BA_WORK_H
 
