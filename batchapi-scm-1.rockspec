@@ -91,6 +91,7 @@ build = {
       ["batchapi.client.base_url"] = "lua/batchapi/client/base_url.lua",
       ["batchapi.client.changes"] = "lua/batchapi/client/changes.lua",
       ["batchapi.client.credentials"] = "lua/batchapi/client/credentials.lua",
+      ["batchapi.client.grants"] = "lua/batchapi/client/grants.lua",
       ["batchapi.client.init"] = "lua/batchapi/client/init.lua",
       ["batchapi.client.lines"] = "lua/batchapi/client/lines.lua",
       ["batchapi.client.options"] = "lua/batchapi/client/options.lua",

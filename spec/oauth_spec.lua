@@ -1,7 +1,10 @@
 -- OAuth against the sandbox: FactSet's signed assertion, Asana's refresh token and code.
 
 local batchapi = require("batchapi")
+local program = require("support.program")
 local sandbox = require("support.oauth")
+
+local unpack = unpack or table.unpack -- luacheck: ignore
 
 local asana_oauth = {
   client_id = os.getenv("ASANA_CLIENT_ID"), client_secret = os.getenv("ASANA_CLIENT_SECRET"),
@@ -168,7 +171,11 @@ end)
 
 
 describe("OAuth refresh token (Asana)", function()
-  before_each(sandbox.reset)
+  before_each(function()
+    collectgarbage() -- clients that are there share what they know of the token
+    collectgarbage()
+    sandbox.reset()
+  end)
 
   local function asana(options)
     local given = { oauth = asana_oauth, timeout = 20 }
@@ -219,21 +226,69 @@ describe("OAuth refresh token (Asana)", function()
   it("asks the refresh token's function again when another process has renewed it", function()
     sandbox.set{ asana = { rotate_refresh_tokens = true } }
     local kept, asked = asana_oauth.refresh_token, 0
-    local function oauth()
-      return { client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,
-        refresh_token = function()
-          asked = asked + 1
-          return kept
-        end }
-    end
-    local here = assert(asana{ oauth = oauth() }) -- has the token as it was
-    local there = assert(asana{ oauth = oauth(), on_token = function(token)
-      kept = token
-    end })
-    assert(ask(there)) -- renews it, as another process would
+    local client = assert(asana{ oauth = {
+      client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,
+      refresh_token = function()
+        asked = asked + 1
+        return kept
+      end,
+    } })
+    kept = program.said(([[
+      local client = require("batchapi").asana{ oauth = { client_id = %q, client_secret = %q, refresh_token = %q },
+        on_token = io.write }
+      assert(client:create_batch_request{ data = { actions = { { method = "get", relative_path = "/users/me" } } } })
+    ]]):format(asana_oauth.client_id, asana_oauth.client_secret, kept))
+    assert(ask(client))
     assert.equal(2, asked)
-    assert(ask(here))
-    assert.equal(3, asked)
+  end)
+
+  it("is one for all clients of a process: one renews it, all go on, and all are told", function()
+    sandbox.set{ asana = { rotate_refresh_tokens = true } }
+    local told = { {}, {} }
+    local function client(i, token)
+      return assert(asana{
+        oauth = { client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,
+          refresh_token = token or asana_oauth.refresh_token },
+        on_token = told[i] and function(renewed)
+          table.insert(told[i], renewed)
+        end,
+      })
+    end
+    local clients = { client(1), client(2), client(3) }
+    local asked = {}
+    for i, one in ipairs(clients) do
+      asked[i] = function() return ask(one) end
+    end
+    assert(batchapi.parallel(unpack(asked)))
+    assert.equal(1, sandbox.token_requests())
+    assert.equal(1, #told[1])
+    assert.same(told[1], told[2])
+    sandbox.revoke()
+    assert(ask(clients[3]))
+    assert(ask(clients[1]))
+    assert.equal(2, #told[2])
+    assert.same(told[1], told[2])
+    assert(ask(client(4, told[1][2]))) -- by what it is now, and by what it was
+    assert(ask(client(5, told[1][1])))
+    assert(ask(client(6)))
+    assert.equal(2, sandbox.token_requests())
+  end)
+
+  it("is not shared with who has another secret, or is another application", function()
+    local first = assert(asana())
+    local others = { { client_secret = "another" }, { client_id = "another" }, { refresh_token = "another" } }
+    assert(ask(first))
+    for _, other in ipairs(others) do
+      local oauth = { client_id = asana_oauth.client_id, client_secret = asana_oauth.client_secret,
+        refresh_token = asana_oauth.refresh_token }
+      for word, value in pairs(other) do
+        oauth[word] = value
+      end
+      local answer, _, err = ask(assert(asana{ oauth = oauth }))
+      assert.is_nil(answer)
+      assert.equal("auth", err.kind)
+    end
+    assert(ask(first))
   end)
 
   it("tells the refusal when the function has nothing newer, or nothing", function()

@@ -4,6 +4,7 @@
 --- what a context is.
 
 local errors = require("batchapi.util.errors")
+local grants = require("batchapi.client.grants")
 local loop = require("batchapi.host")
 
 local M = {}
@@ -109,14 +110,14 @@ end
 
 
 local function hand_on_token(self)
-  local on_token = self.context.on_token
   local token = self.call:renewed_token()
-  if token and on_token then
+  if not token then
+    return
+  end
+  for _, on_token in ipairs(grants.listeners(self.context.grant)) do
     ask(self, on_token, token)
   end
-  if token then -- it is where it is kept: now the access token may be used
-    self.call:token_kept(token)
-  end
+  self.call:token_kept(token) -- it is where it is kept: now the access token may be used
 end
 
 

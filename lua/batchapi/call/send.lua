@@ -9,7 +9,7 @@
 ---   on_request function(attempt): called after each attempt with its record, and with
 ---              { event = "warning", message = … } for what a credential has to say about itself
 ---   token      function() -> token [, lifetime in seconds] | nil, why   (a "function" credential)
----   on_token   function(refresh_token): the server has renewed it
+---   grant      whom to tell that the server has renewed the refresh token (client/grants.lua)
 ---   refresh_token  function() -> refresh_token: asked again when the one it gave was refused
 --- }
 --- request: what client:start() of the core takes, and `body_producer`: a function that gives a
@@ -28,7 +28,7 @@ local M = {}
 local pairs, tostring = pairs, tostring
 
 local context_fields = {
-  core = true, host = true, on_request = true, token = true, on_token = true,
+  core = true, host = true, on_request = true, token = true, grant = true,
   refresh_token = true,
 }
 local known_contexts = setmetatable({}, { __mode = "k" }) -- whose fields were looked at

@@ -4,6 +4,7 @@
 
 local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
+local grants = require("batchapi.client.grants")
 
 local M = {}
 
@@ -239,6 +240,8 @@ local function make(definition, given, base_url)
   local description, why = builders[way.kind](way, found, given.api_key_file, base_url)
   if not description then
     return absent(definition, why)
+  elseif description.kind == "oauth_refresh" then
+    return grants.credential(description, base_url)
   end
   return core.credential(description)
 end

@@ -25,6 +25,7 @@ local codec = require("batchapi.json.codec")
 local errors = require("batchapi.util.errors")
 local exchange = require("batchapi.call.send")
 local failure = require("batchapi.call.failure")
+local grants = require("batchapi.client.grants")
 local operation = require("batchapi.call.operation")
 local options = require("batchapi.client.options")
 local origin = require("batchapi.util.origin")
@@ -336,7 +337,7 @@ local function assemble(definition, settings, credential, handle, base_url)
   client._context = {
     core = handle, host = settings.host or "auto", on_request = settings.on_request,
     token = type(settings.token) == "function" and settings.token or nil,
-    on_token = settings.on_token,
+    grant = grants.join(credential, settings.on_token),
   }
   return client
 end

@@ -500,6 +500,13 @@ local credential = {}
 ---@return batchapi.core.Credential|nil credential, string|nil message, batchapi.core.Error|nil err
 function core.credential(description) end
 
+---Would the description, of kind "oauth_refresh", make one of the same grant, by a refresh token that the
+---credential has or had?
+---@param description table
+---@param credential batchapi.core.Credential
+---@return boolean
+function core.is_grant(description, credential) end
+
 ---Ties it to the origin of a URL.
 ---@param url string
 ---@param allow_insecure? boolean also plain http to a host that is not loopback

@@ -160,24 +160,31 @@ static struct ba_credential *build_oauth_client(lua_State *L, struct ba_error *e
   return ba_credential_oauth_client(&options, err);
 }
 
-static struct ba_credential *build_oauth_refresh(lua_State *L, struct ba_error *err)
+/* The texts live on the stack. [-0, +?, e] */
+static void refresh_options(lua_State *L, struct ba_oauth_refresh_options *options)
 {
   static const char *const known[] = {"kind",          "token_url",     "client_id",
                                       "client_secret", "refresh_token", "redirect_uri",
                                       "scope",         "sourced",       NULL};
   check_keys(L, known);
-  struct ba_oauth_refresh_options options = {0};
+  memset(options, 0, sizeof(*options));
   lua_getfield(L, 1, "sourced");
-  options.sourced = lua_toboolean(L, -1);
+  options->sourced = lua_toboolean(L, -1);
   lua_pop(L, 1);
-  options.token_url = plain_field(L, "token_url");
-  options.client_id = plain_field(L, "client_id");
-  if(!options.token_url || !options.client_id)
-    luaL_error(L, "credential: %s is missing", options.token_url ? "client_id" : "token_url");
-  options.client_secret = text_field(L, "client_secret", &options.client_secret_length);
-  options.refresh_token = required_field(L, "refresh_token", &options.refresh_token_length);
-  options.redirect_uri = plain_field(L, "redirect_uri");
-  options.scope = plain_field(L, "scope");
+  options->token_url = plain_field(L, "token_url");
+  options->client_id = plain_field(L, "client_id");
+  if(!options->token_url || !options->client_id)
+    luaL_error(L, "credential: %s is missing", options->token_url ? "client_id" : "token_url");
+  options->client_secret = text_field(L, "client_secret", &options->client_secret_length);
+  options->refresh_token = required_field(L, "refresh_token", &options->refresh_token_length);
+  options->redirect_uri = plain_field(L, "redirect_uri");
+  options->scope = plain_field(L, "scope");
+}
+
+static struct ba_credential *build_oauth_refresh(lua_State *L, struct ba_error *err)
+{
+  struct ba_oauth_refresh_options options;
+  refresh_options(L, &options);
   return ba_credential_oauth_refresh(&options, err);
 }
 
@@ -218,6 +225,18 @@ static int credential_new(lua_State *L)
   if(!box->credential)
     return ba_fail(L, &err);
   lua_settop(L, 2);
+  return 1;
+}
+
+/* core.is_grant(description, credential) -> boolean   Does that credential have
+ * what the description of kind "oauth_refresh" names? [-0, +1, e] */
+static int credential_is_grant(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  struct ba_credential *credential = ba_check_credential(L, 2);
+  struct ba_oauth_refresh_options options;
+  refresh_options(L, &options);
+  lua_pushboolean(L, ba_credential_is_grant(credential, &options));
   return 1;
 }
 
@@ -326,4 +345,6 @@ void ba_open_credential(lua_State *L)
   lua_pushvalue(L, -1);
   lua_pushcclosure(L, credential_new, 1);
   lua_setfield(L, -2, "credential");
+  lua_pushcfunction(L, credential_is_grant);
+  lua_setfield(L, -2, "is_grant");
 }

@@ -65,6 +65,15 @@ struct ba_credential *ba_credential_oauth_refresh(const struct ba_oauth_refresh_
   return adopt(BA_CREDENTIAL_OAUTH_REFRESH, ba_oauth_refresh_new(options, err), err);
 }
 
+bool ba_credential_is_grant(struct ba_credential *credential,
+                            const struct ba_oauth_refresh_options *options)
+{
+  pthread_mutex_lock(&credential->lock);
+  bool same = credential->oauth && ba_oauth_is_grant(credential->oauth, options);
+  pthread_mutex_unlock(&credential->lock);
+  return same;
+}
+
 /* ---- exchanges ----------------------------------------------------------- */
 
 bool ba_credential_next(struct ba_credential *credential, int64_t wall_seconds,

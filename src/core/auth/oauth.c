@@ -4,6 +4,7 @@
 #include "auth/oauth_answer.h"
 #include "auth/secret.h"
 #include "batchapi/alloc.h"
+#include "batchapi/hash.h"
 #include "http/form.h"
 #include "http/origin.h"
 #include "json/fields.h"
@@ -12,6 +13,8 @@
 #include <string.h>
 
 enum step { STEP_NONE, STEP_DISCOVERY, STEP_TOKEN };
+
+enum { KNOWN = 16 };
 
 struct ba_oauth {
   bool signs; /* client credentials with an assertion; else refresh token */
@@ -27,6 +30,9 @@ struct ba_oauth {
   bool asks;       /* it is to be asked, because of `refusal` */
   bool asked_source;
   struct ba_error refusal;
+  /* Hashes of the refresh tokens that it has had, the newest of them. */
+  char known[KNOWN][BA_SHA256_HEX];
+  unsigned known_count;
 };
 
 /* ---- making -------------------------------------------------------------- */
@@ -144,6 +150,46 @@ struct ba_oauth *ba_oauth_client_new(const char *config, size_t length, const ch
 
 /* ---- refresh token: the options ------------------------------------------ */
 
+static bool hash_token(const char *token, size_t length, char *out, struct ba_error *err)
+{
+  struct ba_sha256 *hash = ba_sha256_new(err);
+  bool ok = hash && ba_sha256_update(hash, token, length, err) && ba_sha256_hex(hash, out, err);
+  ba_sha256_free(hash);
+  return ok;
+}
+
+static bool set_refresh_token(struct ba_oauth *oauth, const char *token, size_t length,
+                              struct ba_error *err)
+{
+  ba_buffer_clear(&oauth->refresh_token);
+  return hash_token(token, length, oauth->known[oauth->known_count++ % KNOWN], err) &&
+         ba_buffer_append(&oauth->refresh_token, token, length, err);
+}
+
+static bool same_text(const char *ours, const char *theirs)
+{
+  return ours && theirs ? strcmp(ours, theirs) == 0 : ours == theirs;
+}
+
+bool ba_oauth_is_grant(const struct ba_oauth *oauth, const struct ba_oauth_refresh_options *options)
+{
+  char hash[BA_SHA256_HEX];
+  const struct ba_buffer *secret = &oauth->client_secret;
+  size_t length = options->client_secret ? options->client_secret_length : 0;
+  if(oauth->signs || oauth->sourced != options->sourced ||
+     !same_text(oauth->token_url, options->token_url) ||
+     !same_text(oauth->client_id, options->client_id) ||
+     !same_text(oauth->redirect_uri, options->redirect_uri) ||
+     !same_text(oauth->scope, options->scope) || secret->length != length ||
+     (length && memcmp(secret->bytes, options->client_secret, length) != 0) ||
+     !hash_token(options->refresh_token, options->refresh_token_length, hash, NULL))
+    return false;
+  bool found = false;
+  for(unsigned i = 0; i < KNOWN; i++)
+    found = found || strcmp(oauth->known[i], hash) == 0;
+  return found;
+}
+
 struct ba_oauth *ba_oauth_refresh_new(const struct ba_oauth_refresh_options *options,
                                       struct ba_error *err)
 {
@@ -157,8 +203,7 @@ struct ba_oauth *ba_oauth_refresh_new(const struct ba_oauth_refresh_options *opt
   ok = ok && ba_secret_check(options->client_id, strlen(options->client_id), "client_id", err) &&
        ba_secret_check(options->refresh_token, options->refresh_token_length, "refresh_token",
                        err) &&
-       ba_buffer_append(&made->refresh_token, options->refresh_token, options->refresh_token_length,
-                        err);
+       set_refresh_token(made, options->refresh_token, options->refresh_token_length, err);
   if(ok && options->client_secret)
     ok = ba_secret_check(options->client_secret, options->client_secret_length, "client_secret",
                          err) &&
@@ -286,8 +331,7 @@ static bool keep_refresh_token(struct ba_oauth *oauth, struct ba_buffer *given,
     ba_buffer_clear(given);
     return true;
   }
-  ba_buffer_clear(kept);
-  return ba_buffer_append(kept, given->bytes, given->length, err);
+  return set_refresh_token(oauth, given->bytes, given->length, err);
 }
 
 /* After a token the discovery document may be old enough to be read anew; after
@@ -332,8 +376,7 @@ bool ba_oauth_put_refresh(struct ba_oauth *oauth, const char *token, size_t leng
     return ba_error_set(err, oauth->refusal.kind, oauth->refusal.code, "%s",
                         oauth->refusal.message);
   }
-  ba_buffer_clear(kept);
-  return ba_buffer_append(kept, token, length, err);
+  return set_refresh_token(oauth, token, length, err);
 }
 
 enum ba_oauth_progress ba_oauth_feed(struct ba_oauth *oauth, int status, const char *body,

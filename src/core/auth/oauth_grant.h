@@ -47,6 +47,11 @@ bool ba_oauth_asks(const struct ba_oauth *oauth);
 bool ba_oauth_put_refresh(struct ba_oauth *oauth, const char *token, size_t length,
                           struct ba_error *err);
 
+/* Is it the grant that these options name, by the refresh token that it has or
+ * one that it had before? */
+bool ba_oauth_is_grant(const struct ba_oauth *oauth,
+                       const struct ba_oauth_refresh_options *options);
+
 /* What must never be shown: the index-th from 0 (client secret, refresh token,
  * last assertion), NULL after the last. */
 const struct ba_buffer *ba_oauth_secret(const struct ba_oauth *oauth, size_t index);

@@ -43,5 +43,10 @@ struct ba_oauth_refresh_options { /* texts with a length may be secrets */
 };
 struct ba_credential *ba_credential_oauth_refresh(const struct ba_oauth_refresh_options *options,
                                                   struct ba_error *err);
+/* Would the options make one of the same grant? Their refresh token may be one
+ * that this one had before. A server that renews it with each use takes each
+ * once: two credentials of one grant would end each other's. */
+bool ba_credential_is_grant(struct ba_credential *credential,
+                            const struct ba_oauth_refresh_options *options);
 
 #endif

@@ -1,0 +1,61 @@
+--- Refresh tokens that clients of one Lua state have in common.
+---
+--- A server that renews a refresh token with each use takes the old one once: of two clients that
+--- each have a copy the second is refused. So they share one credential of the core, by their token
+--- or one that it was before, and every `on_token` is told what it becomes. The secrets stay there.
+
+local core = require("batchapi.core")
+
+local M = {}
+
+---@class batchapi.Grant
+---@field base_url string
+---@field listeners table<function, true> the on_token of its clients
+
+local grants = setmetatable({}, { __mode = "k" }) ---@type table<userdata, batchapi.Grant> by credential
+
+
+--- The credential of a refresh token: one that is there, or a new one.
+---@param description table what core.credential takes
+---@param base_url string
+---@return userdata|nil credential, string|nil message, table|nil err
+function M.credential(description, base_url)
+  for credential, grant in pairs(grants) do
+    if grant.base_url == base_url and core.is_grant(description, credential) then
+      return credential
+    end
+  end
+  local credential, why, err = core.credential(description)
+  if credential then
+    grants[credential] = { base_url = base_url, listeners = setmetatable({}, { __mode = "k" }) }
+  end
+  return credential, why, err
+end
+
+
+--- The grant of a credential, if it has one, which tells `on_token` from now on.
+---@param credential userdata
+---@param on_token fun(token: string)|nil
+---@return batchapi.Grant|nil
+function M.join(credential, on_token)
+  local grant = grants[credential]
+  if grant and on_token then
+    grant.listeners[on_token] = true
+  end
+  return grant
+end
+
+
+--- Whom a renewed token is to be told.
+---@param grant batchapi.Grant|nil
+---@return (fun(token: string))[]
+function M.listeners(grant)
+  local list = {}
+  for on_token in pairs(grant and grant.listeners or list) do
+    list[#list + 1] = on_token
+  end
+  return list
+end
+
+
+return M
