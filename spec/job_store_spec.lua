@@ -54,7 +54,7 @@ describe("the store", function()
   before_each(function()
     dir, pause = jobs.dir(), nil
     here = assert(files.direct:directory(dir, { create = true }))
-    waiting._disk = here._disk
+    waiting.disk = here.disk
   end)
 
   teardown(function()

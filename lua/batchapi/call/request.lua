@@ -203,7 +203,7 @@ local function wire_of(client, built, headers, overrides)
   wire.timeout = overrides.timeout or wire.timeout or (transfer and -1 or nil)
   wire.stall_timeout = overrides.stall_timeout or wire.stall_timeout
   wire.max_retries = overrides.max_retries or wire.max_retries
-  wire.unpack = overrides.unpack
+  wire.unpack, wire.disk = overrides.unpack, overrides.disk
   return wire
 end
 

@@ -8,6 +8,7 @@
 ---   body            the body's bytes, ready made (JSON), in the place of the body argument
 ---   body_producer   a function that gives a fresh iterator of strings: the body, streamed
 ---   body_file       the path of a file that is the body, streamed
+---   disk            the directory (core.disk) that holds what `to`, `body_file` and files of parts name
 ---   content_type    of such a body ("application/json")
 ---   parts           parts of a multipart body, as the core takes them
 ---   url             an absolute URL in the place of the operation's path

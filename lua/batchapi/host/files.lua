@@ -38,7 +38,7 @@ Direct.direct = M.direct
 ---@param disk userdata|nil the directory (core.disk) whose files they are
 ---@return batchapi.Files
 function M.new(host, disk)
-  local direct = disk and setmetatable({ _disk = disk }, Direct) or M.direct
+  local direct = disk and setmetatable({ disk = disk }, Direct) or M.direct
   if disk then
     direct.direct = direct
   end
@@ -46,7 +46,7 @@ function M.new(host, disk)
     return direct
   end
   return setmetatable({
-    direct = direct, _host = host, _disk = disk,
+    direct = direct, _host = host, disk = disk,
     _flushes = weak(), -- by writer: the flush that is under way
     _fills = weak(), -- by reader: the chunk that is read ahead
     _closed = weak(),
@@ -89,16 +89,16 @@ end
 
 -- What is done to a name: of the directory, if these are the files of one.
 local function run_named(self, what, ...)
-  if self._disk then
-    return run(self, what, self._disk, ...)
+  if self.disk then
+    return run(self, what, self.disk, ...)
   end
   return run(self, what, ...)
 end
 
 
 local function call_named(self, f, ...)
-  if self._disk then
-    return f(self._disk, ...)
+  if self.disk then
+    return f(self.disk, ...)
   end
   return f(...)
 end
@@ -131,6 +131,7 @@ end
 ---@field temporary fun(self): string where files that nothing is to survive belong
 ---@field goes_at_exit fun(self, path: string): true|nil the directory is of no use when the process has ended
 ---@field direct batchapi.Files
+---@field disk userdata|nil the directory, for the core to reach it
 
 
 -- ---- direct -------------------------------------------------------------------------------------
@@ -286,8 +287,8 @@ end
 
 function M:drop(path)
   local work
-  if self._disk then
-    work = start("unlink", self._disk, path)
+  if self.disk then
+    work = start("unlink", self.disk, path)
   else
     work = start("unlink", path)
   end

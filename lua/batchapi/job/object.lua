@@ -103,6 +103,7 @@ end
 
 
 --- Calls an operation named by a definition's words.
+--- The files it sends and fetches are the job's: they are reached as all others are.
 ---@param words table { operation, arguments }
 ---@param known table
 ---@param overrides table|nil
@@ -110,6 +111,10 @@ function methods:call(words, known, overrides)
   local arguments = template.arguments(words.arguments, known)
   if overrides and overrides.body_file then
     arguments.n, arguments[arguments.n] = arguments.n - 1, nil
+  end
+  if self.files.disk and (known.path or overrides and (overrides.to or overrides.body_file)) then
+    overrides = overrides or {}
+    overrides.disk = self.files.disk
   end
   return self.client:_call(words.operation, arguments, overrides)
 end

@@ -1,6 +1,7 @@
 /* From a request table to a struct ba_request: one to be started, or one that
  * many are made like. */
 #include "binding/base/options.h"
+#include "binding/disk/file_handles.h"
 #include "binding/engine/handle.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ enum {
   BODY_STREAM,
   CODE_PATHS,
   CONNECT_TIMEOUT,
+  DISK,
   FINAL_CODES,
   HEADERS,
   MAX_BODY_BYTES,
@@ -41,6 +43,7 @@ static const struct ba_field request_fields[] = {
     {"body_stream", BA_TABLE},
     {"code_paths", BA_TABLE},
     {"connect_timeout", BA_SECONDS},
+    {"disk", BA_USERDATA},
     {"final_codes", BA_TABLE},
     {"headers", BA_TABLE},
     {"max_body_bytes", BA_COUNT},
@@ -268,6 +271,8 @@ bool ba_build_request(lua_State *L, int index, struct ba_request **out,
   if(!method || !url)
     luaL_error(L, "request: method and url must be given");
   struct ba_request *request = *out = ba_request_new(method, url, err);
+  if(request)
+    ba_request_on_disk(request, ba_test_disk(L, at + DISK));
   return request && add_headers(L, at + HEADERS, request, err) && add_body(L, at, request, err) &&
          add_sink(L, at, request, err) && set_options(L, at, request, client, err);
 }
@@ -283,7 +288,8 @@ struct prepared {
 /* What differs from call to call, or would be the client's own affair. */
 static void refuse_the_varying(lua_State *L, int at)
 {
-  static const int varying[] = {URL, BODY, BODY_FILE, BODY_STREAM, PARTS, TO, STREAM, WEIGHTS};
+  static const int varying[] = {URL,   BODY, BODY_FILE, BODY_STREAM, DISK,
+                                PARTS, TO,   STREAM,    WEIGHTS};
   for(size_t i = 0; i < sizeof(varying) / sizeof(varying[0]); i++) {
     if(!lua_isnil(L, at + varying[i]))
       luaL_error(L, "request: %s cannot be prepared", request_fields[varying[i]].name);

@@ -62,6 +62,11 @@ const struct ba_disk_ops *ba_disk_ops(const struct ba_disk *disk, void **place)
   return disk ? disk->ops : &ba_disk_system;
 }
 
+int ba_disk_descriptor(const struct ba_disk *disk)
+{
+  return disk->ops == &ba_disk_system ? ((const struct ba_directory *)disk->place)->fd : -1;
+}
+
 const char *ba_disk_label(const struct ba_disk *disk, const char *name, char *out, size_t size)
 {
   if(!disk)

@@ -1,6 +1,7 @@
 #include "wire/request.h"
 
 #include "batchapi/alloc.h"
+#include "batchapi/disk.h"
 #include "batchapi/libcurl.h"
 #include "http/headers.h"
 #include "http/unpack.h"
@@ -117,6 +118,7 @@ void ba_request_delete(struct ba_request *request)
   ba_free(request->code_paths);
   ba_free(request->unaccepted);
   ba_free(request->path);
+  ba_disk_release(request->disk);
   ba_free(request);
 }
 
@@ -242,8 +244,14 @@ bool ba_request_body(struct ba_request *request, const void *bytes, size_t lengt
          copy_bytes(&request->source, bytes, length, request->secret_body, err);
 }
 
+void ba_request_on_disk(struct ba_request *request, struct ba_disk *disk)
+{
+  request->disk = ba_disk_retain(disk);
+}
+
 bool ba_request_body_file(struct ba_request *request, const char *path, struct ba_error *err)
 {
+  request->source.disk = request->disk;
   return one_body(request, BA_BODY_FILE, err) && copy_text(&request->source.path, path, err);
 }
 
@@ -264,6 +272,7 @@ static bool add_part(struct ba_request *request, const char *name, const char *f
   if(!part)
     return ba_error_nomem(err);
   part->source.fd = -1;
+  part->source.disk = request->disk;
   *request->last_part = part;
   request->last_part = &part->next;
   *out = part;

@@ -35,6 +35,7 @@ struct ba_request {
   bool restartable;
   bool secret_body; /* wiped when it is freed */
   enum ba_sink_kind sink;
+  struct ba_disk *disk;        /* its files are in; NULL: anywhere */
   char *path;                  /* of the file sink */
   const char *accept_encoding; /* the caller's own; in its header list, too */
   bool has_type, has_agent;    /* the caller gave a Content-Type, a User-Agent */

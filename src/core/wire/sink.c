@@ -37,25 +37,31 @@ static bool in_place(const char *path, bool *out, struct ba_error *err)
 
 /* NAME.part is one download's: the lock goes with the descriptor, and with the
  * process. It is emptied only once it is ours, and never reached by a link. */
-static int lock_part(const char *part, int fd)
+static int lock_part(const struct ba_place *part, int fd)
 {
   struct stat mine, there;
   /* a file system without locks has none that is held */
   if(ba_lock_file(fd) == EAGAIN)
     return EBUSY;
   /* another download may have given the file its name meanwhile, or removed it */
-  if(fstat(fd, &mine) != 0 || lstat(part, &there) != 0 || mine.st_ino != there.st_ino ||
-     mine.st_dev != there.st_dev)
+  if(fstat(fd, &mine) != 0 || fstatat(part->at, part->name, &there, AT_SYMLINK_NOFOLLOW) != 0 ||
+     mine.st_ino != there.st_ino || mine.st_dev != there.st_dev)
     return ESTALE;
   return ftruncate(fd, 0) == 0 ? 0 : errno;
 }
 
+static struct ba_place part_of(const struct ba_sink *sink)
+{
+  return (struct ba_place){sink->target.at, sink->part + (sink->target.name - sink->request->path)};
+}
+
 static bool open_part(struct ba_sink *sink, struct ba_error *err)
 {
+  struct ba_place part = part_of(sink);
   int fd, failure, tries = 0;
   do {
-    fd = open(sink->part, O_WRONLY | O_CLOEXEC | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
-    failure = fd < 0 ? errno : lock_part(sink->part, fd);
+    fd = ba_place_write(sink->request->disk, &part);
+    failure = fd < 0 ? errno : lock_part(&part, fd);
     if(fd >= 0 && failure)
       close(fd);
   } while(failure == ESTALE && ++tries < 16);
@@ -77,8 +83,9 @@ bool ba_sink_open(struct ba_sink *sink, struct ba_error *err)
   const char *path = sink->request->path;
   if(sink->request->sink != BA_SINK_FILE || sink->fd >= 0)
     return true;
-  bool direct;
-  if(!in_place(path, &direct, err))
+  bool direct = false;
+  if(!ba_place_of(sink->request->disk, path, &sink->target, err) ||
+     (!sink->request->disk && !in_place(path, &direct, err)))
     return false;
   if(!direct) {
     size_t length = strlen(path) + sizeof(".part");
@@ -305,6 +312,18 @@ static bool is_whole(const struct ba_sink *sink, struct ba_error *err)
   return true;
 }
 
+static bool rename_part(const struct ba_sink *sink)
+{
+  struct ba_place part = part_of(sink);
+  return renameat(part.at, part.name, sink->target.at, sink->target.name) == 0;
+}
+
+static void unlink_part(const struct ba_sink *sink)
+{
+  struct ba_place part = part_of(sink);
+  unlinkat(part.at, part.name, 0);
+}
+
 bool ba_sink_finish(struct ba_sink *sink, int64_t came, struct ba_error *err)
 {
   if(!ba_sink_begin(sink, err) || /* an empty body never came to it */
@@ -319,7 +338,7 @@ bool ba_sink_finish(struct ba_sink *sink, int64_t came, struct ba_error *err)
   if(sink->request->sink != BA_SINK_FILE)
     return true;
   /* renamed while it is still locked: whoever opens NAME.part next makes another */
-  int failure = sink->part && rename(sink->part, sink->request->path) != 0 ? errno : 0;
+  int failure = sink->part && !rename_part(sink) ? errno : 0;
   if(close(sink->fd) && !failure)
     failure = errno;
   sink->fd = -1;
@@ -334,7 +353,7 @@ bool ba_sink_finish(struct ba_sink *sink, int64_t came, struct ba_error *err)
 void ba_sink_close(struct ba_sink *sink)
 {
   if(sink->part)
-    unlink(sink->part);
+    unlink_part(sink);
   if(sink->fd >= 0)
     close(sink->fd);
   sink->fd = -1;

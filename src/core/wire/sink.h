@@ -6,6 +6,7 @@
 #include "batchapi/buffer.h"
 #include "http/headers.h"
 #include "http/unpack.h"
+#include "wire/place.h"
 #include "wire/request.h"
 
 enum { BA_REFUSAL_BYTES = 1 << 20 }; /* of an answer of 300 and above that are kept */
@@ -16,6 +17,7 @@ struct ba_sink { /* I/O; receive.c hands bytes to it */
   struct ba_buffer body;      /* memory, and every error answer */
   int fd;                     /* file; -1: not open */
   char *part;                 /* NAME.part; NULL: the target is written in place */
+  struct ba_place target;     /* NAME */
   uint64_t done;              /* bytes of the body that are in the file, or were streamed */
   uint64_t skip;              /* stream: bytes of a repeated answer the reader has already */
   int64_t expected;           /* whole length, if a former attempt told; -1 */

@@ -2,6 +2,8 @@
  * as it is needed and must keep its size meanwhile. */
 #include "wire/source.h"
 
+#include "wire/place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,8 +15,10 @@ bool ba_source_open(struct ba_source *source, struct ba_error *err)
   source->offset = 0;
   if(!source->path || source->fd >= 0)
     return true;
-  /* without O_NONBLOCK a pipe would be waited for, until somebody writes */
-  source->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct ba_place place;
+  if(!ba_place_of(source->disk, source->path, &place, err))
+    return false;
+  source->fd = ba_place_read(source->disk, &place);
   if(source->fd < 0)
     return ba_error_errno(err, errno, source->path);
   struct stat info;

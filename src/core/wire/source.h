@@ -8,8 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ba_disk;
+
 struct ba_source {
-  char *path; /* NULL: memory */
+  char *path;                 /* NULL: memory */
+  const struct ba_disk *disk; /* the request's */
   char *bytes;
   int64_t length;
   int fd;                   /* I/O */

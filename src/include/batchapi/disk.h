@@ -81,6 +81,9 @@ const char *ba_disk_path(const struct ba_disk *disk);
 /* The operations and the place of a disk; NULL: the file system at large. */
 const struct ba_disk_ops *ba_disk_ops(const struct ba_disk *disk, void **place);
 
+/* The descriptor of a directory of the system; -1: it is none. */
+int ba_disk_descriptor(const struct ba_disk *disk);
+
 /* NAME as messages say it: with the disk's path before it. Cut if it is long. */
 const char *ba_disk_label(const struct ba_disk *disk, const char *name, char *out, size_t size);
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct ba_request;
+struct ba_disk;
 
 /* url NULL: a base for others, which is never started itself. */
 struct ba_request *ba_request_new(const char *method, const char *url, struct ba_error *err);
@@ -44,6 +45,9 @@ bool ba_request_part_file(struct ba_request *request, const char *name, const ch
 
 /* Where the answer's body goes; memory if none is called. Error answers
  * (status >= 300) always go to memory, capped. */
+/* Before any of its files is named: their paths are of that directory, opened
+ * once (disk.h), and are reached through it. */
+void ba_request_on_disk(struct ba_request *request, struct ba_disk *disk);
 bool ba_request_to_file(struct ba_request *request, const char *path, struct ba_error *err);
 bool ba_request_to_stream(struct ba_request *request, struct ba_error *err);
 
