@@ -64,8 +64,8 @@ static void a_buffer_that_grows_stays_in_it(void **state)
   for(int i = 0; i < 4000; i++)
     assert_true(ba_buffer_append(&buffer, "0123456789", 10, NULL));
   assert_true(ba_vault_owns(buffer.bytes));
-  for(int i = 0; i < 40000; i++)
-    assert_int_equal(buffer.bytes[i], '0' + i % 10);
+  for(int i = 0; i < 40000; i += 10)
+    assert_memory_equal(buffer.bytes + i, "0123456789", 10);
   char *moved = ba_realloc(ba_buffer_take(&buffer, NULL), 50000);
   assert_true(ba_vault_owns(moved));
   assert_memory_equal(moved, "01234567890", 11);
@@ -82,12 +82,12 @@ static void blocks_do_not_touch(void **state)
     char *bytes;
     size_t size;
   } blocks[BLOCKS];
-  unsigned draw = 1;
+  unsigned draw = 1, strange = 0;
   for(int step = 0; step < STEPS; step++) {
     draw = draw * 1103515245u + 12345u;
     unsigned i = draw >> 16 & 0xFFFF, at = i % BLOCKS;
     for(size_t k = 0; k < blocks[at].size; k++)
-      assert_int_equal((unsigned char)blocks[at].bytes[k], at);
+      strange += (unsigned char)blocks[at].bytes[k] != at;
     ba_free(blocks[at].bytes);
     blocks[at].size = 1 + (draw >> 8) % (i % 7 ? 300 : 20000);
     blocks[at].bytes = ba_secret_malloc(blocks[at].size);
@@ -95,6 +95,7 @@ static void blocks_do_not_touch(void **state)
   }
   for(int i = 0; i < BLOCKS; i++)
     ba_free(blocks[i].bytes);
+  assert_int_equal(strange, 0);
   assert_int_equal(ba_vault_used(), 0);
 }
 

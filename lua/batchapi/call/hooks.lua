@@ -4,7 +4,6 @@
 --- what a context is.
 
 local errors = require("batchapi.util.errors")
-local grants = require("batchapi.client.grants")
 local loop = require("batchapi.host")
 
 local M = {}
@@ -114,7 +113,11 @@ local function hand_on_token(self)
   if not token then
     return
   end
-  for _, on_token in ipairs(grants.listeners(self.context.grant)) do
+  local list = {} -- another client may join while one of them waits
+  for on_token in pairs(self.context.grant and self.context.grant.listeners or list) do
+    list[#list + 1] = on_token
+  end
+  for _, on_token in ipairs(list) do
     ask(self, on_token, token)
   end
   self.call:token_kept(token) -- it is where it is kept: now the access token may be used

@@ -46,16 +46,4 @@ function M.join(credential, on_token)
 end
 
 
---- Whom a renewed token is to be told.
----@param grant batchapi.Grant|nil
----@return (fun(token: string))[]
-function M.listeners(grant)
-  local list = {}
-  for on_token in pairs(grant and grant.listeners or list) do
-    list[#list + 1] = on_token
-  end
-  return list
-end
-
-
 return M

@@ -103,7 +103,6 @@ end
 
 
 --- Calls an operation named by a definition's words.
---- The files it sends and fetches are the job's: they are reached as all others are.
 ---@param words table { operation, arguments }
 ---@param known table
 ---@param overrides table|nil
@@ -111,10 +110,6 @@ function methods:call(words, known, overrides)
   local arguments = template.arguments(words.arguments, known)
   if overrides and overrides.body_file then
     arguments.n, arguments[arguments.n] = arguments.n - 1, nil
-  end
-  if self.files.disk and (known.path or overrides and (overrides.to or overrides.body_file)) then
-    overrides = overrides or {}
-    overrides.disk = self.files.disk
   end
   return self.client:_call(words.operation, arguments, overrides)
 end
@@ -125,7 +120,8 @@ function methods:create_overrides(part)
   if self.run.family ~= "inline" then
     return nil
   end
-  return { content_type = "application/json", body_file = self:path(parts.name("inline", part.part)) }
+  local path = self:path(parts.name("inline", part.part))
+  return { content_type = "application/json", body_file = path, disk = self.files.disk }
 end
 
 

@@ -36,7 +36,7 @@ local function download_one(job, part, i, source)
   local name = claim.answer_name(part, i)
   known.result_id = part.sources[i]
   return persist.run(job, function()
-    local answer, why, err = job:call(source, known, { to = job:path(name), unpack = true })
+    local answer, why, err = job:call(source, known, { to = job:path(name), unpack = true, disk = job.files.disk })
     if not answer then
       return nil, why, err
     end

@@ -30,7 +30,7 @@ local QUEUE_TRIES = 12 -- of a part that no other batch of ours stands in the wa
 --- whoever called `run` is there to hear of it.) A file sent twice costs nothing.
 local function send_file(job, part, known)
   return persist.run(job, function()
-    local answer, why, response = job:call(job.run.upload, known)
+    local answer, why, response = job:call(job.run.upload, known, { disk = job.files.disk })
     lookup.note_date(job, answer and response or response.response)
     return answer, why, response
   end, function(err)
