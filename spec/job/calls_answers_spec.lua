@@ -1,3 +1,4 @@
+-- runs on: lua5.4 luajit (lua5.1)
 --- Answers of calls: by position, with a Retry-After of their own, and where a token was to be had first.
 
 local batchapi = require("batchapi")
