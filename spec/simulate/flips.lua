@@ -222,8 +222,10 @@ function M.one(shape, stage, name, bit, say)
   local known, world = unknown(plan, dies), begin(plan, dies)
   assert(world.disk:flip(name, bit))
   say(("--- %s:\n%s"):format(name, world.disk:read(name)))
-  say(("plainly: %s, %s"):format(plainly(world, known)))
-  say(("salvaged: %s, %s"):format(salvaged(world, known)))
+  for _, take in ipairs{ plainly, salvaged } do
+    local came, wrong = take(world, known)
+    say(("%s: %s"):format(came, tostring(wrong)))
+  end
   for _, file in ipairs(files_of(world)) do
     say(("--- %s:\n%s"):format(file, world.disk:read(file)))
   end

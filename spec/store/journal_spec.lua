@@ -111,6 +111,19 @@ describe("a journal", function()
     assert.is_nil((journal.open(files, NAME, each)))
   end)
 
+  it("does not take two lines that lost the line feed between them for the one that is there twice", function()
+    local lines = write("job_1")
+    for line = 3, 5 do -- the requests' and its neighbours
+      local other = copy(lines)
+      for _ = line + 2, #lines do
+        table.remove(other)
+      end
+      other[line] = other[line] .. "*" .. table.remove(other, line + 1)
+      local damaged, _, damage = read(other)
+      assert.is_true(damaged + damage.more - (damage.mended or 0) > 0, "line " .. line)
+    end
+  end)
+
   it("whose first line was never on the disk holds nothing; one that has lost it is damaged", function()
     write("job_1")
     local text = jobs.read(dir .. "/" .. NAME)

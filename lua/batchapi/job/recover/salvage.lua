@@ -257,7 +257,7 @@ end
 
 -- How much of the journal is lost. What a second copy tells is not.
 local function lost_lines(salvage)
-  local lines = -(salvage.damage.mended or 0)
+  local lines = (salvage.damage.more or 0) - (salvage.damage.mended or 0)
   for _, one in ipairs(salvage.damage) do
     lines = lines + (one.lines or 1)
   end

@@ -80,7 +80,8 @@ end
 -- ---- reading ------------------------------------------------------------------------------------
 
 --- Reads a journal: `each` is told of its records, and `damage` of what does not prove itself. What of that
---- the second copy says is told too: `damage.mended` counts it.
+--- the second copy says is told too: `damage.mended` counts it, and `damage.more` what the last line may have
+--- been besides, if it is damaged: with its line feed two can have become one.
 ---@param files table batchapi.Files of the directory
 ---@param name string
 ---@param each fun(record: table): true|nil, string|nil, table|nil
@@ -113,6 +114,7 @@ function M.read(files, name, each, damage)
   if not found then
     return nil, why, err
   elseif #damage > 0 then
+    damage.more = found.open_end and 1 or 0
     take_copy("job")
     take_copy("input")
   elseif not seen.job and M.copy(files).job then -- it has no line, and had one

@@ -71,6 +71,7 @@ end
 ---@field size integer bytes that stay
 ---@field torn boolean the last line was torn: behind `size` nothing counts
 ---@field feed boolean the last line that stays has no line feed
+---@field open_end boolean the last line is damaged: nothing tells how many it was
 
 
 --- The bytes that a service sent, of a line that holds them; nil: it holds none.
@@ -145,7 +146,7 @@ function M.read(files, name, seed, each, damage, how)
   if not ok then
     return nil, why, err
   end
-  found.lines = last + lost
+  found.lines, found.open_end = last + lost, lost > 0
   return found
 end
 
