@@ -64,7 +64,7 @@ local function take_up(world, number, salvage)
     while true do
       local result, said, problem = iterator:next()
       if said then
-        failure = { why = said, err = problem }
+        failure = { why = said, err = problem, midway = true }
         break
       elseif not result then
         results = list
@@ -169,7 +169,7 @@ local function salvaged(world, known)
   if results == nil then
     return "raised", failure
   elseif not results then
-    local known_refusal = refusals[failure.err and failure.err.code]
+    local known_refusal = refusals[failure.err and failure.err.code] and not failure.midway
     return "lost", not known_refusal and ("an odd refusal to salvage: %s"):format(tostring(failure.why)) or nil
   end
   local wrong = judge(world, results, true, known)

@@ -111,16 +111,27 @@ local function failing(count)
 end
 
 
---- Looks for the first seed that a planted fault breaks.
+--- The violation by which a mutant is found, or nil.
+local function found_by(run, pattern)
+  for _, violation in ipairs(run.violations) do
+    if violation:find(pattern) then
+      return violation
+    end
+  end
+end
+
+
+--- Looks for the first seed that a planted fault breaks, in the way it must.
 local function hunt(name, count, skipped)
-  local skip = {}
+  local skip, mutant = {}, mutants.find(name)
   for seed in (skipped or ""):gmatch("%d+") do
     skip[tonumber(seed)] = true
   end
   for seed = 1, count do
-    local run = not skip[seed] and world.run(seed)
-    if run and #run.violations > 0 then
-      print(("%-26s seed %4d  %s"):format(name, seed, run.violations[1]:match("^[^\n]*"):sub(1, 150)))
+    local run = not skip[seed] and world.run(seed, nil, mutant[5])
+    local violation = run and found_by(run, mutant[4])
+    if violation then
+      print(("%-26s seed %4d  %s"):format(name, seed, violation:match("^[^\n]*"):sub(1, 150)))
       os.exit(0)
     end
   end

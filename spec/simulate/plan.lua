@@ -63,6 +63,9 @@ function M.draw(tape, fixed)
   local draw = tape:draw("plan")
   local hard
   tape.rates, hard = draw_rates(tape, draw)
+  for name, rate in pairs((fixed or {}).rates or {}) do
+    tape.rates[name] = rate
+  end
   local count = draw:pick{ 1, 2, 3, 4, 6, 9 }
   local plan = {
     shape = draw:pick{ "file", "file", "azure", "mistral", "inline", "envelope", "graph", "batch", "single" },

@@ -86,6 +86,9 @@ local function read(process, job, most)
     if result then
       list[#list + 1] = result
       world:handed_out(result)
+      if #list % 20 == 0 then
+        world:look(process, job)
+      end
     elseif why then
       return told(process, "results", why, err)
     else

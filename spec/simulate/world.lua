@@ -21,7 +21,7 @@ local PROCESSES = 7 -- from then on nothing bad happens any more
 local MOST_PROCESSES = PROCESSES + 5
 local SLACK = 3 -- seconds that what has a time may take longer
 -- Fields of tables that a job may keep: of its own, for each part, for what is under way at once.
-local MOST_KEPT, MOST_OF_PART, MOST_OF_CALL = 260, 60, 40
+local MOST_KEPT, MOST_OF_PART, MOST_OF_CALL = 260, 60, 220
 local MOST_OPEN = 6
 
 local not_there = { written = true, uploaded = true, creating = true, fencing = true }
@@ -84,6 +84,7 @@ function M:look(process, job)
   local parts = #(job:status().parts or {})
   local most = MOST_KEPT + parts * MOST_OF_PART + (self.plan.concurrency + 1) * MOST_OF_CALL
   local kept = footprint.of(faces.engine(job))
+  self.kept_fields = math.max(self.kept_fields or 0, kept)
   if kept > most then
     self.record:violate("the job keeps %d fields in memory, %d parts and %d at once explain %d", kept, parts,
       self.plan.concurrency, most)

@@ -1,6 +1,8 @@
 --- Requests of which nothing is known any more, in a directory that was damaged: each gets its result, which
 --- says so.
 
+local directory = require("batchapi.job.store.directory")
+local journal = require("batchapi.job.store.journal")
 local parts = require("batchapi.job.input.parts")
 local requests_of = require("batchapi.job.input.request")
 local restore = require("batchapi.job.recover.restore")
@@ -52,22 +54,54 @@ local function settle_holes(job)
 end
 
 
--- Of calls: whatever may have been in one. Where only results are damaged the journal knows the calls.
-local function settle_calls(job)
-  local salvaged, watched = job.state.salvaged, {}
-  for number, call in pairs(job.state.calls) do
-    for _, index in ipairs(call.requests) do
-      watched[index] = call.batch_id and not salvaged.requests
+--- The requests of calls that were answered when the directory was found to be damaged: each had a result.
+---@return table<integer, true>|nil answered by number
+---@return string|nil message
+---@return table|nil err
+local function answered_then(job)
+  local calls, answered, since = {}, {}, {}
+  local found, why, err = journal.read(job.files, directory.journal, function(record)
+    if record.type == "call" then
+      calls[record.call] = record.requests
+    elseif record.type == "answered" then
+      since[#since + 1] = calls[record.call]
+    elseif record.type == "salvaged" then
+      for _, requests in ipairs(since) do
+        for _, index in ipairs(requests) do
+          answered[index] = true
+        end
+      end
+      since = {}
     end
-    if not call.batch_id or salvaged.requests then
+    return true
+  end, {})
+  return found and answered, why, err
+end
+
+
+-- Of calls. Where only results are damaged the journal knows the calls, and those that are open are taken up as
+-- after a crash; else whatever may have been in one.
+local function settle_calls(job)
+  local salvaged, taken_up = job.state.salvaged, {}
+  local all = salvaged.journal > 0 or salvaged.requests
+  local answered, why, err = answered_then(job)
+  if not answered then
+    return nil, why, err
+  end
+  for number, call in pairs(job.state.calls) do
+    local goes_on = not all or call.batch_id and not salvaged.requests
+    for _, index in ipairs(call.requests) do
+      taken_up[index] = goes_on
+    end
+    if not goes_on then
       job.state.calls[number] = nil
     end
   end
-  local all = salvaged.journal > 0 or salvaged.requests
   local made = not (job.run.request or {}).id
   for index = 1, job.state.input.requests do
-    if not job.store:has(index) and not watched[index] and (all or job.state.called[index]) then
-      local ok, why, err = settle_one(job, index, made and requests_of.made_id(index) or nil)
+    if not job.store:has(index) and not taken_up[index] and (all or answered[index]) then
+      local ok
+      ok, why, err = settle_one(job, index, made and requests_of.made_id(index) or nil)
       if not ok then
         return nil, why, err
       end

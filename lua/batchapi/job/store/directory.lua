@@ -257,7 +257,6 @@ end
 ---@return table|nil err
 function M.read(files, dir, salvage)
   local state = states.new()
-  state.salvaging = salvage ~= nil
   local ok, why, err = check_format(files, dir)
   if not ok then
     return errors.adopt("run", err, why)

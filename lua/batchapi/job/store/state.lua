@@ -34,7 +34,6 @@ function M.new()
     usage = nil,      -- summed
     salvaged = nil,   -- the record that says what was damaged
     no_repeats = false,
-    salvaging = false, called = {}, -- while a journal is salvaged: the requests that were in calls
   }, M)
 end
 
@@ -270,9 +269,6 @@ function apply.answered(state, record)
   state.calls[record.call] = nil
   if record.uncollected and call and call.batch_id then
     state.owed[record.call] = { call = call.call, requests = call.requests, at = call.at, batch_id = call.batch_id }
-  end
-  for _, index in ipairs(state.salvaging and call and call.requests or {}) do
-    state.called[index] = true
   end
 end
 
