@@ -5,11 +5,6 @@ local errors = require("batchapi.util.errors")
 local check = require("batchapi.check.options")
 local values = require("batchapi.check.values")
 
----@class batchapi.ShowOptions
----@field depth integer|nil levels of tables shown (6)
----@field items integer|nil entries shown of each table (20)
----@field text integer|nil bytes shown of each string (200)
-
 local M = {}
 
 M.options = check.list{

@@ -5,10 +5,6 @@ local core = require("batchapi.core")
 local errors = require("batchapi.util.errors")
 local json = require("batchapi.json")
 
----@class batchapi.WebhookOptions
----@field tolerance number|nil seconds the message may be old, or ahead of this clock: 300
----@field now number|nil calendar seconds to measure its age by, for tests; the clock's otherwise
-
 local M = {}
 
 --- What `verify` may be given.

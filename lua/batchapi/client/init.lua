@@ -37,15 +37,6 @@ local readable_stats = require("batchapi.client.stats")
 local settings_of = require("batchapi.client.settings")
 local suggest = require("batchapi.util.suggest")
 
----@class batchapi.FreeRequest
----@field method string|nil "GET"
----@field path string from the base URL on, or a whole URL
----@field query table|nil
----@field body table|string|nil a table is sent as JSON
----@field headers table<string, string>|nil
----@field to string|nil path of a file for the answer
----@field repeats "safe"|"idempotent"|"never_sent"|nil when a failed attempt is repeated
-
 ---@class batchapi.Client
 local methods = {}
 

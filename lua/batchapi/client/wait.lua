@@ -11,13 +11,6 @@ local check = require("batchapi.check.options")
 local polling = require("batchapi.watch.polling")
 local windows = require("batchapi.watch.window")
 
----@class batchapi.WaitOptions
----@field interval number|nil seconds between polls at first (5)
----@field max_interval number|nil seconds between polls at most: the pace slows down to it (60)
----@field timeout number|nil seconds for all of it (the batch's window and an hour: 90000 for one of 24 h)
----@field settle number|nil seconds over which the service may not know a batch that was just made (60)
----@field on_update fun(answer: table)|nil called with each answer
-
 local M = {}
 
 local growth = 1.5

@@ -209,11 +209,6 @@ local function item_source(items)
 end
 
 
----@class batchapi.MapOptions
----@field concurrency integer|nil how many run at the same time (16)
----@field outcomes boolean|nil give the outcome of each, `{ ok, value | error }`, and cancel none
----@field host string|batchapi.Host|nil what the coroutine that calls waits in ("auto")
-
 --- Calls `f(item, index)` for each item, at most `concurrency` (16) at the same time; gives an
 --- array of what they returned, in the order of the items. A nil is kept as a hole.
 ---

@@ -4,8 +4,21 @@
 local errors = require("batchapi.util.errors")
 local suggest = require("batchapi.util.suggest")
 
+---@alias batchapi.JobWait { on_update?: fun(status: batchapi.JobStatus), timeout?: number }
+
 ---@class batchapi.Job
 ---@field id string
+---@field submit fun(self: batchapi.Job, given?: batchapi.JobWait): batchapi.JobStatus|nil, string|nil, batchapi.Error|nil until all is at the service
+---@field wait fun(self: batchapi.Job, given?: batchapi.JobWait): batchapi.JobStatus|nil, string|nil, batchapi.Error|nil until each request has its result
+---@field poll fun(self: batchapi.Job, given?: batchapi.JobWait): batchapi.JobStatus|nil, string|nil, batchapi.Error|nil what is due now, without waiting
+---@field status fun(self: batchapi.Job): batchapi.JobStatus
+---@field results fun(self: batchapi.Job, given?: { raw?: boolean }): batchapi.Results
+---@field unclaimed fun(self: batchapi.Job): batchapi.Unclaimed lines of the service that belong to no request
+---@field retry fun(self: batchapi.Job, given?: { attempts?: integer, only?: fun(result: batchapi.Result): boolean }): integer|nil, string|nil, batchapi.Error|nil
+---@field write_failed fun(self: batchapi.Job, path: string, given?: { only?: fun(result: batchapi.Result): boolean }): integer|nil, string|nil, batchapi.Error|nil
+---@field cancel fun(self: batchapi.Job): batchapi.JobStatus|nil, string|nil, batchapi.Error|nil
+---@field close fun(self: batchapi.Job)
+---@overload fun(): batchapi.Result|nil, string|nil, batchapi.Error|nil the next result
 
 local M = {}
 

@@ -153,28 +153,6 @@ local function finish_opening(job, ok, why, err)
 end
 
 
----@class batchapi.RunOptions
----@field dir string|nil directory that makes the job survive this process
----@field group boolean|nil the directory may be another user's of a group of ours, and the group may write to it
----@field metadata table<string, string>|nil for each batch, at most 15 pairs
----@field attempts integer|nil how often a request that expired, was rate-limited or met a 5xx is sent at most (1)
----@field ordered boolean|nil results in the order of requests (true where results match by position)
----@field concurrency integer|nil batches or calls in flight
----@field max_requests_per_batch integer|nil below the service's own limit
----@field max_bytes_per_batch integer|nil below the service's own limit
----@field interval number|nil seconds between two looks at a batch, at first (1); grows to a tenth of its age, at most 60
----@field timeout number|nil seconds for each wait (the completion window and an hour)
----@field cleanup boolean|nil delete the files at the service once the results are here
----@field expires_after number|nil seconds after which the service deletes the input files
----@field output_expires_after number|nil seconds after which it deletes the output files
----@field follow_pages boolean|nil fetch the further pages of each answer
----@field repeat_writes boolean|nil repeat calls that write even when they may have been carried out
----@field requests_per_minute integer|nil
----@field lock_timeout number|nil seconds to wait for another process that holds dir (0)
----@field settle number|nil seconds over which a lost create is looked for, before its file is deleted and after (60)
----@field dry_run boolean|nil check every request and report; nothing is sent
----@field on_update fun(status: batchapi.JobStatus)|nil
-
 --- Runs any number of requests as a job. Returns once they are read and the first part is made at
 --- the service, or refused.
 ---@param client batchapi.Client
@@ -313,19 +291,6 @@ local function take_up(job, salvage)
   return ok, why, err
 end
 
-
----@class batchapi.ResumeOptions
----@field client batchapi.Client|nil
----@field salvage boolean|nil the directory is damaged: go on with what is provably right, the rest is `damaged`
----@field group boolean|nil as for run
----@field timeout number|nil
----@field interval number|nil
----@field concurrency integer|nil
----@field lock_timeout number|nil
----@field settle number|nil
----@field attempts integer|nil
----@field cleanup boolean|nil
----@field on_update fun(status: batchapi.JobStatus)|nil
 
 --- Goes on with the job in a directory, or replays its results if it has ended.
 ---@param dir string
