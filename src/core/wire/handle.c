@@ -89,12 +89,14 @@ static void drop_unused_ca(const char *proxy, bool tls, CURL *easy)
 /* A libcurl that speaks HTTP/2 without TLS on a new connection only: a pool of
  * its own, which is dropped behind the attempt, and not CURLOPT_FORBID_REUSE.
  * Whether libcurl would have kept the connection tells whether the answer is
- * whole (ending.h). */
+ * whole (ending.h). It has a place for TLS sessions, too: a handle without one
+ * makes its own, and loses that when it is given another. */
 static CURLcode set_alone(struct ba_handle *handle)
 {
   handle->pool = curl_share_init();
   if(!handle->pool ||
-     curl_share_setopt(handle->pool, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK)
+     curl_share_setopt(handle->pool, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK ||
+     curl_share_setopt(handle->pool, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
     return CURLE_OUT_OF_MEMORY;
   return curl_easy_setopt(handle->easy, CURLOPT_SHARE, handle->pool);
 }
