@@ -89,19 +89,27 @@ function M.sleep(_, seconds)
   if own_sleep then
     own_sleep(seconds)
   else
-    copas.receive(new_alarm(seconds))
+    local one = new_alarm(seconds)
+    copas.receive(one)
+    one.timer:close() -- select() takes few descriptors: none may wait for a collection
   end
   return true
 end
 
 
--- Wakes a waiter whose time is over, from a thread of its own.
-local function wake_after(self, seconds)
+-- Wakes a waiter whose time is over, from a thread of its own, which serves the waits after this one too.
+local function watch_clock(self)
   copas.addthread(function()
-    M:sleep(seconds)
-    if self.deadline and self.deadline <= core.now() then
-      self:wake()
+    while self.deadline do
+      local left = self.deadline - core.now()
+      if left <= 0 then
+        self:wake()
+        break
+      end
+      self.alarm = self.deadline
+      M:sleep(left)
     end
+    self.alarm = nil
   end)
 end
 
@@ -109,7 +117,10 @@ end
 function waiter:wait(seconds)
   self.deadline = seconds and core.now() + seconds
   if seconds and not self.woken then
-    wake_after(self, seconds)
+    if not self.alarm or self.alarm > self.deadline then
+      self.alarm = self.deadline
+      watch_clock(self)
+    end
   end
   if not self.woken then
     self.fd = assert(loop.mailbox()):fd()
@@ -131,7 +142,7 @@ end
 
 
 function M.waiter()
-  return setmetatable({ woken = false, call = nil, id = nil, fd = -1, deadline = nil }, waiter)
+  return setmetatable({ woken = false, call = nil, id = nil, fd = -1, deadline = nil, alarm = nil }, waiter)
 end
 
 
