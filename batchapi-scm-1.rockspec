@@ -212,6 +212,7 @@ build = {
       ["batchapi.util.among"] = "lua/batchapi/util/among.lua",
       ["batchapi.util.errors"] = "lua/batchapi/util/errors.lua",
       ["batchapi.util.origin"] = "lua/batchapi/util/origin.lua",
+      ["batchapi.util.own_codes"] = "lua/batchapi/util/own_codes.lua",
       ["batchapi.util.path"] = "lua/batchapi/util/path.lua",
       ["batchapi.util.suggest"] = "lua/batchapi/util/suggest.lua",
       ["batchapi.util.text"] = "lua/batchapi/util/text.lua",

@@ -60,9 +60,17 @@ describe("a job in trouble", function()
     end)
 
     it("for other batches when too many tokens are enqueued", function()
-      sandbox.set{ enqueued_token_limit = 300, batch = { in_progress = 6 } } -- no two at once
+      -- No two at once; and the first goes on until another was refused, however slow this machine is.
+      sandbox.set{ enqueued_token_limit = 300, batch = { in_progress = 3600 } }
       local dir = jobs.dir()
       local job = assert(openai:run(chats(20), quick{ max_requests_per_batch = 5, dir = dir }))
+      for _ = 1, 100 do
+        job:wait{ timeout = 0.1 }
+        if jobs.count_records(dir, "requeued") > 0 then
+          break
+        end
+      end
+      sandbox.clock{ speed = 20000 }
       local list = all(job)
       assert.are.equal(20, #list)
       for _, result in ipairs(list) do

@@ -2,12 +2,14 @@
 --- family has and needs, names in templates, rules that can be right. The words stand in schema/run.lua.
 
 local among = require("batchapi.util.among")
+local own_codes = require("batchapi.util.own_codes")
 local run_options = require("batchapi.definition.run_options")
 local schema = require("batchapi.definition.schema")
 local suggest = require("batchapi.util.suggest")
 local template = require("batchapi.definition.template")
 
 local M = {}
+
 
 local refuse = schema.refuse
 
@@ -140,6 +142,12 @@ local function check_result(run)
   local result = run.result or {}
   if run.family ~= "each" and not result.ok and not result.status then
     refuse("run.result", "needs 'status' or 'ok': without either no answer is a success")
+  end
+  for _, code in ipairs((result.retry or {}).codes or {}) do
+    if own_codes.may_be_paid[code] then
+      refuse("run.result.retry.codes", ("'%s' is a job's own word for what may have been paid, and is not repeated"):format(
+        code))
+    end
   end
 end
 

@@ -145,6 +145,9 @@ end
 
 local function finish_opening(job, ok, why, err)
   if not ok then
+    if job.temporary and job.has_parts and not job.confirmed and err.status and not job.closed then
+      job:discard() -- the service has refused, and nobody will use what was uploaded beside
+    end
     job:close()
     return nil, why, err
   end

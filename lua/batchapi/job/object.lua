@@ -326,7 +326,7 @@ function methods:discard()
   while self.uploading > 0 and self.clock.now() < patience and self.machine:drive(patience) do end
   self.machine:stop()
   for _, part in pairs(self.state.parts) do
-    if part.file_id and self.run.delete then
+    if part.file_id and self.run.delete and part.status == "uploaded" then
       self:call(self.run.delete, { file_id = part.file_id })
     end
   end

@@ -3,6 +3,7 @@
 
 local answer_lines = require("batchapi.job.answer.lines")
 local core = require("batchapi.core")
+local own_codes = require("batchapi.util.own_codes")
 local paths = require("batchapi.util.path")
 local text = require("batchapi.util.text")
 
@@ -11,9 +12,7 @@ M.__index = M
 
 local get = paths.get -- what is null is absent there
 
--- Codes of ours that say that the service may have done the work: it may have been paid.
-local MAY_BE_PAID = { missing = true, unreadable = true, uncollected = true, gone = true, damaged = true,
-  unknown_outcome = true }
+local MAY_BE_PAID = own_codes.may_be_paid
 
 
 --- May a request with this code have been paid?

@@ -49,7 +49,9 @@ end
 
 local function upload(job, part)
   local known = job:known(part.part)
-  known.path = job:path(parts.name(job.run.family, part.part))
+  -- Its name at the service says whose it is: the job, the part, and how many-th file of it.
+  known.path = { path = job:path(parts.name(job.run.family, part.part)),
+    filename = ("%s-%05d-%d.jsonl"):format(job.id, part.part, part.uploads + 1) }
   local whole, why, err = parts.check_unchanged(job, part)
   local answer
   if whole then

@@ -71,7 +71,7 @@ end
 ---@return boolean left
 function M.run(job, upload, pipeline, needs_cleaning)
   begin_uploads(job, upload)
-  if not job.state.input then
+  if not job.state.input or job.discarding then
     return true
   end
   local function take(...)
@@ -88,7 +88,8 @@ function M.run(job, upload, pipeline, needs_cleaning)
     if part and (part.status ~= "settled" or needs_cleaning(job, part)) then
       left = true
       -- Until one batch was accepted, only one is tried: a refusal then has cost nothing.
-      local most = job.confirmed and job.concurrency or 1
+      -- Nor is another until whoever called `run` has heard of that.
+      local most = job.confirmed and job.concurrency or job.machine.failure and 0 or 1
       if not part.busy and not part.held and job.active < most then
         begin(job, part, take, "active")
       end

@@ -82,6 +82,7 @@ function apply.part(state, record)
     marks = {},   -- since when a lost create is looked for, and its file gone: moments of a boot's clock
     spent = {},   -- files that a lost create named: their ids may not come again
     stale = {},   -- files that are still at the service, and of no use
+    uploads = 0,
     fences = 0,   -- how often it was made sure that no batch came of a create
   }
   state.last_part = math.max(state.last_part, record.part)
@@ -101,7 +102,7 @@ end
 
 function apply.uploaded(state, record)
   local part = state.parts[record.part]
-  part.file_id, part.status = record.file_id, "uploaded"
+  part.file_id, part.status, part.uploads = record.file_id, "uploaded", part.uploads + 1
 end
 
 
