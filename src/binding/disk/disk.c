@@ -9,19 +9,6 @@
 
 #include <string.h>
 
-#define DISK "batchapi.disk"
-
-struct box {
-  struct ba_disk *disk; /* NULL: not opened */
-};
-
-struct ba_disk *ba_test_disk(lua_State *L, int index)
-{
-  struct box *box = lua_isuserdata(L, index) ? ba_test_userdata(L, index, DISK) : NULL;
-  luaL_argcheck(L, !box || box->disk, index, "the disk is closed");
-  return box ? box->disk : NULL;
-}
-
 struct ba_disk *ba_disk_argument(lua_State *L, int *at)
 {
   struct ba_disk *disk = ba_test_disk(L, *at);
@@ -31,7 +18,7 @@ struct ba_disk *ba_disk_argument(lua_State *L, int *at)
 
 void ba_push_disk(lua_State *L, struct ba_disk **disk)
 {
-  struct box *box = ba_new_userdata(L, sizeof(*box), DISK);
+  struct ba_disk_box *box = ba_new_userdata(L, sizeof(*box), BA_DISK_TYPE);
   box->disk = *disk;
   *disk = NULL;
 }
@@ -65,14 +52,14 @@ static int disk_new(lua_State *L)
   struct ba_disk_options options;
   struct ba_error err;
   ba_disk_options_of(L, 2, &options);
-  struct box *box = ba_new_userdata(L, sizeof(*box), DISK);
+  struct ba_disk_box *box = ba_new_userdata(L, sizeof(*box), BA_DISK_TYPE);
   box->disk = ba_disk_open(path, &options, &err);
   return box->disk ? 1 : ba_fail(L, &err);
 }
 
 static int disk_gc(lua_State *L)
 {
-  struct box *box = luaL_checkudata(L, 1, DISK);
+  struct ba_disk_box *box = luaL_checkudata(L, 1, BA_DISK_TYPE);
   struct ba_disk *disk = box->disk;
   box->disk = NULL;
   ba_disk_release(disk);
@@ -81,8 +68,8 @@ static int disk_gc(lua_State *L)
 
 static int disk_tostring(lua_State *L)
 {
-  struct box *box = luaL_checkudata(L, 1, DISK);
-  lua_pushfstring(L, DISK " (%s)", box->disk ? ba_disk_path(box->disk) : "closed");
+  struct ba_disk_box *box = luaL_checkudata(L, 1, BA_DISK_TYPE);
+  lua_pushfstring(L, BA_DISK_TYPE " (%s)", box->disk ? ba_disk_path(box->disk) : "closed");
   return 1;
 }
 
@@ -91,7 +78,7 @@ void ba_open_disk(lua_State *L)
   static const luaL_Reg methods[] = {{"close", disk_gc}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", disk_gc}, {"__tostring", disk_tostring}, {NULL, NULL}};
-  ba_new_type(L, DISK, methods, metamethods);
+  ba_new_type(L, BA_DISK_TYPE, methods, metamethods);
   lua_pushcfunction(L, disk_new);
   lua_setfield(L, -2, "disk");
 }

@@ -4,6 +4,7 @@
 #define BA_FILE_HANDLES_H
 
 #include "binding/base/binding.h"
+#include "binding/base/disk_type.h"
 
 #include "batchapi/buffer.h"
 #include "batchapi/disk.h"
@@ -12,9 +13,7 @@
 
 #include <stdint.h>
 
-/* The disk at `index`, or NULL where something else is. [-0, +0, v] */
-struct ba_disk *ba_test_disk(lua_State *L, int index);
-/* The same for an argument that may be left out: *at is where the next one is
+/* The disk (ba_test_disk()) of an argument that may be left out: *at is where the next one is
  * then. The userdata stays on the stack and keeps the disk. [-0, +0, v] */
 struct ba_disk *ba_disk_argument(lua_State *L, int *at);
 /* Pushes a userdata that takes over *disk. [-0, +1, m] */

@@ -1,7 +1,7 @@
 /* From a request table to a struct ba_request: one to be started, or one that
  * many are made like. */
+#include "binding/base/disk_type.h"
 #include "binding/base/options.h"
-#include "binding/disk/file_handles.h"
 #include "binding/engine/handle.h"
 
 #include <math.h>
