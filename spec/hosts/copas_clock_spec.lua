@@ -68,4 +68,22 @@ describe("copas", function()
     assert.is_true(open_descriptors() - before <= 4)
     assert.is_true(late >= 0.015 and late < 3, late)
   end)
+
+  it("ends the alarm of a long wait that is over", function()
+    in_copas(function()
+      for _ = 1, 20 do
+        local waiter = loop.host():waiter()
+        copas.addthread(function()
+          loop.sleep(0.0005)
+          waiter:wake()
+        end)
+        loop.hold(waiter, 3600)
+      end
+      local deadline = core.now() + 10
+      while open_descriptors() - before > 4 and core.now() < deadline do
+        loop.sleep(0.05)
+      end
+    end)
+    assert.is_true(open_descriptors() - before <= 4)
+  end)
 end)

@@ -97,6 +97,8 @@ function M.sleep(_, seconds)
 end
 
 
+local LONGEST = 1 -- seconds that an alarm outlives the wait it was for
+
 -- Wakes a waiter whose time is over, from a thread of its own, which serves the waits after this one too.
 local function watch_clock(self)
   copas.addthread(function()
@@ -106,7 +108,8 @@ local function watch_clock(self)
         self:wake()
         break
       end
-      self.alarm = self.deadline
+      left = math.min(left, LONGEST)
+      self.alarm = core.now() + left
       M:sleep(left)
     end
     self.alarm = nil
