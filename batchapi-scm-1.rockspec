@@ -199,6 +199,7 @@ build = {
       ["batchapi.prompt.describe"] = "lua/batchapi/prompt/describe.lua",
       ["batchapi.prompt.help"] = "lua/batchapi/prompt/help.lua",
       ["batchapi.prompt.methods"] = "lua/batchapi/prompt/methods.lua",
+      ["batchapi.prompt.topics"] = "lua/batchapi/prompt/topics.lua",
       ["batchapi.services.anthropic"] = "lua/batchapi/services/anthropic.lua",
       ["batchapi.services.asana"] = "lua/batchapi/services/asana.lua",
       ["batchapi.services.azure"] = "lua/batchapi/services/azure.lua",

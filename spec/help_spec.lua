@@ -56,6 +56,49 @@ describe("batchapi.help", function()
   end)
 end)
 
+describe("batchapi.help for topics", function()
+  it("names them, and explains each", function()
+    local names = batchapi.help():match("\ntopics +([^\n]+)")
+    for name in names:gmatch("%a+") do
+      local text = batchapi.help(name)
+      assert.is_nil(text:find("nothing is called", 1, true), name)
+      for line in text:gmatch("[^\n]+") do
+        assert.is_true(#line <= 400 and (name == "options" or #line <= 130), line)
+      end
+    end
+    assert.matches("did you mean 'errors'", batchapi.help("erors"))
+  end)
+
+  it("names every kind of error there is", function()
+    local text = batchapi.help("errors")
+    local kinds = "invalid auth rate_limit http connect tls timeout truncated decode too_large cancelled closed io "
+      .. "locked job"
+    for kind in kinds:gmatch("%S+") do
+      assert.truthy(text:find("%f[%w_]" .. kind .. "%f[^%w_]"), kind)
+    end
+  end)
+end)
+
+
+describe("the words for completion at the prompt", function()
+  it("are the operations, verbs and options there are", function()
+    local words = {}
+    for word in io.lines("docs/batchapi.words") do
+      assert.is_nil(words[word], word)
+      words[word] = true
+    end
+    for _, name in ipairs(merge.names) do
+      for _, operation in ipairs(definition.load(name).operations) do
+        assert.is_true(words[operation.name], operation.name)
+      end
+    end
+    for _, option in ipairs(run_options) do
+      assert.is_true(words[option.name], option.name)
+    end
+    assert.is_true(words.results and words.batchapi and words.api_key)
+  end)
+end)
+
 describe("batchapi.help for verbs and functions", function()
   local function entry(name)
     for _, one in ipairs(methods) do

@@ -90,7 +90,8 @@ function M.show(value, given)
 end
 
 
---- Explains a service, an operation, an option, or "options"; without a name, what there is.
+--- Explains a service, an operation, an option, or a topic ("errors", "results", "jobs"); without a name, what
+--- there is.
 ---@param name string|batchapi.Client|nil a client stands for its service
 ---@param operation string|nil with a client: one of its operations
 ---@return string

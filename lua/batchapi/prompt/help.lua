@@ -1,6 +1,7 @@
 --- What an operation takes, from its definition, and what the verbs of every client take: for the
 --- prompt.
 
+local clients = require("batchapi.call.clients")
 local definition = require("batchapi.definition")
 local describe = require("batchapi.prompt.describe")
 local errors = require("batchapi.util.errors")
@@ -8,6 +9,7 @@ local merge = require("batchapi.definition.extends")
 local methods = require("batchapi.prompt.methods")
 local options = require("batchapi.client.options")
 local suggest = require("batchapi.util.suggest")
+local topics = require("batchapi.prompt.topics")
 
 local M = {}
 
@@ -101,7 +103,7 @@ end
 
 local function overview()
   local lines = {
-    "batchapi.help(name) explains a service, an operation, a verb, an option, or \"options\".",
+    "batchapi.help(name) explains a service, an operation, a verb, an option, or a topic.",
   }
   local verbs, functions = {}, {}
   for _, one in ipairs(methods) do
@@ -110,6 +112,11 @@ local function overview()
   end
   lines[#lines + 1] = ("%-10s %s"):format("a client", table.concat(verbs, " "))
   lines[#lines + 1] = ("%-10s %s"):format("batchapi", table.concat(functions, " "))
+  local subjects = { "options" }
+  for _, topic in ipairs(topics) do
+    subjects[#subjects + 1] = topic.name
+  end
+  lines[#lines + 1] = ("%-10s %s"):format("topics", table.concat(subjects, " "))
   for _, name in ipairs(merge.names) do
     local service = definition.load(name)
     local names = {}
@@ -196,15 +203,15 @@ end
 
 
 --- Explains a service, an operation ("create_batch", "openai.create_batch"), a verb of every client
---- or a function of the module ("run", "map"), an option, or "options"; without a name, what there
---- is.
+--- or a function of the module ("run", "map"), an option, or a topic ("errors"); without a name, what
+--- there is.
 ---@param name string|batchapi.Client|nil a client stands for its service
 ---@param operation_name string|nil with a client: one of its operations, or a verb
 ---@return string
 function M.help(name, operation_name)
   if name == nil then
     return overview()
-  elseif type(name) == "table" and name._definition then
+  elseif clients.is(name) then
     if operation_name ~= nil and type(operation_name) ~= "string" then
       errors.misuse("help: the name of an operation expected, got a " .. type(operation_name))
     end
@@ -219,6 +226,11 @@ function M.help(name, operation_name)
       return describe.service(definition.load(name))
     end
   end
+  for _, topic in ipairs(topics) do
+    if topic.name == name then
+      return topic.text
+    end
+  end
   local service, one = name:match("^(%w+)[.:]([%w_]+)$")
   local texts, known = operations_named(one or name, service)
   if #texts > 0 then
@@ -226,6 +238,9 @@ function M.help(name, operation_name)
   end
   for _, method in ipairs(methods) do
     known[#known + 1] = method.name
+  end
+  for _, topic in ipairs(topics) do
+    known[#known + 1] = topic.name
   end
   return method_text(service, one or name) or option_help(name)
     or ("nothing is called '%s'%s"):format(name, suggest.hint(name, known))
