@@ -215,6 +215,7 @@ end
 ---@param name string of the file
 ---@param bit integer
 ---@param say fun(text: string)
+---@return string[] wrong
 function M.one(shape, stage, name, bit, say)
   local plan = plan_of(shape)
   local _, seams = begin(plan, nil)
@@ -222,13 +223,16 @@ function M.one(shape, stage, name, bit, say)
   local known, world = unknown(plan, dies), begin(plan, dies)
   assert(world.disk:flip(name, bit))
   say(("--- %s:\n%s"):format(name, world.disk:read(name)))
+  local all = {}
   for _, take in ipairs{ plainly, salvaged } do
     local came, wrong = take(world, known)
     say(("%s: %s"):format(came, tostring(wrong)))
+    all[#all + 1] = wrong
   end
   for _, file in ipairs(files_of(world)) do
     say(("--- %s:\n%s"):format(file, world.disk:read(file)))
   end
+  return all
 end
 
 

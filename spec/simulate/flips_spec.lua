@@ -20,4 +20,15 @@ describe("a flipped bit in the directory of", function()
       end)
     end
   end
+
+  -- What a run of every bit found.
+  for _, case in ipairs{
+    { "an inline part, between its head and its first request", "inline", 0.3, "part-00001.json", 109 },
+    { "the journal, between the requests' number and a call that writes", "envelope", 0.6, "journal.jsonl", 4858 },
+    { "a result, while a call that writes is open", "single", 0.6, "results.jsonl.part", 22 },
+  } do
+    it(case[1] .. ", does no harm", function()
+      assert.are.same({}, flips.one(case[2], case[3], case[4], case[5], function() end))
+    end)
+  end
 end)

@@ -272,10 +272,9 @@ function M.lines(job, part, path)
     return nil, why, err
   end
   local inline, left = job.run.family == "inline", part.count
-  if inline then
-    files:next(reader) -- the head
-  end
+  local head = inline and files:next(reader)
   return {
+    head = head and head .. "\n" or "",
     next = function()
       if left == 0 then
         return nil

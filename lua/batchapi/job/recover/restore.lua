@@ -23,7 +23,7 @@ end
 local function ids_left(job, part)
   local ids, times = {}, {}
   local lines = parts.lines(job, part)
-  local line = lines and lines.next()
+  local line = lines and lines.head == parts.frame(job, part.part) and lines.next()
   while line do
     local id = job:id_of_line(line)
     if not id then -- the lines behind it need not be those of the numbers they seem to have
