@@ -31,7 +31,8 @@ enum { NO_SLOT = BA_JSON_KEYS };
 /* ---- tables -------------------------------------------------------------- */
 
 /* The lines of a result file are alike: a table is made with room for as many
- * members as the last one at this place had, which saves Lua's rehashing. */
+ * members as the last one at this place had, which saves Lua's rehashing: 32 %
+ * of the instructions of a line of OpenAI's (callgrind). */
 enum { HINT_MAX = 1024, STACK_LEVELS = 8 };
 
 static inline unsigned short *hint_at(const struct decoder *decoder, const struct level *level)
@@ -68,7 +69,8 @@ static inline struct level *close_table(struct decoder *decoder, struct level *l
 /* ---- keys ---------------------------------------------------------------- */
 
 /* Keys come again and again: one that is known needs no hash over its bytes,
- * which is what making a string costs most. */
+ * which is what making a string costs most. Both ways together are 22 % of such
+ * a line, and the guess below 8 %. */
 enum { KNOWN_MAX_BYTES = 40, PROBES = 4 };
 
 /* Where the key is among the known ones, or may be put. */

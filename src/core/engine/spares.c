@@ -2,7 +2,8 @@
  * that the host's thread frees: with malloc and free both threads meet at the
  * lock of one heap, at every call. So a call brings the buffers along that an
  * answer of the usual size needs, and whoever makes the next one finds them
- * there. What is kept is bounded, and given back with the last mailbox. */
+ * there. What is kept is bounded, and given back with the last mailbox.
+ * It buys 3.9 % of a small call's instructions, libcurl's counted (callgrind). */
 #include "engine/spares.h"
 
 #include "batchapi/alloc.h"
