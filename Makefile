@@ -1,5 +1,5 @@
 # What each target does is said where it is done: tools/NAME, bench/NAME.
-.PHONY: build demo docs test test-all test-kill simulate simulate-mutants soak check-memory check-hostile fuzz format install \
+.PHONY: build demo docs test test-all test-kill simulate simulate-mutants soak check-memory check-hostile fuzz dist format install \
         bench-http bench-transfer bench-jobs bench-openresty bench-job-nginx bench-hosts clean
 
 build:
@@ -63,6 +63,11 @@ soak:
 	@tools/install-deps test
 	@tools/build 5.4 5.3 luajit
 	@sandbox/run tools/soak-hosts $(or $(MINUTES),5)
+
+# The tarball, the rock, the .debs and their bill of materials, of what is committed
+dist:
+	@tools/install-deps dist
+	@tools/make-dist dist
 
 format:
 	@tools/check-format --fix

@@ -17,7 +17,7 @@ enum { KNOWN = 1 << 30 };
  * CURLOPT_UPLOAD_BUFFERSIZE 7.62, CURLOPT_CURLU 7.63, CURLUPART_ZONEID 7.65,
  * curl_version_info()->cainfo 7.70, CURLOPT_PREREQFUNCTION 7.80. The bounds that
  * libcurl has for a header since 7.84 and 8.3 are told by what came (classify.c).
- * CMakeLists.txt, tools/batchapi.pc.in and tools/batchapi-config.cmake.in ask for
+ * CMakeLists.txt, tools/cmake/batchapi.pc.in and tools/cmake/batchapi-config.cmake.in ask for
  * the same. */
 static const struct {
   const char *key, *name;
