@@ -114,6 +114,40 @@ describe("a text of a server", function()
 end)
 
 
+describe("a text of a service in a job", function()
+  local outcomes = require("batchapi.job.answer.outcome")
+  local CONTROLS = "[%z\1-\8\11-\31\127]"
+
+  it("comes as letters into a result's error", function()
+    local outcome = outcomes.new{ result = { status = "response.status_code", body = "response.body",
+      code = { "response.body.error.code" }, message = { "response.body.error.message" } } }
+    local result = outcome:read({ response = { status_code = 400, body = { error = {
+      code = "\27[31mred", message = "line 1\nline 2 \226\128\174evil\7" } } } })
+    assert.is_false(result.ok)
+    assert.equal(" [31mred", result.error.code)
+    assert.is_nil(result.error.message:find(CONTROLS))
+    assert.is_nil(result.error.message:find("\226\128\174", 1, true))
+    result = outcome:read({ response = { status_code = 400, body = { error = { code = "c", message = "line 1\nÜnï" } } } })
+    assert.equal("line 1\nÜnï", result.error.message)
+  end)
+
+  it("comes as letters into the status of a job whose batch failed", function()
+    local client = assert(batchapi.openai{})
+    local job = assert(client:run({ { body = { model = "m", messages = {} } } },
+      { endpoint = "/v1/chat/completions", interval = 0.05, metadata = { sandbox = "fail=a\27[2Jb\7" } }))
+    for result in job:results() do
+      assert.is_false(result.ok)
+      assert.is_nil(result.error.code:find(CONTROLS))
+      assert.is_nil(result.error.message:find(CONTROLS))
+    end
+    local status = tostring(job:status())
+    assert.matches("a [2Jb", status, 1, true)
+    assert.is_nil(status:find("[%z\1-\8\11-\31\127]"))
+    job:close()
+  end)
+end)
+
+
 describe("the authorities of the environment", function()
   local program = require("support.program")
 

@@ -26,4 +26,14 @@ function M.valid(text)
 end
 
 
+--- A service's text for people: without what a terminal or a log would obey. Line breaks stay.
+---@param text string
+---@return string
+function M.printable(text)
+  local flat = text:gsub("[\t\r\n]", " ")
+  local shown = core.printable(flat)
+  return shown == flat and text or shown
+end
+
+
 return M

@@ -7,6 +7,7 @@
 
 local among = require("batchapi.util.among")
 local path = require("batchapi.util.path")
+local text = require("batchapi.util.text")
 
 ---@class batchapi.BatchState
 ---@field outcome "completed"|"failed"|"expired"|"cancelled"|nil nil: it runs
@@ -120,7 +121,7 @@ end
 
 local function text_at(entry, place)
   local found = place and path.get(entry, place)
-  return found ~= nil and type(found) ~= "table" and tostring(found) or nil
+  return found ~= nil and type(found) ~= "table" and text.printable(tostring(found)) or nil
 end
 
 

@@ -121,9 +121,10 @@ function M:reason(line, status, body)
   if not message and type(body) == "table" and type(body.error) == "string" then
     message = body.error
   end
+  message = message or status and ("the service answered %d"):format(status)
+    or "the service reports a failure without a reason"
   code = code or status and ("http_%d"):format(status) or "failed"
-  return { code = code, message = message or status and ("the service answered %d"):format(status)
-    or "the service reports a failure without a reason" }
+  return { code = text.printable(code), message = text.printable(message) }
 end
 
 

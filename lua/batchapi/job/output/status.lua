@@ -1,5 +1,6 @@
 --- How far a job is.
 
+local core = require("batchapi.core")
 local states = require("batchapi.job.store.state")
 local tally = require("batchapi.job.store.tally")
 local trouble = require("batchapi.watch.patience")
@@ -116,7 +117,7 @@ local function describe(status)
     #status.parts > 0 and ("parts: %s"):format(listed(status.states)) or nil,
   }
   local function add(text, ...)
-    lines[#lines + 1] = text:format(...)
+    lines[#lines + 1] = core.printable(text:format(...))
   end
   for i = 1, math.min(#status.errors, SHOWN) do
     local entry = status.errors[i]
