@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,6 +41,22 @@ static void remove_path(struct ba_doorbell *doorbell)
   doorbell->directory[0] = '\0';
 }
 
+/* Who can rename our directory away can put one of his own in its place, and be
+ * what the host connects to. */
+static bool is_safe(const char *parent, struct ba_error *err)
+{
+  struct stat info;
+  if(stat(parent, &info) != 0)
+    return ba_error_errno(err, errno, parent);
+  bool others = (info.st_mode & (S_IWGRP | S_IWOTH)) && !(info.st_mode & S_ISVTX);
+  bool mine = info.st_uid == geteuid() || info.st_uid == 0;
+  return (mine && !others) ||
+         ba_error_set(err, BA_IO, "EPERM",
+                      "%s: others may rename what lies in it, so no socket is made there "
+                      "(BATCHAPI_RUNTIME_DIR names another place)",
+                      parent);
+}
+
 static bool make_directory(struct ba_doorbell *doorbell, struct ba_error *err)
 {
   const char *parent = runtime_directory();
@@ -50,6 +67,10 @@ static bool make_directory(struct ba_doorbell *doorbell, struct ba_error *err)
   if(length < 0 || (size_t)length + 6 > size) {
     directory[0] = '\0';
     return ba_error_set(err, BA_IO, "ENAMETOOLONG", "%s is too long for a socket's path", parent);
+  }
+  if(!is_safe(parent, err)) {
+    directory[0] = '\0';
+    return false;
   }
   if(!mkdtemp(directory)) {
     int reason = errno;
