@@ -85,3 +85,38 @@ describe("a directory that another takes the place of", function()
     assert.is_string(swapped)
   end)
 end)
+
+
+describe("a directory whose files others may rename", function()
+  local program = require("support.program")
+
+  local function loosen(mode)
+    assert(os.execute(("mkdir -p %s/loose && chmod %s %s/loose"):format(base, mode, base)))
+    return base .. "/loose"
+  end
+
+  local function listening(mode)
+    return program.said([[
+      local path, why, err = require("batchapi.core").mailbox():listen()
+      print(path and "listens" or err.code, why)
+    ]], "env BATCHAPI_RUNTIME_DIR=" .. loosen(mode))
+  end
+
+  it("holds no socket of ours", function()
+    assert.matches("^EPERM.*BATCHAPI_RUNTIME_DIR names another place", listening("0777"))
+    assert.matches("^EPERM", listening("0770"))
+    assert.matches("^listens", listening("1777"))
+    assert.matches("^listens", listening("0755"))
+  end)
+
+  it("holds no sandbox, and a sandbox is its owner's alone", function()
+    local function sandbox_in(mode)
+      local pipe = assert(io.popen(("TMPDIR=%s sandbox/run sh -c 'ls -ld $BATCHAPI_SANDBOX_DIR' 2>&1"):format(loosen(mode))))
+      local said = pipe:read("*a")
+      pipe:close()
+      return said
+    end
+    assert.matches("others may rename what lies in it", sandbox_in("0777"))
+    assert.matches("drwx%-%-%-%-%-%-", sandbox_in("0700"))
+  end)
+end)
