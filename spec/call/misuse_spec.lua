@@ -92,6 +92,9 @@ cases.webhook = {
   verify = { function() batchapi.webhook.verify() end, function() batchapi.webhook.verify({}, 1, "whsec_AAAA") end,
     function() batchapi.webhook.verify({}, "", 1) end, function() batchapi.webhook.verify({}, "", "whsec_AAAA", 1) end,
     function() batchapi.webhook.verify({}, "", "whsec_AAAA", { nwo = 1 }) end },
+  unwrap = { function() batchapi.webhook.unwrap() end, function() batchapi.webhook.unwrap({}, 1, "whsec_AAAA") end,
+    function() batchapi.webhook.unwrap({}, "", 1) end,
+    function() batchapi.webhook.unwrap({}, "", "whsec_AAAA", { nwo = 1 }) end },
 }
 
 -- Of each method: without a colon, on a closed client, and wrong arguments.
