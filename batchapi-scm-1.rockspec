@@ -219,6 +219,7 @@ build = {
       ["batchapi.util.text"] = "lua/batchapi/util/text.lua",
       ["batchapi.util.timestamp"] = "lua/batchapi/util/timestamp.lua",
       ["batchapi.util.url"] = "lua/batchapi/util/url.lua",
+      ["batchapi.util.versions"] = "lua/batchapi/util/versions.lua",
       ["batchapi.version"] = "lua/batchapi/version.lua",
       ["batchapi.watch.backoff"] = "lua/batchapi/watch/backoff.lua",
       ["batchapi.watch.doubt"] = "lua/batchapi/watch/doubt.lua",

@@ -9,6 +9,7 @@ if not loaded then
 end
 
 local version = require("batchapi.version")
+local versions = require("batchapi.util.versions")
 
 if core._VERSION ~= version then
   error(("batchapi: the Lua files are %s, batchapi.core is %s; install both anew"):format(
@@ -77,6 +78,13 @@ end
 ---@return table
 function M.object(list)
   return json.object(list)
+end
+
+
+--- What runs here and what it was built with: prints as text.
+---@return batchapi.Versions
+function M.version()
+  return versions()
 end
 
 

@@ -51,7 +51,7 @@ cases.batchapi = {
     function() batchapi.map({}, print, { concurrency = 0 }) end },
   defer = { function() batchapi.defer() end, function() batchapi.defer(1) end },
   cancel = { function() batchapi.cancel() end, function() batchapi.cancel(1) end, function() batchapi.cancel({}) end },
-  fd = { false }, pump = { false }, next_timeout = { false },
+  fd = { false }, pump = { false }, next_timeout = { false }, version = { false },
 }
 for _, name in ipairs{ "asana", "factset", "robotoff", "azure", "groq", "anthropic", "mistral", "msgraph" } do
   cases.batchapi[name] = { function() batchapi[name](1) end, function() batchapi[name]{ tiemout = 1 } end }
