@@ -308,7 +308,7 @@ describe("a script", function()
     ]]):format(server.socket))
     file:close()
     local build = os.getenv("BATCHAPI_BUILD") or "build"
-    local pipe = assert(io.popen(("LUA_PATH='lua/?.lua;;' LUA_CPATH='%s/lib/?.so;;' timeout 20 %s %s 2>&1")
+    local pipe = assert(io.popen(("LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lib/?.so;;' timeout 20 %s %s 2>&1")
       :format(build, lua, script)))
     local output = pipe:read("*a")
     pipe:close()

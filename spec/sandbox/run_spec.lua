@@ -80,6 +80,6 @@ describe("sandbox/run", function()
     assert.equal("gone\n", bash(WAIT .. [[
       sandbox/run sh -c 'echo "$BATCHAPI_SANDBOX_DIR" >"'$mark'.new"; mv "'$mark'.new" "'$mark'"; exec sleep 50' &
       run=$!; wait_for "$mark"; directory=$(cat "$mark"); kill -KILL $run
-      for _ in $(seq 1000); do [ -e "$directory" ] || { echo gone; break; }; sleep 0.02; done]]))
+      for _ in $(seq 3000); do [ -e "$directory" ] || { echo gone; break; }; sleep 0.02; done]]))
   end)
 end)

@@ -217,6 +217,8 @@ function M.job(world)
           return batch
         end
       until not batch
+    end, is_whole = function()
+      return true
     end }
   end }
   for _, record in ipairs(world.journal) do
