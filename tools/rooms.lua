@@ -8,7 +8,7 @@
 -- be. "*" means every file of the room.
 local rooms = {
   { "core" }, { "version" },
-  { "util", doors = "*", uses = "core" },
+  { "util", doors = "*", uses = "core version" },
   { "check", doors = "*", uses = "core util" },
   { "host", doors = "init background detect driver/custom files iterator parallel queue scheduler",
     uses = "check core util" },

@@ -13,6 +13,7 @@ local version = require("batchapi.version")
 ---@field features table<string, boolean> what this libcurl can do: http2, brotli, zstd, unix_sockets, https_proxy, async_dns
 ---@field made_of string all that libcurl is made of, as it says itself
 
+local jit = rawget(_G, "jit")
 local names = { "libcurl", "openssl", "zlib" }
 
 
@@ -41,6 +42,6 @@ end
 return function()
   local versions = core.versions()
   versions.batchapi = version
-  versions.lua = rawget(_G, "jit") and jit.version or _VERSION
+  versions.lua = jit and jit.version or _VERSION
   return setmetatable(versions, { __tostring = as_text })
 end
