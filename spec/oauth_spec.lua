@@ -274,6 +274,14 @@ describe("OAuth refresh token (Asana)", function()
     assert.equal(2, sandbox.token_requests())
   end)
 
+  it("is not looked for in a client that was just collected", function()
+    for _ = 1, 3 do
+      assert(asana()) -- nobody holds it
+      collectgarbage() -- its finaliser runs; as a key of a weak table it is seen until the next time
+      assert(asana())
+    end
+  end)
+
   it("is not shared with who has another secret, or is another application", function()
     local first = assert(asana())
     local others = { { client_secret = "another" }, { client_id = "another" }, { refresh_token = "another" } }

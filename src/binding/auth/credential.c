@@ -229,14 +229,15 @@ static int credential_new(lua_State *L)
 }
 
 /* core.is_grant(description, credential) -> boolean   Does that credential have
- * what the description of kind "oauth_refresh" names? [-0, +1, e] */
+ * what the description of kind "oauth_refresh" names? One that is collected does
+ * not: as a weak key it is seen once more after its finaliser. [-0, +1, e] */
 static int credential_is_grant(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
-  struct ba_credential *credential = ba_check_credential(L, 2);
+  struct box *box = luaL_checkudata(L, 2, CREDENTIAL_TYPE);
   struct ba_oauth_refresh_options options;
   refresh_options(L, &options);
-  lua_pushboolean(L, ba_credential_is_grant(credential, &options));
+  lua_pushboolean(L, box->credential && ba_credential_is_grant(box->credential, &options));
   return 1;
 }
 
