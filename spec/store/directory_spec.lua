@@ -106,6 +106,26 @@ describe("a job's directory", function()
       assert.are.equal(1, sandbox.count("batches", "all"))
     end)
 
+    it("salvaged while failed requests are sent again, keeps what came before it was left", function()
+      local again = { [2] = "fail-500-times-1", [4] = "fail-500-times-1", [5] = "fail-500-times-1" }
+      local options = quick{ dir = dir, max_requests_per_batch = 1, concurrency = 1 }
+      local job = assert(openai:run(chats(6, again), options))
+      assert(job:wait())
+      assert.are.equal(3, job:retry())
+      job:close()
+      change("results.jsonl.part", "echo: text 1", "echo: text 9")
+      local salvaged = assert(batchapi.resume(dir, { client = openai, salvage = true, settle = 0.3 }))
+      repeat
+        local status = assert(salvaged:poll{ timeout = 1 })
+      until status.ok >= 3 or status.state == "done"
+      salvaged:close()
+      local _, by_index = all(assert(batchapi.resume(dir, { client = openai })))
+      assert.are.equal("damaged", by_index[1].error.code)
+      for index = 2, 6 do
+        assert.is_true(by_index[index].ok, index)
+      end
+    end)
+
     it("creates nothing again when the record of a create is damaged: the batch is looked for", function()
       sandbox.set{ batch = { in_progress = 1 } }
       assert(openai:run(chats(2), quick{ dir = dir })):close()

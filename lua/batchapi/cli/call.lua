@@ -69,7 +69,9 @@ local function read_words(words)
     end
     i = i + 1
   end
-  if fields and body then
+  if fields and body and type(body) ~= "table" then
+    settings.give_up("--json: fields go with an object only", 2)
+  elseif fields and body then
     for name, value in pairs(fields) do
       body[name] = value
     end

@@ -1,6 +1,7 @@
 --- The commands that drive a job: run, check, resume, wait, results, cancel, retry.
 
 local batchapi = require("batchapi")
+local json = require("batchapi.json")
 local output = require("batchapi.cli.output")
 local run_options = require("batchapi.definition.run_options")
 local settings = require("batchapi.cli.settings")
@@ -60,7 +61,17 @@ local function requests_of(file)
   if file == "-" then
     return "/dev/stdin"
   end
+  settings.need(io.open(file, "rb")):close() -- before a directory is made for it
   return file
+end
+
+
+-- Where the results go: opened before anything is sent.
+local function place_of(chosen)
+  if chosen.output and chosen.output == chosen.file then
+    settings.give_up("-o names the file of requests: the results need another", 2)
+  end
+  return chosen.output and output.open(chosen.output) or nil
 end
 
 
@@ -76,13 +87,30 @@ local function dir_of(chosen)
 end
 
 
+-- What may have been paid for: retry takes it only by name.
+local only_by_name = { missing = true, unreadable = true, gone = true, damaged = true, unknown_outcome = true }
+
+
 -- What is to be done about a job that did not go well, or nothing.
 local function next_step(status, dir)
   if status.failed == 0 or not dir then
     return nil
   end
-  local quoted = terminal.quoted(dir)
-  return ("see them: batchapi results %s --failed; send them again: batchapi retry %s"):format(quoted, quoted)
+  local quoted, steps, plain, seen = terminal.quoted(dir), {}, false, {}
+  for _, entry in ipairs(status.errors) do
+    local code = tostring(entry.code)
+    if code == "uncollected" then
+      steps[#steps + 1] = "ask for uncollected ones again: batchapi resume " .. quoted
+    elseif only_by_name[code] and not seen[code] then
+      seen[code] = true
+      steps[#steps + 1] = ("send %s ones again, which may have been paid for: batchapi retry %s --only %s"):format(code,
+        quoted, code)
+    elseif not plain then
+      plain = true
+      steps[#steps + 1] = "send them again: batchapi retry " .. quoted
+    end
+  end
+  return ("see them: batchapi results %s --failed; %s"):format(quoted, table.concat(steps, "; "))
 end
 
 
@@ -110,8 +138,8 @@ local function unfinished(why, dir)
 end
 
 
-local function write_results(job, chosen, dir)
-  local out = output.open(chosen.output)
+local function write_results(job, chosen, dir, out)
+  out = out or output.open(nil)
   local results = job:results{ raw = chosen.raw or nil }
   while true do
     local result, why = results:next()
@@ -129,7 +157,7 @@ end
 
 
 -- Drives a job that was begun to its end; with --detach until everything is submitted.
-local function drive(job, chosen, dir)
+local function drive(job, chosen, dir, out)
   if chosen.detach then
     local ok, why = job:submit()
     if not ok then
@@ -145,7 +173,7 @@ local function drive(job, chosen, dir)
       unfinished(why, dir)
     end
   else
-    write_results(job, chosen, dir)
+    write_results(job, chosen, dir, out)
   end
   return close(job, chosen, dir)
 end
@@ -160,12 +188,13 @@ function M.run(chosen, ending)
   local client = settings.client(chosen)
   local options = job_options(chosen)
   options.dir, options.on_update = dir, observer(chosen)
+  local requests, out = requests_of(chosen.file), place_of(chosen)
+  ending.dir = dir
+  local job = settings.need(client:run(requests, options))
   if dir and not chosen.dir and not chosen.quiet then
     terminal.tell("the job lives in %s", dir)
   end
-  ending.dir = dir
-  local job, why = client:run(requests_of(chosen.file), options)
-  return drive(settings.need(job, why), chosen, dir)
+  return drive(job, chosen, dir, out)
 end
 
 
@@ -175,10 +204,11 @@ function M.check(chosen)
   options.dry_run = true
   local report = settings.need(settings.client(chosen):run(requests_of(chosen.file), options))
   if chosen.json then
+    report.faults, report.parts = json.array(report.faults), json.array(report.parts)
     output.machine(report)
   else
     for _, fault in ipairs(report.faults) do
-      io.stdout:write(("%s:%d: %s\n"):format(chosen.file, fault.line, fault.message))
+      io.stdout:write(("%s%s: %s\n"):format(chosen.file, fault.line and ":" .. fault.line or "", fault.message))
     end
     if report.fault_count > #report.faults then
       io.stdout:write(("and %d more\n"):format(report.fault_count - #report.faults))
@@ -190,10 +220,25 @@ function M.check(chosen)
 end
 
 
--- Takes up the job in a directory. One that has ended needs no client.
+-- Can the job only be read? Then it needs no client.
+local function only_reads(chosen, status)
+  if status.state ~= "done" or chosen.cleanup or chosen.attempts or chosen.salvage or chosen.service
+    or chosen.api_key_file or chosen.base_url then
+    return false
+  end
+  for _, entry in ipairs(status.errors) do
+    if entry.code == "uncollected" then
+      return false -- they are asked for again
+    end
+  end
+  return true
+end
+
+
+-- Takes up the job in a directory.
 local function take_up(chosen, options, reads)
   local status = settings.need(batchapi.status(chosen.dir))
-  if not (reads and status.state == "done") then
+  if not (reads and only_reads(chosen, status)) then
     options.client = settings.client(chosen, status.service)
   end
   options.salvage = chosen.salvage or nil
@@ -206,7 +251,8 @@ function M.resume(chosen, ending)
   ending.dir = chosen.dir
   local options = job_options(chosen, true)
   options.on_update = observer(chosen)
-  return drive(take_up(chosen, options, not options.attempts), chosen, chosen.dir)
+  local out = place_of(chosen)
+  return drive(take_up(chosen, options, true), chosen, chosen.dir, out)
 end
 
 
@@ -238,7 +284,7 @@ function M.results(chosen)
   if chosen.requests then
     settings.need(job:write_failed(chosen.output))
   else
-    write_results(job, chosen, chosen.dir)
+    write_results(job, chosen, chosen.dir, place_of(chosen))
   end
   job:close()
   return status.failed > 0 and 1 or 0
@@ -262,6 +308,7 @@ end
 --- batchapi retry DIR
 function M.retry(chosen, ending)
   ending.dir = chosen.dir
+  local out = place_of(chosen)
   local job = take_up(chosen, { on_update = observer(chosen) }, false)
   local ok, why = job:wait() -- one that was interrupted comes to its end first
   if not ok then
@@ -279,11 +326,11 @@ function M.retry(chosen, ending)
   end
   local count = settings.need(job:retry{ attempts = chosen.attempts, only = only })
   if count == 0 then
-    terminal.tell("nothing is sent again%s", only and "" or "; what may have been paid for is named with --only CODE")
-    return close(job, chosen, nil)
+    terminal.tell("nothing is sent again: no failure is %s", only and "one of these" or "surely unpaid")
+    return close(job, chosen, chosen.dir)
   end
   terminal.tell("%d sent again", count)
-  return drive(job, chosen, chosen.dir)
+  return drive(job, chosen, chosen.dir, out)
 end
 
 

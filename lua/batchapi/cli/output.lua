@@ -17,6 +17,7 @@ function M.open(path)
   if not path then
     return setmetatable({ file = io.stdout }, Out)
   end
+  -- What is interrupted leaves PATH.part, and PATH as it was.
   local file, why = io.open(path .. ".part", "wb")
   return setmetatable({ file = settings.need(file, why), path = path }, Out)
 end
@@ -46,21 +47,45 @@ function Out:finish()
 end
 
 
+local DEPTH = { max_depth = 600 } -- as deep as an answer can be, and the result around it
+
+
+-- What an answer held that JSON has no form for, and that was read all the same (`repaired` says so): numbers
+-- that are none become null, bytes that are not UTF-8 '?'.
+local function fit(value)
+  if type(value) == "table" then
+    local copy = setmetatable({}, getmetatable(value))
+    for name, inner in pairs(value) do
+      copy[type(name) == "string" and fit(name) or name] = fit(inner)
+    end
+    return copy
+  elseif type(value) == "string" and not json.encode(value) then
+    return (value:gsub("[\128-\255]", "?"))
+  elseif type(value) == "number" and not json.encode(value) then
+    return json.null
+  end
+  return value
+end
+
+
 --- A result as a line.
 ---@param result table
 ---@return string
 function M.of_result(result)
-  return json.encode({
+  local shown = {
     custom_id = result.custom_id, index = result.index, ok = result.ok, status = result.status, body = result.body,
     error = result.error, repaired = result.repaired,
-  })
+  }
+  return json.encode(shown, DEPTH) or settings.need(json.encode(fit(shown), DEPTH))
 end
 
 
 --- A value for machines: one line.
 ---@param value any
 function M.machine(value)
-  io.stdout:write(json.encode(value), "\n")
+  local out = M.open(nil)
+  out:line(settings.need(json.encode(value, DEPTH)))
+  out:finish()
 end
 
 

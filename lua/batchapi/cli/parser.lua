@@ -116,7 +116,8 @@ local commands = {
   end },
   { "status", "how far jobs are, also those that another process drives", function(command)
     command:argument("dirs", "directories of jobs, or above jobs"):argname("DIR"):args("*")
-    command:option("-w --watch", "again every N seconds (2), until all have ended"):argname("N"):args("?"):convert(number)
+    command:flag("-w --watch", "again and again, until all have ended")
+    command:option("--every", "with --watch: seconds between two looks (2)"):argname("N"):convert(number)
     command:flag("--json", "for machines: JSON on standard output")
   end },
   { "results", "write the results of a job that has ended", function(command)

@@ -98,38 +98,68 @@ local function leftovers(dirs)
 end
 
 
---- batchapi clean [DIR…]
-function M.clean(chosen)
-  local ended = leftovers(#chosen.dirs > 0 and chosen.dirs or { "." })
-  local kept, count = {}, 0
+-- The files that are to be deleted, and the jobs that left them.
+local function to_delete(ended)
+  local files, jobs = {}, {}
   for _, status in ipairs(ended) do
-    if status.unclaimed > 0 or status.missing > 0 then
-      terminal.tell("%s has answers that belong to no request: its files stay", status.dir)
-    else
-      kept[#kept + 1] = status
-      for _, part in ipairs(status.parts) do
-        if part.file_id then
-          count = count + 1
-          io.stdout:write(("%s  %s  part %d\n"):format(part.file_id, status.dir, part.part))
-        end
+    local stays = 0
+    for _, part in ipairs(status.parts) do
+      if part.incomplete then
+        stays = stays + 1
+      elseif part.file_id and not part.cleaned then
+        files[#files + 1] = ("%s  %s  part %d"):format(part.file_id, status.dir, part.part)
+        jobs[#jobs + 1] = jobs[#jobs] ~= status and status or nil
       end
     end
+    if stays > 0 then
+      terminal.tell("%s: the files of %d %s stay: not all of the answers could be handed out", status.dir, stays,
+        stays == 1 and "part" or "parts")
+    end
   end
-  if count == 0 then
+  return files, jobs
+end
+
+
+-- Deletes what a job has left. What could not be is told.
+local function clean_one(chosen, status)
+  local client = settings.client(chosen, status.service)
+  local job, why = batchapi.resume(status.dir, { client = client, cleanup = true })
+  local ok = job
+  if job then
+    ok, why = job:wait()
+  end
+  if not ok then
+    settings.give_up(status.dir .. ": " .. tostring(why))
+  end
+  local warnings = job:status().warnings
+  for _, warning in ipairs(warnings) do
+    terminal.complain(status.dir .. ": " .. warning)
+  end
+  job:close()
+  return #warnings == 0
+end
+
+
+--- batchapi clean [DIR…]
+function M.clean(chosen)
+  local files, jobs = to_delete(leftovers(#chosen.dirs > 0 and chosen.dirs or { "." }))
+  if #files == 0 then
     terminal.tell("nothing is to be deleted")
     return 0
   end
-  local question = ("Delete these %d files at the service, and the files of their results?"):format(count)
+  io.stdout:write(table.concat(files, "\n"), "\n")
+  io.stdout:flush()
+  local question = ("Delete %s at the service, and the files of their results?"):format(
+    #files == 1 and "this file" or ("these %d files"):format(#files))
   if not chosen.yes and not terminal.confirm(question) then
+    terminal.tell("nothing was deleted")
     return 3
   end
-  for _, status in ipairs(kept) do
-    local client = settings.client(chosen, status.service)
-    local job = settings.need(batchapi.resume(status.dir, { client = client, cleanup = true }))
-    settings.need(job:wait())
-    job:close()
+  local all = true
+  for _, status in ipairs(jobs) do
+    all = clean_one(chosen, status) and all
   end
-  return 0
+  return all and 0 or 3
 end
 
 

@@ -84,7 +84,9 @@ function M.config()
   if not config then
     local folder = config_folder()
     config = folder and (read_config(folder .. "/config.lua", load_data)
-      or read_config(folder .. "/config.json", json.decode)) or {}
+      or read_config(folder .. "/config.json", function(text)
+        return json.decode(text)
+      end)) or {}
   end
   return config
 end

@@ -91,8 +91,7 @@ end
 --- batchapi status [DIR…]
 function M.status(chosen)
   local dirs = #chosen.dirs > 0 and chosen.dirs or { "." }
-  local watch = chosen.watch
-  local every = watch and (watch[1] or WATCH_EVERY)
+  local watch, every = chosen.watch, chosen.every or WATCH_EVERY
   while true do
     local list, one = gather(dirs)
     if watch and terminal.is(1) then

@@ -205,7 +205,7 @@ end
 
 --- Is there anything to be deleted there? Not while something was not handed out, or never came.
 local function needs_cleaning(job, part)
-  return job.options.cleanup and job.run.delete and not part.cleaned and not part.incomplete
+  return job.options.cleanup and job.run.delete and not (part.cleaned or part.uncleaned or part.incomplete)
 end
 
 
@@ -219,15 +219,17 @@ local function warn_of_left(job, part)
 end
 
 
---- Deletes what the part left at the service, as `cleanup` asks. What is gone already is fine.
+--- Deletes what the part left at the service, as `cleanup` asks. What is gone already is fine; what
+--- cannot be deleted is told, and left to the next process that is asked to.
 local function clean(job, part)
   for _, id in ipairs(ids_left(part)) do
     local answer, why, err = job:call(job.run.delete, { file_id = id })
     if not answer and err.status ~= 404 then
+      part.uncleaned = true
       job.warnings[#job.warnings + 1] = why -- the results are safe; a file left behind is no failure
     end
   end
-  return job:record{ type = "cleaned", part = part.part }
+  return part.uncleaned or job:record{ type = "cleaned", part = part.part }
 end
 
 

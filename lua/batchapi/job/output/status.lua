@@ -14,7 +14,7 @@ local function part_status(part)
   return {
     part = part.part, attempt = part.attempt, state = part.status, requests = part.count, bytes = part.bytes,
     batch_id = part.batch_id, file_id = part.file_id, outcome = part.outcome, service_state = part.state,
-    counts = part.counts, trouble = part.trouble,
+    counts = part.counts, trouble = part.trouble, cleaned = part.cleaned, incomplete = part.incomplete,
   }
 end
 
@@ -163,7 +163,8 @@ end
 ---@field unclaimed integer lines of the service, readable or not, that belong to no request: job:unclaimed() has them
 ---@field maybe_paid_twice integer requests of batches that ran beside another one of the same part
 ---@field bytes integer of the parts that were written
----@field parts table[] { part, attempt, state, requests, bytes, batch_id, file_id, outcome, service_state, counts }
+---@field parts table[] { part, attempt, state, requests, bytes, batch_id, file_id, outcome, service_state, counts, cleaned,
+--- incomplete } cleaned: its files at the service are deleted; incomplete: they stay, for not all could be handed out
 ---@field states table<string, integer> how many parts are in each state
 ---@field usage table|nil summed
 ---@field elapsed number seconds since this process began with it

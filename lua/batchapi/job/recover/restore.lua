@@ -282,6 +282,7 @@ function M.account(job, damage)
   if not ok then
     return nil, why, err
   end
+  job.store.round = job.state.round -- also of what is salvaged: its results are of this round
   local notes = again.notes(job)
   ok, why, err = job.store:recover(function(result, place)
     job.store:settle(result, place)
