@@ -1,6 +1,7 @@
 --- Failed requests of a job that has ended: sent again, or written to a file.
 
 local batchapi = require("batchapi")
+local face = require("batchapi.job.face")
 local jobs = require("support.job")
 local sandbox = require("support.sandbox")
 
@@ -195,6 +196,85 @@ describe("failed requests of batches", function()
     assert.matches("nowhere", why)
   end)
 
+  describe("whose files are damaged", function()
+    local function spoilers(path)
+      return { function() jobs.change(path, "text 2", "text X") end, function() assert(os.remove(path)) end }
+    end
+
+    -- Four requests in two parts, 2 has failed.
+    local function ended(temporary)
+      local dir = not temporary and jobs.dir() or nil
+      local job = assert(openai:run(chats(4, { [2] = "fail-500-times-1" }), quick{ dir = dir, max_requests_per_batch = 2 }))
+      assert(job:wait())
+      return job, dir
+    end
+
+    it("are not sent, and the job stays what it was", function()
+      local job, dir = ended()
+      local reading = job:results()
+      assert.is_true(assert(reading:next()).index >= 1)
+      local path = dir .. "/part-00001.jsonl"
+      local whole = jobs.read(path)
+      local before = jobs.read(dir .. "/journal.jsonl")
+      for _, spoil in ipairs(spoilers(path)) do
+        spoil()
+        local count, why, err = job:retry{}
+        assert.is_nil(count)
+        assert.matches("part%-00001", why)
+        assert.are.equal("part_damaged", err.code)
+        local status = job:status()
+        assert.are.same({ "done", 3, 1, 0 }, { status.state, status.ok, status.failed, status.repeating or 0 })
+        assert.are.same({ ok = 3, server_error = 1 }, outcomes(all(job)))
+        assert.are.equal(before, jobs.read(dir .. "/journal.jsonl"))
+        jobs.write(path, whole)
+      end
+      assert(reading:next()) -- it goes on
+      local other = assert(batchapi.resume(dir, { client = openai })) -- nobody holds the directory
+      assert.are.same({ ok = 3, server_error = 1 }, outcomes(all(other)))
+      other:close()
+      assert.are.equal(1, job:retry{})
+      assert.are.same({ ok = 4 }, outcomes(all(job)))
+    end)
+
+    it("are sent if only another part is damaged", function()
+      local job, dir = ended()
+      jobs.write(dir .. "/part-00002.jsonl", "no request\n")
+      assert.are.equal(1, job:retry{})
+      assert.are.same({ ok = 4 }, outcomes(all(job)))
+      assert.are.same({ 4, "done" }, { job:status().ok, job:status().state })
+    end)
+
+    it("are not sent without dir either", function()
+      local job = ended(true)
+      local dir = face.engine(job).dir
+      jobs.change(dir .. "/part-00001.jsonl", "text 2", "text X")
+      local _, _, err = job:retry{}
+      assert.are.equal("part_damaged", err.code)
+      assert.are.same({ "done", 1 }, { job:status().state, job:status().failed })
+      assert.are.same({ ok = 3, server_error = 1 }, outcomes(all(job)))
+    end)
+
+    it("are not written, and what is written is whole", function()
+      local job, dir = ended()
+      local path = jobs.dir()
+      jobs.write(dir .. "/part-00002.jsonl", "no request\n")
+      assert.are.equal(1, job:write_failed(path))
+      assert.matches("text 2", jobs.read(path))
+      local part = dir .. "/part-00001.jsonl"
+      for _, spoil in ipairs(spoilers(part)) do
+        spoil()
+        local count, why, err = job:write_failed(path)
+        assert.is_nil(count)
+        assert.matches("part%-00001", why)
+        assert.are.equal("part_damaged", err.code)
+        assert.matches("text 2", jobs.read(path))
+        assert.is_nil(jobs.read(path .. ".new"))
+      end
+      assert.are.equal(0, job:write_failed(path, { only = is("another") }))
+      assert.are.equal("done", job:status().state)
+    end)
+  end)
+
   it("are asked for as they must be", function()
     local job = assert(openai:run(chats(1), quick{}))
     assert.has_error(function() job:retry{ attempts = 0 } end)
@@ -264,6 +344,34 @@ describe("failed requests of calls", function()
     assert.are.equal(1, job:write_failed(copy))
     assert.are.equal('{"relative_path":"/tasks","method":"post","data":{"workspace":"1","name":"fail-400"}}\n',
       jobs.read(copy))
+  end)
+
+  for _, kept in ipairs{ true, false } do
+    it(("are neither sent nor written if their file is damaged; dir: %s"):format(tostring(kept)), function()
+      local copy = jobs.dir()
+      local job = assert(asana:run({ write("a"), write("b fail-429-times-1") }, { dir = kept and jobs.dir() or nil }))
+      assert(job:wait())
+      jobs.change(face.engine(job).dir .. "/requests.jsonl", "b fail", "c fail")
+      local _, why, err = job:write_failed(copy)
+      assert.are.equal("requests_damaged", err.code)
+      assert.matches("requests.jsonl", why, 1, true)
+      assert.is_nil(jobs.read(copy))
+      _, _, err = job:retry{}
+      assert.are.equal("requests_damaged", err.code)
+      assert.are.same({ "done", 1 }, { job:status().state, job:status().failed })
+      assert.are.equal(2, #all(job))
+    end)
+  end
+
+  it("are not sent again by resume if their file is damaged", function()
+    local dir = jobs.dir()
+    local job = assert(asana:run({ write("a"), write("b fail-429-times-1") }, { dir = dir, attempts = 1 }))
+    all(job)
+    job:close()
+    jobs.change(dir .. "/requests.jsonl", "b fail", "c fail")
+    local _, _, err = batchapi.resume(dir, { client = asana, attempts = 2 })
+    assert.are.equal("requests_damaged", err.code)
+    all(assert(batchapi.resume(dir, { client = asana })))
   end)
 
   it("whose results could not be fetched are asked for by resume, not sent again", function()

@@ -95,6 +95,14 @@ function M.write(path, text, mode)
 end
 
 
+--- Puts `new` in the place of the first `old` in a file.
+function M.change(path, old, new)
+  local text = M.read(path)
+  local from, to = text:find(old, 1, true)
+  M.write(path, text:sub(1, from - 1) .. new .. text:sub(to + 1))
+end
+
+
 --- The records of a journal.
 function M.journal(dir)
   local records = {}

@@ -75,7 +75,12 @@ end
 --- A job without a directory: all that is known of it is here.
 local function begin_here(job, chosen)
   local store = job.store
-  local count, why, err = retry.begin(job, chosen, function(index, mark)
+  local ok, why, err = retry.check_files(job, chosen)
+  if not ok then
+    return nil, why, err
+  end
+  local count
+  count, why, err = retry.begin(job, chosen, function(index, mark)
     tally.remove(store.counts, chosen[index])
     job.ledger:set(index, mark)
   end)
@@ -87,8 +92,35 @@ local function begin_here(job, chosen)
 end
 
 
+-- All that is known of a job.
+local function remember(job)
+  local before = {}
+  for name, value in pairs(job) do
+    before[name] = value
+  end
+  return before
+end
+
+
+-- The job could not be taken up: it is what it was, and its directory free. It may have been closed meanwhile.
+local function go_back(job, before)
+  local closed = job.closed
+  job.journal:close()
+  job.store:close()
+  job:unlock()
+  for name in pairs(job) do
+    job[name] = before[name]
+  end
+  for name, value in pairs(before) do
+    job[name] = value
+  end
+  job.closed = closed
+end
+
+
 --- A job in a directory is taken up as another process would: one may have been there meanwhile.
 local function begin_anew(job)
+  local before = remember(job)
   local files, why, err = opening.hold(job, job.dir, job.how, job.options.lock_timeout)
   if not files then
     return nil, why, err
@@ -105,7 +137,7 @@ local function begin_anew(job)
     ok, why, err = job:recover()
   end
   if not ok then
-    job:close()
+    go_back(job, before)
     return nil, why, err
   end
   return job.sent_again
@@ -142,10 +174,12 @@ function methods:retry(given)
   else
     count, why, err = begin_anew(self)
   end
-  self.wish, self.reading = nil, nil
+  self.wish = nil
   if not count then
     return errors.adopt("retry", err, why)
-  elseif count > 0 then
+  end
+  self.reading = nil
+  if count > 0 then
     self.deadline, self.paths.over = self.clock.now() + self.patience, false
     self:mind_the_end()
     self:changed()
@@ -156,14 +190,14 @@ end
 
 -- ---- writing them to a file -----------------------------------------------------------------------
 
---- Hands the lines of all requests to `take(index, line)`, in their order.
-local function each_line(job, take)
-  local index, spans = 0, {}
+--- Hands the lines of the chosen requests to `take(line)`, in their order. Their files are what was written.
+local function each_line(job, chosen, take)
+  local spans = {}
   for number = 1, job.has_parts and job.state.last_part or 0 do
     local part = job.state.parts[number]
-    spans[#spans + 1] = part and part.attempt == 1 and part or nil
+    spans[#spans + 1] = part and part.attempt == 1 and retry.holds_any(chosen, part) and part or nil
   end
-  if not job.has_parts then
+  if not job.has_parts and next(chosen) ~= nil then
     spans[1] = { first = 1, count = job.state.input.requests }
   end
   for _, part in ipairs(spans) do
@@ -174,13 +208,12 @@ local function each_line(job, take)
       reader, why, err = parts.whole_file(job, "requests.jsonl")
     end
     local ok = reader ~= nil
-    for _ = 1, reader and part.count or 0 do
+    for index = part.first, reader and part.first + part.count - 1 or 0 do
       local line
-      index = index + 1
       line, why, err = reader.next()
       ok = line ~= nil
-      if ok then
-        ok, why, err = take(index, line)
+      if ok and chosen[index] then
+        ok, why, err = take(line)
       end
       if not ok then
         break
@@ -221,12 +254,17 @@ function methods:write_failed(path, given)
     ok, why = chosen, count
   end
   if ok then
+    ok, why, err = retry.check_files(self, chosen)
+  end
+  if ok then
     writer, why, err = self.outside:writer(path .. ".new")
     ok = writer
   end
   if ok then
-    ok, why, err = each_line(self, function(index, line)
-      return not chosen[index] or self.outside:write(writer, line .. "\n")
+    count = 0 -- some may have been taken out
+    ok, why, err = each_line(self, chosen, function(line)
+      count = count + 1
+      return self.outside:write(writer, line .. "\n")
     end)
   end
   if ok then

@@ -313,6 +313,24 @@ function M.whole_file(job, name)
 end
 
 
+--- Is requests.jsonl what was written?
+---@param job table
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.check_whole(job)
+  local hash = job.state.input.hash
+  local found, why, err = job.files:sha256("requests.jsonl")
+  if not found and not (err and err.code == "ENOENT") then
+    return nil, why, err
+  elseif found and (hash == nil or found == hash) then -- an earlier version knew no hash
+    return true
+  end
+  return record_file.refuse({ { file = "requests.jsonl",
+    what = found and "it is not what was written" or "it is not there" } }, "requests_damaged")
+end
+
+
 --- Hands the id of each request of a part to `take`.
 ---@param job table
 ---@param part table

@@ -4,6 +4,7 @@ local again = require("batchapi.job.recover.again")
 local collect = require("batchapi.job.batch.collect")
 local parts = require("batchapi.job.input.parts")
 local record_file = require("batchapi.job.store.record_file")
+local retry = require("batchapi.job.recover.retry")
 local unclaimed = require("batchapi.job.store.unclaimed")
 local marks = require("batchapi.job.store.marks")
 
@@ -42,6 +43,39 @@ local function ids_left(job, part)
 end
 
 
+local function is_open(part)
+  return part.status ~= "settled" or part.uncollected ~= nil
+end
+
+
+--- Is the file of a part needed? Of a job that has ended job:retry needs only the requests that it sends
+--- again, and those whose answers could not be fetched.
+local function is_needed(job, part)
+  local wish = job.wish
+  if not wish or is_open(part) then
+    return true
+  elseif part.attempt > 1 then
+    return false
+  elseif retry.holds_any(wish.chosen, part) then
+    return true
+  end
+  for _, other in pairs(job.state.parts) do
+    if other.attempt > 1 and is_open(other) and other.first < part.first + part.count
+      and other.first + other.span > part.first then
+      return true
+    end
+  end
+  return false
+end
+
+
+local function enter_nameless(job, count)
+  for _ = 1, count do
+    job.ledger:add(nil)
+  end
+end
+
+
 --- Is the part's file what was written? With `damage`, which is told, a part that is not goes on.
 ---@return true|nil ok
 ---@return string|nil message
@@ -61,6 +95,10 @@ end
 
 
 local function enter_part(job, part, damage)
+  if not is_needed(job, part) then
+    enter_nameless(job, part.count)
+    return true
+  end
   local ok, why, err = check_part(job, part, damage)
   if not ok then
     return nil, why, err
@@ -140,9 +178,7 @@ end
 ---@return table|nil err
 local function enter_requests(job, damage)
   if not job.has_parts or job.only_replays then
-    for _ = 1, job.state.input.requests do
-      job.ledger:add(nil)
-    end
+    enter_nameless(job, job.state.input.requests)
     return true
   end
   for _, number in ipairs(numbers_of(job, 1)) do
@@ -166,12 +202,15 @@ local function mark_attempts(job, notes, damage)
         again.mark(notes, part, index)
       end
     end
-    local ok, why, err = check_part(job, part, damage)
-    if ok and part.damaged then
+    local needed, ok, why, err = is_needed(job, part), true, nil, nil
+    if needed then
+      ok, why, err = check_part(job, part, damage)
+    end
+    if ok and needed and part.damaged then
       for _, id in ipairs(ids_left(job, part)) do
         take(id or "")
       end
-    elseif ok and not part.vanished then
+    elseif ok and needed and not part.vanished then
       ok, why, err = parts.each_id(job, part, take)
     end
     if not ok then
@@ -225,25 +264,21 @@ local function check_holes(job, notes, damage)
 end
 
 
---- Calls are made of requests.jsonl as long as a request has no result.
-local function check_requests(job, damage)
-  local input = job.state.input
+--- Calls are made of requests.jsonl as long as a request has no result, or is to be sent again.
+local function check_requests(job, notes, damage)
   job.requests_damaged = (job.state.salvaged or {}).requests
-  if job.requests_damaged or job.has_parts or job.store.finished or not input.hash
-    or job.ledger:tally(marks.OPEN) == 0 then
+  local open = not job.store.finished and job.ledger:tally(marks.OPEN) > 0
+  local again_too = not damage and next(retry.choose(job, notes.failed)) ~= nil
+  if job.has_parts or job.requests_damaged and not job.wish or not (open or again_too) then
     return true
   end
-  local found, why, err = job.files:sha256("requests.jsonl")
-  if not found or found == input.hash then
-    return found ~= nil or nil, why, err
+  local ok, why, err = parts.check_whole(job)
+  if not ok and damage and err.code == "requests_damaged" then
+    damage[#damage + 1] = err.damage[1]
+    job.requests_damaged = true
+    return true
   end
-  local here = { file = "requests.jsonl", what = "it is not what was written" }
-  if not damage then
-    return record_file.refuse({ here }, "requests_damaged")
-  end
-  damage[#damage + 1] = here
-  job.requests_damaged = true
-  return true
+  return ok, why, err
 end
 
 
@@ -299,7 +334,7 @@ function M.account(job, damage)
     ok, why, err = check_holes(job, notes, damage)
   end
   if ok then
-    ok, why, err = check_requests(job, damage)
+    ok, why, err = check_requests(job, notes, damage)
   end
   if ok then
     ok, why, err = unclaimed.recover(job)

@@ -83,7 +83,11 @@ local function last_attempt(job)
 end
 
 
-local function any_chosen(chosen, part)
+--- Does a part of the first attempt hold a chosen request?
+---@param chosen table<integer, table>
+---@param part table
+---@return boolean
+function M.holds_any(chosen, part)
   for index = part.first, part.first + part.count - 1 do
     if chosen[index] then
       return true
@@ -170,7 +174,7 @@ local function gather(job, chosen, attempts)
   local ok, why, err = true, nil, nil
   for number = 1, job.state.last_part do
     local part = job.state.parts[number]
-    if ok and part and part.attempt == 1 and any_chosen(chosen, part) then
+    if ok and part and part.attempt == 1 and M.holds_any(chosen, part) then
       if part.damaged or part.vanished then
         drop_unwritten(job, chosen, part)
       else
@@ -281,6 +285,34 @@ local function round_of(job, chosen)
     return nil, why, err
   end
   return next(chosen) ~= nil and record or nil
+end
+
+
+--- Are the files what was written that hold the chosen requests? Those of parts that are known to be damaged
+--- are taken out.
+---@param job table
+---@param chosen table<integer, table>
+---@return true|nil ok
+---@return string|nil message
+---@return table|nil err
+function M.check_files(job, chosen)
+  if not job.has_parts and next(chosen) ~= nil then
+    return parts.check_whole(job)
+  end
+  for number = 1, job.has_parts and job.state.last_part or 0 do
+    local part = job.state.parts[number]
+    if part and part.attempt == 1 and M.holds_any(chosen, part) then
+      if part.damaged or part.vanished then
+        drop_unwritten(job, chosen, part)
+      else
+        local ok, why, err = parts.check(job, part)
+        if not ok then
+          return nil, why, err
+        end
+      end
+    end
+  end
+  return true
 end
 
 
