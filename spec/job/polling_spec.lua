@@ -42,6 +42,16 @@ describe("polling a batch", function()
     assert.are.equal("stop", (poll(10, nil, { kind = "connect", message = "refused" })))
   end)
 
+  it("takes no answer that asks to come again for a refusal, however long it says so", function()
+    local poll = start()
+    local verdict
+    for _ = 1, 60 do
+      verdict = poll(30, nil, { kind = "http", status = 408, message = "in a moment" })
+      assert.is_true(verdict == "again" or verdict == "stop", verdict) -- the wait may end; the batch is not given up
+    end
+    assert.are.equal("stop", verdict)
+  end)
+
   it("takes a rate limit with Retry-After for an answer", function()
     local poll = start()
     for _ = 1, 30 do

@@ -61,6 +61,11 @@ local found = {
       { "net.truncated", 6, true } },
     { shape = "azure", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
       settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = true, yields = false } },
+  { "one 500 behind answers that ask to come again is not the answer to reads", 17134,
+    { { "http.passing", 1, 423 }, { "http.unavailable", 2, 500 }, { "http.rate_limit", 2, 0 }, { "http.passing", 2, 409 },
+      { "http.passing", 3, 408 }, { "http.unavailable", 6, 500 } },
+    { shape = "graph", durable = true, count = 1, per_batch = 100, attempts = 1, concurrency = 1, interval = 5,
+      settle = 10, slowest = 30, page_size = 100, ordered = false, cleanup = false, raw = false, yields = false } },
 }
 
 

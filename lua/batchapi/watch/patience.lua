@@ -72,12 +72,13 @@ function M.of_result(job)
 end
 
 
---- Does the service refuse this one thing, whatever becomes of others?
+--- Does the service refuse this one thing, whatever becomes of others? "In a moment" is no refusal.
 ---@param err batchapi.Error
 ---@return boolean
 function M.is_refusal(err)
   local status = err.status
   return status ~= nil and status >= 400 and status < 500 and err.kind ~= "auth" and status ~= 429
+    and not passing_statuses[status]
 end
 
 

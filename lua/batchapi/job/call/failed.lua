@@ -128,7 +128,8 @@ function M.failed(job, call, why, err, perform)
   end
   call.tries, call.began = (call.tries or 0) + 1, call.began or job.clock.now()
   local outage, alone = err.status ~= 500 and trouble.passes(err, true), fails_alone(job, call)
-  if call.tries < SAFE_TRIES or outage and job.confirmed and not alone then
+  call.faults = (call.faults or 0) + (outage and 0 or 1) -- a single 500 after an outage says little
+  if (outage and call.tries or call.faults) < SAFE_TRIES or outage and job.confirmed and not alone then
     return once_more(job, call, why, err, perform)
   end
   trouble.note(job, call, nil)
