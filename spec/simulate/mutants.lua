@@ -67,7 +67,7 @@ M.list = {
     clean(job, part)
   end]] } }, LOST },
   { "cleanup_all", "cleanup deletes answers that could not be read", { { "batchapi.job.batch",
-    [[and not part.cleaned and not part.incomplete]], [[and not part.cleaned]] } }, "cleanup deleted" },
+    [[or part.uncleaned or part.incomplete]], [[or part.uncleaned]] } }, "cleanup deleted" },
   { "settled_before_results", "a part is recorded as settled before its results are on the disk", {
     { "batchapi.job.batch.collect", [[ok, why, err = job.store:sync()]], [[ok, why, err = true, nil, nil]] } },
     "are missing" },
