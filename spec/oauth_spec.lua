@@ -282,6 +282,27 @@ describe("OAuth refresh token (Asana)", function()
     end
   end)
 
+  it("is not looked for in a client that is just collected", function()
+    local made, why
+    local function again()
+      made, why = asana()
+    end
+    local function leave()
+      assert(asana())
+      local proxy = newproxy and newproxy(true) -- younger than the client: finalised before it
+      if proxy then
+        getmetatable(proxy).__gc = again
+      else
+        setmetatable({}, { __gc = again })
+      end
+    end
+    leave()
+    collectgarbage()
+    collectgarbage()
+    assert(made, why)
+    assert(ask(assert(made:with{ timeout = 10 })))
+  end)
+
   it("is not shared with who has another secret, or is another application", function()
     local first = assert(asana())
     local others = { { client_secret = "another" }, { client_id = "another" }, { refresh_token = "another" } }

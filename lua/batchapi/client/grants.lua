@@ -13,6 +13,8 @@ local M = {}
 ---@field listeners table<function, true> the on_token of its clients
 
 local grants = setmetatable({}, { __mode = "k" }) ---@type table<userdata, batchapi.Grant> by credential
+-- A weak key is there until its finaliser has run, a weak value no longer than it is in use.
+local credentials = setmetatable({}, { __mode = "v" }) ---@type table<batchapi.Grant, userdata>
 
 
 --- The credential of a refresh token: one that is there, or a new one.
@@ -20,14 +22,15 @@ local grants = setmetatable({}, { __mode = "k" }) ---@type table<userdata, batch
 ---@param base_url string
 ---@return userdata|nil credential, string|nil message, table|nil err
 function M.credential(description, base_url)
-  for credential, grant in pairs(grants) do
+  for grant, credential in pairs(credentials) do
     if grant.base_url == base_url and core.is_grant(description, credential) then
       return credential
     end
   end
   local credential, why, err = core.credential(description)
   if credential then
-    grants[credential] = { base_url = base_url, listeners = setmetatable({}, { __mode = "k" }) }
+    local grant = { base_url = base_url, listeners = setmetatable({}, { __mode = "k" }) }
+    grants[credential], credentials[grant] = grant, credential
   end
   return credential, why, err
 end
