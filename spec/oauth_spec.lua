@@ -303,6 +303,22 @@ describe("OAuth refresh token (Asana)", function()
     assert(ask(assert(made:with{ timeout = 10 })))
   end)
 
+  it("is shared by any number of clients that have secrets of their own", function()
+    local first = assert(asana{ headers = { ["X-Token"] = "token-of-the-first" } })
+    for i = 1, 50 do
+      assert(asana{ headers = { ["X-Token"] = ("token-of-number-%02d"):format(i) } })
+    end
+    local headers = {}
+    for i = 1, 17 do
+      headers["X-Token-" .. i] = ("one-of-too-many-%02d"):format(i)
+    end
+    local client, why, err = asana{ headers = headers }
+    assert.is_nil(client)
+    assert.equal("invalid", err.kind)
+    assert.truthy(why:find("at most 16", 1, true))
+    assert(ask(first))
+  end)
+
   it("is not shared with who has another secret, or is another application", function()
     local first = assert(asana())
     local others = { { client_secret = "another" }, { client_id = "another" }, { refresh_token = "another" } }

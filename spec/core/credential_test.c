@@ -404,6 +404,22 @@ static void base64_is_strict(void **state)
   ba_buffer_free(&out);
 }
 
+static void secrets_of_many_clients_are_hidden_the_newest_in_any_case(void **state)
+{
+  (void)state;
+  struct ba_error err = {0};
+  struct ba_credential *token = bearer("sk-1234");
+  char secret[32];
+  for(int i = 0; i < 100; i++) {
+    assert_true(ba_credential_guard(token, "everybody's", 11, &err));
+    snprintf(secret, sizeof(secret), "secret-%03d", i);
+    assert_true(ba_credential_guard(token, secret, strlen(secret), &err));
+  }
+  redacts(token, "secret-084 secret-099 sk-1234", "********** ********** *******");
+  redacts(token, "everybody's", "***********");
+  ba_credential_release(token);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -424,6 +440,7 @@ int main(void)
       cmocka_unit_test(every_spelling_of_a_secret_is_overwritten),
       cmocka_unit_test(a_password_is_overwritten_in_both_its_forms),
       cmocka_unit_test(base64_is_strict),
+      cmocka_unit_test(secrets_of_many_clients_are_hidden_the_newest_in_any_case),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -485,6 +485,39 @@ static void a_new_refresh_token_is_kept_and_told_once(void **state)
   ba_credential_release(credential);
 }
 
+static void a_refused_binding_changes_nothing(void **state)
+{
+  (void)state;
+  struct ba_error err = {0};
+  const struct ba_oauth_refresh_options options = {.token_url = "http://app.example.com/t",
+                                                   .client_id = "id",
+                                                   .refresh_token = "refresh-1234",
+                                                   .refresh_token_length = 12};
+  struct ba_credential *credential = ba_credential_oauth_refresh(&options, &err);
+  assert_non_null(credential);
+  assert_false(ba_credential_bind(credential, "http://api.example.com", false, &err));
+  assert_true(ba_credential_bind(credential, "https://api.example.com", true, &err));
+  assert_false(ba_credential_bind(credential, "https://api.example.com", false, &err));
+  expect_error(&err, BA_INVALID, "insecure", "http://app.example.com:80");
+  asked(credential, "token");
+  ba_credential_release(credential);
+
+  credential = refresh(&err);
+  assert_false(ba_credential_bind(credential, "https://other.example.com", true, &err));
+  expect_error(&err, BA_INVALID, "origin", "https://other.example.com:443");
+  asked(credential, "token");
+  ba_credential_release(credential);
+
+  credential = bound_client();
+  assert_false(ba_credential_bind(credential, "https://other.example.com", true, &err));
+  asked(credential, "discovery");
+  assert_false(feed(credential, 200,
+                    "{\"issuer\":\"https://auth.example.com\","
+                    "\"token_endpoint\":\"http://as.example.com/t\"}",
+                    &err));
+  ba_credential_release(credential);
+}
+
 static void wrong_refresh_options_are_named(void **state)
 {
   (void)state;
@@ -524,6 +557,7 @@ int main(void)
       cmocka_unit_test(an_answer_without_a_question_is_misuse),
       cmocka_unit_test(a_refresh_token_fetches_an_access_token),
       cmocka_unit_test(a_new_refresh_token_is_kept_and_told_once),
+      cmocka_unit_test(a_refused_binding_changes_nothing),
       cmocka_unit_test(wrong_refresh_options_are_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

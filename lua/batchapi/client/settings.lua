@@ -43,6 +43,8 @@ local function is_secret(name)
 end
 
 
+local MOST_SECRETS = 16 -- with the two of a proxy half of what a credential keeps for its clients
+
 --- Has the credential hide the client's other secrets, too: values of headers and of the query whose
 --- names say that they are some.
 local function guard(definition, settings, credential)
@@ -59,6 +61,11 @@ local function guard(definition, settings, credential)
   end
   for _, option in ipairs(definition.options) do
     add(option.header or option.query, settings.own[option.name])
+  end
+  if #values > MOST_SECRETS then
+    return errors.invalid(definition.name,
+      ("a client has at most %d headers and parameters that are secret, not %d"):format(
+        MOST_SECRETS, #values))
   end
   for _, value in ipairs(values) do
     local ok, message, err = credential:guard(value)

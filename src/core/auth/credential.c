@@ -271,17 +271,12 @@ bool ba_credential_bind(struct ba_credential *credential, const char *url, bool 
                         "(allow_insecure = true permits it)",
                         origin.text);
   pthread_mutex_lock(&credential->lock);
-  if(credential->oauth && !ba_oauth_permit(credential->oauth, allow_insecure, err)) {
-    pthread_mutex_unlock(&credential->lock);
-    return false;
-  }
-  bool ok = credential->origin[0] == '\0' || strcmp(credential->origin, origin.text) == 0;
-  if(ok) {
+  bool ok = credential->origin[0] == '\0' || strcmp(credential->origin, origin.text) == 0 ||
+            ba_error_set(err, BA_INVALID, "origin", "the credential belongs to %s and not to %s",
+                         credential->origin, origin.text);
+  ok = ok && (!credential->oauth || ba_oauth_permit(credential->oauth, allow_insecure, err));
+  if(ok)
     memcpy(credential->origin, origin.text, sizeof(origin.text));
-  } else {
-    ba_error_set(err, BA_INVALID, "origin", "the credential belongs to %s and not to %s",
-                 credential->origin, origin.text);
-  }
   pthread_mutex_unlock(&credential->lock);
   return ok;
 }
@@ -427,25 +422,47 @@ void ba_credential_hide(struct ba_credential *credential, char *text, size_t len
     ba_secret_redact(secret->bytes, secret->length, text, length);
 }
 
+/* It is the newest from now on. */
+static bool is_guarded(struct ba_credential *credential, const char *secret, size_t length)
+{
+  struct ba_buffer *guarded = credential->guarded;
+  for(size_t i = 0; i < credential->guarded_count; i++) {
+    struct ba_buffer known = guarded[i];
+    if(known.length != length || memcmp(known.bytes, secret, length) != 0)
+      continue;
+    memmove(guarded + i, guarded + i + 1, (credential->guarded_count - i - 1) * sizeof(*guarded));
+    guarded[credential->guarded_count - 1] = known;
+    return true;
+  }
+  return false;
+}
+
+static void forget_oldest(struct ba_credential *credential)
+{
+  struct ba_buffer *guarded = credential->guarded;
+  ba_buffer_free(&guarded[0]);
+  memmove(guarded, guarded + 1, --credential->guarded_count * sizeof(*guarded));
+}
+
 bool ba_credential_guard(struct ba_credential *credential, const char *secret, size_t length,
                          struct ba_error *err)
 {
-  const struct ba_buffer *known;
+  struct ba_buffer made;
+  ba_buffer_init_secret(&made, BA_SECRET_MAX);
+  if(length < BA_SECRET_SHORTEST)
+    return true;
+  if(!ba_buffer_append(&made, secret, length, err))
+    return false;
   pthread_mutex_lock(&credential->lock);
-  bool ok = length < BA_SECRET_SHORTEST;
-  for(size_t i = 0; !ok && (known = secret_at(credential, i)) != NULL; i++)
-    ok = known->length == length && memcmp(known->bytes, secret, length) == 0;
-  if(!ok && credential->guarded_count == BA_CREDENTIAL_GUARDED) {
-    ba_error_set(err, BA_TOO_LARGE, NULL, "a client has at most %d secrets besides its credential",
-                 BA_CREDENTIAL_GUARDED);
-  } else if(!ok) {
-    struct ba_buffer *place = &credential->guarded[credential->guarded_count];
-    ba_buffer_init_secret(place, BA_SECRET_MAX);
-    ok = ba_buffer_append(place, secret, length, err);
-    credential->guarded_count += ok;
+  if(is_guarded(credential, secret, length)) {
+    ba_buffer_free(&made);
+  } else {
+    if(credential->guarded_count == BA_CREDENTIAL_GUARDED)
+      forget_oldest(credential);
+    credential->guarded[credential->guarded_count++] = made;
   }
   pthread_mutex_unlock(&credential->lock);
-  return ok;
+  return true;
 }
 
 static bool shows(const struct ba_buffer *secret, const char *text, size_t length)

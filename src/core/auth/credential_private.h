@@ -10,7 +10,7 @@
 
 #define BA_TOKEN_MARGIN 30.0 /* seconds before its end at which a token is renewed */
 #define BA_CREDENTIAL_WARNINGS 2
-#define BA_CREDENTIAL_GUARDED 16
+#define BA_CREDENTIAL_GUARDED 36 /* twice what one client may have */
 
 enum ba_credential_type { /* in the order of ba_credential_kind() */
                           BA_CREDENTIAL_NONE,
@@ -46,7 +46,7 @@ struct ba_credential {
   struct ba_buffer name;  /* of the header */
   struct ba_buffer value; /* of the header */
   struct ba_buffer secrets[BA_CREDENTIAL_SECRETS];
-  struct ba_buffer guarded[BA_CREDENTIAL_GUARDED]; /* other secrets of its clients */
+  struct ba_buffer guarded[BA_CREDENTIAL_GUARDED]; /* other secrets of its clients, oldest first */
   size_t guarded_count;
   struct ba_oauth *oauth;   /* the two OAuth types; never changes */
   struct ba_buffer renewed; /* a refresh token that the user has not got yet */

@@ -232,9 +232,11 @@ static bool permit_url(const char *url, const char *what, bool allow_insecure, s
 
 bool ba_oauth_permit(struct ba_oauth *oauth, bool allow_insecure, struct ba_error *err)
 {
-  oauth->allow_insecure = allow_insecure;
-  return oauth->signs ? permit_url(oauth->well_known, "discovery document", allow_insecure, err)
-                      : permit_url(oauth->token_url, "token endpoint", allow_insecure, err);
+  if(!(oauth->signs ? permit_url(oauth->well_known, "discovery document", allow_insecure, err)
+                    : permit_url(oauth->token_url, "token endpoint", allow_insecure, err)))
+    return false;
+  oauth->allow_insecure |= allow_insecure;
+  return true;
 }
 
 /* ---- exchanges ----------------------------------------------------------- */

@@ -27,7 +27,8 @@ struct ba_oauth *ba_oauth_refresh_new(const struct ba_oauth_refresh_options *opt
                                       struct ba_error *err);
 void ba_oauth_delete(struct ba_oauth *oauth); /* wipes; NULL is allowed */
 
-/* Refuses (BA_INVALID) endpoints that are plain http to another machine. */
+/* Refuses (BA_INVALID) endpoints that are plain http to another machine. What one
+ * client was permitted stays so, for it shares the grant with the others. */
 bool ba_oauth_permit(struct ba_oauth *oauth, bool allow_insecure, struct ba_error *err);
 
 /* The next exchange. Each call makes a new one: an assertion is used once. */

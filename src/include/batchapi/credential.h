@@ -116,8 +116,9 @@ const char *ba_credential_kind(const struct ba_credential *credential);
 const char *ba_credential_warning(const struct ba_credential *credential, size_t index);
 
 /* Another secret of a client that has this credential (of a proxy, a header of
- * the user's), to be hidden with its own. One that is known, or shorter than is
- * ever hidden, is passed over; BA_TOO_LARGE when there are too many. */
+ * the user's), to be hidden with its own. One that is shorter than is ever hidden
+ * is passed over. Clients may share a credential, and more and more of them come:
+ * when there are too many, the one that was given longest ago is let go. */
 bool ba_credential_guard(struct ba_credential *credential, const char *secret, size_t length,
                          struct ba_error *err);
 
