@@ -95,6 +95,8 @@ local function answer_of(client, case, number)
   local options = case.options
   if options.to == "file" then
     return client:request{ path = "/" .. number, to = ("%s/%s-%d"):format(directory, protocol_name, number) }
+  elseif options.rows then
+    return client:read(tostring(number))
   elseif options.paused then
     return beside_a_paused(client, number)
   elseif options.calls then

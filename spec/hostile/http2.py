@@ -266,6 +266,7 @@ def out_of_order():
     for name, what, expect in BREAKS:
         for text, body in TEXTS:
             says("%s behind %s" % (name, text), expect, lambda t, w=what, b=body: [t.headers()] + b(t) + [w(t)], GAP)
+        says("%s behind a line" % name, expect, lambda t, w=what: [t.headers(), t.data(b'{"a":1}\n'), w(t)], GAP, rows=True)
         says("%s within a file" % name, expect, lambda t, w=what: [t.headers(), t.data(b"12\n"), w(t)], GAP, to="file")
 
     @case("the end without the end of the stream", "truncated connect decode")

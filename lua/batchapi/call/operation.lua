@@ -274,6 +274,7 @@ local function begin(operation, segments, query)
     repeats = operation.repeats, unaccepted = operation.unaccepted,
     no_credential = operation.credential == false or nil, allow_redirects = operation.redirects
       or nil,
+    raw = operation.answer ~= "json" or nil,
     takes_file = operation.takes_file, sends_file = operation.sends_file,
   }
   if operation.idempotency_key then

@@ -146,7 +146,7 @@ local function common_of(client, built, headers)
   return {
     method = built.method, headers = headers,
     repeats = built.repeats, unaccepted = built.unaccepted, no_credential = built.no_credential,
-    allow_redirects = built.allow_redirects,
+    allow_redirects = built.allow_redirects, raw = built.raw,
     timeout = settings.timeout, connect_timeout = settings.connect_timeout,
     stall_timeout = settings.stall_timeout, max_retries = settings.max_retries,
     max_body_bytes = settings.max_body_bytes, max_header_bytes = settings.max_header_bytes,

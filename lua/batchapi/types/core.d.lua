@@ -669,6 +669,7 @@ function client:derive(settings) end
 ---@field repeats? "safe"|"idempotent"|"never_sent"
 ---@field max_body_bytes? integer
 ---@field max_header_bytes? integer
+---@field raw? boolean a good answer is bytes or lines: JSON that ends does not say it is whole
 ---@field record_attempts? boolean for call:next_attempt()
 ---@field allow_redirects? boolean
 ---@field no_credential? boolean

@@ -23,6 +23,7 @@ enum {
   METHOD,
   NO_CREDENTIAL,
   PARTS,
+  RAW,
   RECORD_ATTEMPTS,
   REPEATS,
   STALL_TIMEOUT,
@@ -52,6 +53,7 @@ static const struct ba_field request_fields[] = {
     {"method", BA_TEXT},
     {"no_credential", BA_BOOLEAN},
     {"parts", BA_TABLE},
+    {"raw", BA_BOOLEAN},
     {"record_attempts", BA_BOOLEAN},
     {"repeats", BA_TEXT},
     {"stall_timeout", BA_SECONDS},
@@ -253,6 +255,7 @@ static bool set_options(lua_State *L, int at, struct ba_request *request,
   options.max_header_bytes = ba_field_count(L, at + MAX_HEADER_BYTES, options.max_header_bytes);
   options.record_attempts = lua_toboolean(L, at + RECORD_ATTEMPTS);
   options.allow_redirects = lua_toboolean(L, at + ALLOW_REDIRECTS);
+  options.raw = lua_toboolean(L, at + RAW);
   options.no_credential = lua_toboolean(L, at + NO_CREDENTIAL);
   options.unpack = lua_toboolean(L, at + UNPACK);
   read_weights(L, at + WEIGHTS, client, &options);

@@ -87,13 +87,15 @@ static bool is_document(const struct ba_buffer *body)
   return token == BA_JSON_END;
 }
 
-/* A packed body has its own end mark, which is looked at in any case. */
+/* A packed body has its own end mark, which is looked at in any case. The first
+ * of many lines is a document, too. */
 static bool ends_by_itself(const struct ba_transfer *transfer)
 {
+  bool is_json = !transfer->request->options.raw || transfer->head.status >= 300;
   curl_off_t came = 0;
   curl_easy_getinfo(transfer->handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
   return (transfer->sink.unpack && came > 0) ||
-         (transfer->sink.to_memory && is_document(&transfer->sink.body));
+         (is_json && transfer->sink.to_memory && is_document(&transfer->sink.body));
 }
 
 bool ba_ending_is_known(const struct ba_transfer *transfer, struct ba_error *err)

@@ -64,7 +64,9 @@ struct ba_request_options {
   size_t max_body_bytes, max_header_bytes;
   bool record_attempts; /* keep a record of each attempt for ba_call_attempt() */
   bool allow_redirects; /* GET and HEAD: at most 5, credentials to the same origin only */
-  bool no_credential;   /* send none even if the client has one */
+  bool raw; /* a good answer is bytes, perhaps lines: that its text is JSON does not say it is whole
+             */
+  bool no_credential; /* send none even if the client has one */
   bool unpack; /* the answer is JSON: what comes as gzip or UTF-16 unasked is given as UTF-8 */
   unsigned weights[BA_LIMITS_MAX]; /* what it takes of each limiter */
   /* Statuses that say "not accepted", so that even NEVER_SENT may repeat
