@@ -7,9 +7,7 @@ local CHAT = "/v1/chat/completions"
 
 
 local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
+  jobs.write(path, text)
   return path
 end
 

@@ -1,5 +1,7 @@
 --- The command `batchapi` as a process: what it writes to each stream, and how it ends.
 
+local jobs = require("support.job")
+
 local M = {}
 
 local lua = os.getenv("BATCHAPI_LUA") or "lua5.4"
@@ -10,10 +12,8 @@ local function quoted(word)
 end
 
 
-local function slurp(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
+local function taken(path)
+  local text = assert(jobs.read(path))
   os.remove(path)
   return text
 end
@@ -36,9 +36,7 @@ function M.run(given, ...)
   local out, err, input = os.tmpname(), os.tmpname(), nil
   if given.stdin then
     input = os.tmpname()
-    local file = assert(io.open(input, "wb"))
-    file:write(given.stdin)
-    file:close()
+    jobs.write(input, given.stdin)
   end
   local pipe = assert(io.popen(("{ env %s %s bin/batchapi %s <%s >%s 2>%s; } ; echo $?"):format(given.environment or "",
     lua, words_of(...), input or "/dev/null", out, err)))
@@ -47,7 +45,7 @@ function M.run(given, ...)
   if input then
     os.remove(input)
   end
-  return slurp(out), slurp(err), code
+  return taken(out), taken(err), code
 end
 
 

@@ -2,6 +2,7 @@
 
 local batchapi = require("batchapi")
 local json = require("batchapi.json")
+local may_be_paid = require("batchapi.util.own_codes").may_be_paid
 local output = require("batchapi.cli.output")
 local run_options = require("batchapi.definition.run_options")
 local settings = require("batchapi.cli.settings")
@@ -71,7 +72,7 @@ local function place_of(chosen)
   if chosen.output and chosen.output == chosen.file then
     settings.give_up("-o names the file of requests: the results need another", 2)
   end
-  return chosen.output and output.open(chosen.output) or nil
+  return output.open(chosen.output)
 end
 
 
@@ -87,10 +88,6 @@ local function dir_of(chosen)
 end
 
 
--- What may have been paid for: retry takes it only by name.
-local only_by_name = { missing = true, unreadable = true, gone = true, damaged = true, unknown_outcome = true }
-
-
 -- What is to be done about a job that did not go well, or nothing.
 local function next_step(status, dir)
   if status.failed == 0 or not dir then
@@ -101,7 +98,7 @@ local function next_step(status, dir)
     local code = tostring(entry.code)
     if code == "uncollected" then
       steps[#steps + 1] = "ask for uncollected ones again: batchapi resume " .. quoted
-    elseif only_by_name[code] and not seen[code] then
+    elseif may_be_paid[code] and not seen[code] then -- retry takes it only by name
       seen[code] = true
       steps[#steps + 1] = ("send %s ones again, which may have been paid for: batchapi retry %s --only %s"):format(code,
         quoted, code)
@@ -139,7 +136,6 @@ end
 
 
 local function write_results(job, chosen, dir, out)
-  out = out or output.open(nil)
   local results = job:results{ raw = chosen.raw or nil }
   while true do
     local result, why = results:next()
@@ -276,7 +272,7 @@ function M.results(chosen)
     settings.give_up("--requests goes with --failed and -o FILE", 2)
   end
   local status = settings.need(batchapi.status(chosen.dir))
-  if status.state ~= "done" and status.state ~= "cancelled" then
+  if not output.has_ended(status) then
     settings.give_up(("the job in %s has not ended (%d of %d): batchapi resume %s"):format(chosen.dir, status.settled,
       status.requests, terminal.quoted(chosen.dir)))
   end

@@ -89,6 +89,14 @@ function M.machine(value)
 end
 
 
+--- Has a job come to its end?
+---@param status batchapi.JobStatus
+---@return boolean
+function M.has_ended(status)
+  return status.state == "done" or status.state == "cancelled"
+end
+
+
 --- A status as plain data: the fields that machines ask for.
 ---@param status batchapi.JobStatus
 ---@return table

@@ -85,7 +85,7 @@ local function leftovers(dirs)
       for _, one in ipairs(settings.need(batchapi.jobs(dir))) do
         add(one.dir)
       end
-    elseif status.state == "done" or status.state == "cancelled" then
+    elseif output.has_ended(status) then
       list[#list + 1] = status
     else
       terminal.tell("%s has not ended: its files stay", dir)

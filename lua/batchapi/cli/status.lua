@@ -12,11 +12,6 @@ local M = {}
 local WATCH_EVERY = 2 -- seconds
 
 
-local function ended(status)
-  return status.state == "done" or status.state == "cancelled"
-end
-
-
 -- The jobs a directory names: its own, or those below it.
 ---@return table[] list, boolean is_job the directory is itself one
 local function jobs_of(dir)
@@ -80,7 +75,7 @@ end
 
 local function all_ended(list)
   for _, status in ipairs(list) do
-    if not ended(status) then
+    if not output.has_ended(status) then
       return false
     end
   end
